@@ -1,0 +1,1 @@
+"""MACHINE: one folder per action."""

@@ -1,0 +1,1 @@
+"""CONTROL: DHCP and TFTP by dnsmasq, iPXE scripts, artifacts over HTTP, syslog, phone-home."""

@@ -1,0 +1,1 @@
+"""The osie command: the only place that reads argv, environment and config files, and exits."""

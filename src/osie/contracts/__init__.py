@@ -1,0 +1,1 @@
+"""What both worlds agree on: artifact names, kernel parameters, the wire, the events of actions."""

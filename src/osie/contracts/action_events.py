@@ -1,0 +1,44 @@
+"""How an action tells its progress: a line of JSON on its standard output, marked by one key.
+
+Every other line is the action's log. Any container can do this with `echo`; no mount or socket is needed.
+"""
+
+import json
+from dataclasses import dataclass
+
+_MARK = "osie.progress"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where one phase of an action stands."""
+
+    phase: str
+    done: int  # in `unit`
+    total: int | None  # in `unit`; None where it isn't known
+    unit: str  # "bytes", or what is counted
+    rate_per_s: float
+    eta_s: float | None
+
+    def encode(self) -> str:
+        """Return the event as one line without its newline."""
+        return json.dumps({_MARK: {k: v for k, v in self.__dict__.items() if v is not None}})
+
+
+def decode(line: str) -> Progress | None:
+    """Return the progress event that `line` holds, or None where it is an ordinary log line."""
+    if not line.startswith('{"' + _MARK):
+        return None
+    try:
+        fields = json.loads(line)[_MARK]
+        total, eta = fields.get("total"), fields.get("eta_s")
+        return Progress(
+            phase=str(fields["phase"]),
+            done=max(0, int(fields["done"])),
+            total=None if total is None else max(0, int(total)),
+            unit=str(fields.get("unit", "bytes")),
+            rate_per_s=float(fields.get("rate_per_s", 0.0)),
+            eta_s=None if eta is None else float(eta),
+        )
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,1 @@
+"""WORKSHOP: profile -> packages -> root tree -> kernel and ramdisk."""

@@ -1,0 +1,1 @@
+"""WORKSHOP: virtual machines and an isolated network."""

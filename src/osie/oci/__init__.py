@@ -1,0 +1,1 @@
+"""WORKSHOP: builds OCI images (worker, actions) without a daemon."""

@@ -1,0 +1,1 @@
+"""MACHINE: what runs between the kernel and the worker. Standard library only."""

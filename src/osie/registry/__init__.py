@@ -1,0 +1,1 @@
+"""CONTROL: a read-only OCI registry over a folder of images."""

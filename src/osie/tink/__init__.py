@@ -1,0 +1,1 @@
+"""CONTROL: hardware, templates, workflows: domain, store, gRPC service, HTTP API."""

@@ -1,0 +1,1 @@
+"""MACHINE: the tink-worker: transport, runtime, loop."""
