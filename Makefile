@@ -1,0 +1,46 @@
+# Every task of the project; `make` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: help setup setup-dev demo test test-fast lint format bench proto lock clean
+
+help: ## list the tasks
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install what running needs: Debian packages, then .venv
+	@scripts/setup runtime
+
+setup-dev: ## install what developing and testing need too
+	@scripts/setup dev
+
+demo: setup ## power on to installed OS, on a virtual machine (ARGS="--firmware uefi --keep ...")
+	@$(BIN)/osie demo $(ARGS)
+
+test: setup-dev lint ## the whole suite: linters, types, import contracts, unit, integration, virtual machines
+	@$(BIN)/pytest $(ARGS)
+
+test-fast: setup-dev ## the tests that need neither root nor network
+	@$(BIN)/pytest tests/unit $(ARGS)
+
+lint: setup-dev ## ruff, mypy, import-linter
+	@$(BIN)/ruff check src tests
+	@$(BIN)/ruff format --check src tests
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache | tail -n 1
+
+format: setup-dev ## let ruff put the code in shape
+	@$(BIN)/ruff format src tests && $(BIN)/ruff check --fix src tests
+
+bench: setup-dev ## measure the demo (3 runs) and the writer against a pipe; writes bench/ and docs/reference/
+	@$(BIN)/python -m bench $(ARGS)
+
+proto: setup-dev ## make the protobuf modules again (needs grpcio-tools 1.51: see docs/decisions)
+	@scripts/proto
+
+lock: setup-dev ## pin the dependencies again, with hashes
+	@scripts/lock
+
+clean: ## remove what was built in the checkout (the build cache is ~/.cache/osie)
+	@rm -rf .venv out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

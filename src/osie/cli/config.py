@@ -1,0 +1,101 @@
+"""The file that `osie serve --config` reads: TOML, validated once, every error told with its path."""
+
+import ipaddress
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from osie.core.errors import OsieError
+
+
+def _ipv4(text: str) -> str:
+    return str(ipaddress.IPv4Address(text))
+
+
+def _endpoint(text: str) -> str:
+    scheme, _, rest = text.rpartition(":")
+    if not rest.isdecimal() or not scheme or int(rest) > 65535:
+        raise ValueError("expected HOST:PORT, or fd:N for an inherited socket")
+    return text
+
+
+Ipv4 = Annotated[str, AfterValidator(_ipv4)]
+Port = Annotated[int, Field(gt=0, lt=65536)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Network(_Section):
+    """The machines' network."""
+
+    interface: str  # where DHCP answers
+    address: Ipv4  # ours on it: what the machines are told
+    dynamic_range: tuple[Ipv4, Ipv4] | None = None  # for machines we don't know
+
+
+class Boots(_Section):
+    """The netboot service."""
+
+    artifacts: Path  # the folder of `osie build --output`
+    port: Port = 7171
+    syslog_port: Port = 514
+    folders: Mapping[str, Path] = Field(default_factory=dict)  # further folders: /NAME/... over HTTP
+    kernel_parameters: tuple[str, ...] = ("console=tty0", "console=ttyS0,115200")
+
+
+class Registry(_Section):
+    """The registry: read-only, over an OCI image layout."""
+
+    layout: Path
+    port: Port = 5000
+
+
+class Tink(_Section):
+    """The workflow engine."""
+
+    database: str = ""  # an SQLAlchemy URL; "": SQLite in state_dir
+    grpc_port: Port = 42113
+    rewrite_images: Mapping[str, str] = Field(default_factory=dict)  # prefix -> what stands in its place
+
+
+class Operator(_Section):
+    """The operator's API: apart from the machines' network."""
+
+    listen: Annotated[str, AfterValidator(_endpoint)] = "127.0.0.1:7080"
+
+
+class ServeConfig(_Section):
+    """All of it."""
+
+    state_dir: Path = Path("/var/lib/osie")
+    network: Network
+    boots: Boots
+    registry: Registry
+    tink: Tink = Tink()
+    operator: Operator = Operator()
+
+    @property
+    def database_url(self) -> str:
+        """Where the store is."""
+        return self.tink.database or f"sqlite+aiosqlite:///{self.state_dir / 'tink.db'}"
+
+
+def load(path: Path) -> ServeConfig:
+    """Read and check the file. Raises OsieError with every error and its path in the file."""
+    try:
+        with path.open("rb") as file:
+            values = tomllib.load(file)
+    except OSError as error:
+        raise OsieError(f"{path}: {error.strerror}", hint="docs/reference/serve.md has an example") from error
+    except tomllib.TOMLDecodeError as error:
+        raise OsieError(f"{path}: not TOML: {error}") from error
+    try:
+        return ServeConfig.model_validate(values)
+    except ValidationError as error:
+        told = "".join(f"\n  {'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors())
+        raise OsieError(f"{path} can't be used:{told}", hint="docs/reference/serve.md") from None

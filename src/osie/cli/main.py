@@ -1,0 +1,81 @@
+"""The `osie` command: finds the subcommand, prints errors as sentences, decides the exit status."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from osie.core.errors import OsieError, chain
+
+# name -> (module, attribute, one line of help): a command's module is imported only when it runs.
+_COMMANDS = {
+    "build": ("osie.cli.build", "build", "Build the kernel and the ramdisk from a profile."),
+    "serve": ("osie.cli.serve", "serve", "Run boots, tink and the registry in one process."),
+    "demo": ("osie.cli.demo.command", "demo", "Power on to installed OS, on a virtual machine."),
+    "apply": ("osie.cli.resources", "apply", "Create or change Hardware, Templates and Workflows."),
+    "get": ("osie.cli.resources", "get", "Show resources and machines."),
+    "delete": ("osie.cli.resources", "delete", "Delete a resource."),
+    "workflow": ("osie.cli.workflow", "workflow", "Watch a workflow, read its logs."),
+    "doctor": ("osie.cli.doctor", "doctor", "Say what this host lacks, and how to get it."),
+}
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        module, attribute, _ = _COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help_line) for name, (_, _, help_line) in _COMMANDS.items()])
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option(package_name="osie")
+def cli(debug: bool) -> None:
+    """Osie: the operating system installation environment for bare metal."""
+
+
+def _tell(error: OsieError) -> None:
+    first, *causes = chain(error)
+    click.secho("osie: ", fg="red", bold=True, nl=False, err=True)
+    click.echo(first, err=True)
+    for cause in causes:
+        click.echo(f"  because: {cause}", err=True)
+    hint = next((e.hint for e in _causes(error) if isinstance(e, OsieError) and e.hint), "")
+    if hint:
+        click.echo(f"  try: {hint}", err=True)
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    found: list[BaseException] = [error]
+    while (cause := found[-1].__cause__) is not None:
+        found.append(cause)
+    return found
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        status = cli.main(args=arguments, prog_name="osie", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("osie: interrupted", err=True)
+        sys.exit(130)
+    except OsieError as error:
+        if "--debug" in arguments:
+            raise
+        _tell(error)
+        sys.exit(1)
+    sys.exit(status if isinstance(status, int) else 0)
