@@ -62,5 +62,3 @@ def logs(name: str, follow: bool, action: str | None, server: str) -> None:
                 click.echo(f"{line['action']}: {line['text']}")
 
     asyncio.run(work())
-
-

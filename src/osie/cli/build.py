@@ -1,0 +1,27 @@
+"""`osie build`: from a profile to a kernel and a ramdisk."""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from osie.cli import doctor
+from osie.cli.progress import TerminalProgress, megabytes
+from osie.cli.workshop import Workshop, cache_root
+
+
+@click.command()
+@click.option("--profile", default="default", show_default=True, help="A profile's name, or its file.")
+@click.option(
+    "--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="The artifacts' folder."
+)
+def build(profile: str, output: Path) -> None:
+    """Build the kernel and the ramdisk from a profile."""
+    doctor.require("build")
+    console = Console()
+    with TerminalProgress(console) as progress:
+        manifest = Workshop.at(cache_root(), progress).ramdisk(profile, output)
+    total = sum(artifact.size for artifact in manifest.artifacts)
+    for artifact in manifest.artifacts:
+        console.print(f"{output / artifact.name}  [bold]{megabytes(artifact.size)}[/]", highlight=False)
+    console.print(f"kernel and ramdisk together: [bold]{megabytes(total)}[/]", highlight=False)

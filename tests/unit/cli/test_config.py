@@ -1,0 +1,47 @@
+"""The server's config file: one reading, every error."""
+
+from pathlib import Path
+
+import pytest
+
+from osie.cli import config
+from osie.core.errors import OsieError
+
+GOOD = """
+state_dir = "/tmp/x"
+[network]
+interface = "br0"
+address = "192.168.137.1"
+[boots]
+artifacts = "/a"
+[registry]
+layout = "/l"
+"""
+
+
+def test_a_small_file_is_enough(tmp_path: Path) -> None:
+    """Ports, database and the operator's address have defaults."""
+    (tmp_path / "c.toml").write_text(GOOD)
+    got = config.load(tmp_path / "c.toml")
+    assert (got.boots.port, got.tink.grpc_port, got.registry.port) == (7171, 42113, 5000)
+    assert got.database_url == "sqlite+aiosqlite:////tmp/x/tink.db"
+    assert got.operator.listen == "127.0.0.1:7080"
+
+
+def test_all_errors_are_told_at_once(tmp_path: Path) -> None:
+    """Each with its path in the file."""
+    bad = GOOD.replace("192.168.137.1", "192.168.137.999").replace("artifacts", "artefacts")
+    (tmp_path / "c.toml").write_text(bad + "port = 70000\n")
+    with pytest.raises(OsieError) as caught:
+        config.load(tmp_path / "c.toml")
+    for expected in ("c.toml", "network.address", "boots.artifacts", "boots.artefacts", "registry.port"):
+        assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(("content", "told"), [("a =", "not TOML"), (None, "No such file")])
+def test_no_file_and_no_toml_are_one_sentence(tmp_path: Path, content: str | None, told: str) -> None:
+    """The file's name and the reason."""
+    if content is not None:
+        (tmp_path / "c.toml").write_text(content)
+    with pytest.raises(OsieError, match=told):
+        config.load(tmp_path / "c.toml")

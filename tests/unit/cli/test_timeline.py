@@ -1,0 +1,79 @@
+"""The demo's timeline: what counts as seen, and by whom."""
+
+from osie.cli.demo.timeline import EVENTS, Outcome, Timeline
+
+
+def _complete() -> Timeline:
+    timeline = Timeline()
+    for second, event in enumerate(EVENTS):
+        timeline.saw(event, 1000.0 + second)
+    return timeline
+
+
+def test_only_the_first_sighting_counts() -> None:
+    """The DHCP of Osie and of the installed OS don't move the firmware's."""
+    timeline = Timeline()
+    assert timeline.machine_event({"event": "dhcp_ack", "at": 5.0, "fields": {}}, "t") == "dhcp_ack"
+    assert timeline.machine_event({"event": "dhcp_ack", "at": 9.0, "fields": {}}, "t") is None
+    assert timeline.seen["dhcp_ack"] == 5.0
+
+
+def test_only_this_run_s_token_proves_the_os() -> None:
+    """A phone-home with another token, or none, is not the OS that this run installed."""
+    timeline = Timeline()
+    for fields in ({"token": "other"}, {}):
+        assert timeline.machine_event({"event": "phone_home", "at": 1.0, "fields": fields}, "mine") is None
+    assert (
+        timeline.machine_event({"event": "phone_home", "at": 2.0, "fields": {"token": "mine"}}, "mine")
+        == "os_up"
+    )
+
+
+def test_a_script_that_boots_the_disk_is_not_an_install() -> None:
+    """Only the script that hands out Osie starts the installation."""
+    timeline = Timeline()
+    assert (
+        timeline.machine_event({"event": "ipxe_script", "at": 1.0, "fields": {"kind": "disk"}}, "t") is None
+    )
+
+
+def test_console_lines_become_events() -> None:
+    """The ramdisk's own words, with a boot's noise around them."""
+    timeline = Timeline()
+    assert timeline.console_line("[    3.1] osie: init ok at=3.120 took=0.400\r", 10.0) == "init"
+    assert timeline.console_line("osie: network start at=3.2", 10.5) is None
+    assert timeline.console_line("osie: network ok at=4.2 took=1.0 interface=eth0", 11.0) == "network_up"
+    assert (
+        timeline.console_line("osie: memory at=9 used_mib=300 peak_used_mib=310 total_mib=960", 12.0) is None
+    )
+    timeline.console_line("osie: memory at=9 used_mib=200 peak_used_mib=305 total_mib=960", 13.0)
+    assert timeline.peak_used_mib == 310
+
+
+def test_workflow_events_become_events() -> None:
+    """First action, image written and success are three different changes of state."""
+    timeline = Timeline()
+    assert timeline.workflow_event({"at": 1.0, "action": "write-os", "to": "RUNNING"}) == "first_action"
+    assert timeline.workflow_event({"at": 2.0, "action": "write-os", "to": "SUCCESS"}) == "image_written"
+    assert timeline.workflow_event({"at": 3.0, "action": "restart", "to": "RUNNING"}) is None
+    assert timeline.workflow_event({"at": 4.0, "action": None, "to": "SUCCESS"}) == "workflow_success"
+
+
+def test_the_report_counts_from_power_on() -> None:
+    """Seconds since power-on, in the events' order."""
+    timeline = _complete()
+    timeline.peak_used_mib = 321
+    report = Outcome("success", "", "tcg", "bios", 1024, 1, 2, 0).report(timeline)
+    assert [row["event"] for row in report["timeline"]] == list(EVENTS)
+    assert report["timeline"][0]["at_s"] == 0
+    assert report["memory"] == {"peak_used_mib": 321}
+    assert report["artifacts"] == {"kernel_bytes": 1, "initramfs_bytes": 2}
+
+
+def test_disorder_and_gaps_are_seen() -> None:
+    """A success can't be told with an event missing or before its time."""
+    timeline = _complete()
+    assert (timeline.missing(), timeline.disorder()) == ([], [])
+    timeline.seen["reboot"] = 1.0
+    del timeline.seen["init"]
+    assert (timeline.missing(), timeline.disorder()) == (["init"], ["reboot"])
