@@ -1,0 +1,66 @@
+"""One image of a layout as a tar that `docker load` takes, with plain layers.
+
+The ramdisk's squashfs compresses the tar, so compressed layers in it would only cost time. The file layers.json
+comes first in it; Docker ignores it. It maps the layers' digests in the registry to those of their plain
+tars: written to Docker's distribution/diffid-by-digest before the engine starts, it spares every machine
+the pull of a base layer that it has.
+"""
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import zstandard
+
+from osie.core.debian import EPOCH
+from osie.core.errors import OsieError
+from osie.oci import document, layout
+from osie.oci.layer import digest_of
+
+LAYERS = "layers.json"
+
+
+def write(folder: Path, ref: str, tar: Path, name: str) -> None:
+    """Write the image `ref` of the layout in `folder` to `tar`; loading it tags it `name`.
+
+    The image's ID is its config's digest, the same as that of the image pulled from a registry.
+    """
+    manifest, config = layout.manifest(folder, ref)
+    diff_ids: list[str] = json.loads(config)["rootfs"]["diff_ids"]
+    digests = [part["digest"] for part in manifest["layers"]]
+    contents = {
+        "Config": _path(manifest["config"]["digest"]),
+        "RepoTags": [name],
+        "Layers": [_path(diff_id) for diff_id in diff_ids],
+    }
+    temporary = tar.with_name(f".{tar.name}.new")
+    tar.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with tarfile.open(temporary, "w", format=tarfile.GNU_FORMAT) as archive:
+            _add(archive, LAYERS, document.encode(dict(zip(digests, diff_ids, strict=True))))
+            _add(archive, "manifest.json", json.dumps([contents], sort_keys=True).encode())
+            _add(archive, contents["Config"], config)
+            for digest, diff_id in zip(digests, diff_ids, strict=True):
+                _add(archive, _path(diff_id), _plain(layout.blob(folder, digest), diff_id))
+        temporary.replace(tar)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _plain(packed: Path, diff_id: str) -> bytes:
+    """The layer's plain tar, checked."""
+    content = zstandard.ZstdDecompressor().decompress(packed.read_bytes())
+    if digest_of(content) != diff_id:
+        raise OsieError(f"{packed}: not the layer that the image's config names", hint="remove the layout")
+    return content
+
+
+def _path(digest: str) -> str:
+    return f"blobs/sha256/{digest.removeprefix('sha256:')}"
+
+
+def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mtime, entry.mode = len(content), int(EPOCH), 0o644
+    archive.addfile(entry, io.BytesIO(content))
