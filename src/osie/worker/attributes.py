@@ -1,0 +1,195 @@
+"""What the machine is made of, from /proc and /sys alone.
+
+Every function takes the root path of a file tree, so that a made-up machine is as good as a real one. What
+can't be read is left empty: attributes inform, nothing depends on them. Sizes are text with a unit. PCI
+vendors, products and classes are the hexadecimal IDs: names would take a database of a megabyte.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from osie.contracts import tink_pb2
+
+_SECTOR = 512  # bytes; /sys/block/*/size counts these, whatever the disk's own sector is
+_GPU_CLASS = "03"
+_PLACEHOLDERS = {"", "none", "default string", "to be filled by o.e.m.", "not specified"}
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8", "replace").strip()
+    except OSError:
+        return ""
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def size(count: int) -> str:
+    """A number of bytes as text: "512B", "15.6GiB"."""
+    value = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if value < 1024 or unit == "TiB":
+            break
+        value /= 1024
+    return f"{value:.1f}".removesuffix(".0") + unit
+
+
+def _processor_blocks(root: Path) -> Iterator[dict[str, str]]:
+    """One dict for each logical processor of /proc/cpuinfo."""
+    for block in _text(root / "proc/cpuinfo").split("\n\n"):
+        pairs = (line.partition(":") for line in block.splitlines())
+        fields = {key.strip(): value.strip() for key, _, value in pairs}
+        if "processor" in fields:
+            yield fields
+
+
+def cpu(root: Path) -> tink_pb2.CPU:
+    """The sockets, with their cores and threads. ARM's cpuinfo has no sockets: they count as one."""
+    sockets: dict[int, list[dict[str, str]]] = {}
+    for block in _processor_blocks(root):
+        sockets.setdefault(int(block.get("physical id", "0")), []).append(block)
+    processors = []
+    for number, threads in sorted(sockets.items()):
+        cores = {thread.get("core id", thread["processor"]) for thread in threads}
+        first = threads[0]
+        processors.append(
+            tink_pb2.Processor(
+                id=number,
+                cores=len(cores),
+                threads=len(threads),
+                vendor=first.get("vendor_id", first.get("CPU implementer", "")),
+                model=first.get("model name", ""),
+                capabilities=first.get("flags", first.get("Features", "")).split(),
+            )
+        )
+    return tink_pb2.CPU(
+        total_cores=sum(p.cores for p in processors),
+        total_threads=sum(p.threads for p in processors),
+        processors=processors,
+    )
+
+
+def memory(root: Path) -> tink_pb2.Memory:
+    """What the kernel manages, and what of it is free for use now."""
+    told = {}
+    for line in _text(root / "proc/meminfo").splitlines():
+        name, _, value = line.partition(":")
+        words = value.split()
+        if words and words[0].isdecimal():
+            told[name] = size(int(words[0]) * 1024)
+    return tink_pb2.Memory(total=told.get("MemTotal", ""), usable=told.get("MemAvailable", ""))
+
+
+def _controller(name: str) -> str:
+    for prefix, controller in (("nvme", "NVMe"), ("vd", "virtio"), ("sd", "SCSI"), ("mmcblk", "MMC")):
+        if name.startswith(prefix):
+            return controller
+    return "unknown"
+
+
+def block(root: Path) -> list[tink_pb2.Block]:
+    """The disks: block devices that stand on hardware and have a size."""
+    disks = []
+    for entry in _entries(root / "sys/block"):
+        sectors = _text(entry / "size")
+        if not (entry / "device").exists() or not sectors.isdecimal() or sectors == "0":
+            continue
+        rotates = {"0": "SSD", "1": "HDD"}.get(_text(entry / "queue/rotational"), "unknown")
+        physical = _text(entry / "queue/physical_block_size")
+        disks.append(
+            tink_pb2.Block(
+                name=entry.name,
+                controller_type=_controller(entry.name),
+                drive_type="optical" if entry.name.startswith("sr") else rotates,
+                size=size(int(sectors) * _SECTOR),
+                physical_block_size=size(int(physical)) if physical.isdecimal() else "",
+                vendor=_text(entry / "device/vendor"),
+                model=_text(entry / "device/model"),
+                wwn=_text(entry / "wwid") or _text(entry / "device/wwid"),
+            )
+        )
+    return disks
+
+
+def network(root: Path) -> list[tink_pb2.Network]:
+    """The network interfaces that stand on hardware."""
+    interfaces = []
+    for entry in _entries(root / "sys/class/net"):
+        if not (entry / "device").exists():
+            continue
+        speed = _text(entry / "speed")  # Mbit/s; unreadable or -1 while there is no link
+        interfaces.append(
+            tink_pb2.Network(
+                name=entry.name,
+                mac=_text(entry / "address"),
+                speed=f"{speed}Mb/s" if speed.isdecimal() else "",
+            )
+        )
+    return interfaces
+
+
+def _pci_functions(root: Path) -> Iterator[tuple[str, str, str, str]]:
+    """(vendor, product, class, driver) of each; vendor and product in 4 digits, the class in 6."""
+    for entry in _entries(root / "sys/bus/pci/devices"):
+        vendor, product, kind = (
+            _text(entry / name).removeprefix("0x") for name in ("vendor", "device", "class")
+        )
+        driver = entry / "driver"
+        yield vendor, product, kind, driver.resolve().name if driver.exists() else ""
+
+
+def pci(root: Path) -> list[tink_pb2.PCI]:
+    """Every PCI function."""
+    return [
+        tink_pb2.PCI(**{"vendor": vendor, "product": product, "class": kind, "driver": driver})
+        for vendor, product, kind, driver in _pci_functions(root)
+    ]
+
+
+def gpu(root: Path) -> list[tink_pb2.GPU]:
+    """The PCI functions that are display controllers."""
+    return [
+        tink_pb2.GPU(**{"vendor": vendor, "product": product, "class": kind, "driver": driver})
+        for vendor, product, kind, driver in _pci_functions(root)
+        if kind.startswith(_GPU_CLASS)
+    ]
+
+
+def dmi(root: Path, name: str) -> str:
+    """A field of the firmware's tables; what a vendor forgot to fill in counts as empty."""
+    told = _text(root / "sys/class/dmi/id" / name)
+    return "" if told.lower() in _PLACEHOLDERS else told
+
+
+def read(root: Path) -> tink_pb2.AgentAttributes:
+    """All of it."""
+    return tink_pb2.AgentAttributes(
+        cpu=cpu(root),
+        memory=memory(root),
+        block=block(root),
+        network=network(root),
+        pci=pci(root),
+        gpu=gpu(root),
+        chassis=tink_pb2.Chassis(serial=dmi(root, "chassis_serial"), vendor=dmi(root, "chassis_vendor")),
+        bios=tink_pb2.BIOS(
+            vendor=dmi(root, "bios_vendor"),
+            version=dmi(root, "bios_version"),
+            release_date=dmi(root, "bios_date"),
+        ),
+        baseboard=tink_pb2.Baseboard(
+            vendor=dmi(root, "board_vendor"),
+            product=dmi(root, "board_name"),
+            version=dmi(root, "board_version"),
+            serial_number=dmi(root, "board_serial"),
+        ),
+        product=tink_pb2.Product(
+            name=dmi(root, "product_name"),
+            vendor=dmi(root, "sys_vendor"),
+            serial_number=dmi(root, "product_serial"),
+        ),
+    )

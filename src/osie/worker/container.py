@@ -1,0 +1,89 @@
+"""An action as a container: what the engine is asked to create, and how a run is read back from it."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from osie.worker.action import Action, Run
+
+ACTION_LABEL = "osie.action"  # its value is the action's ID; every container of ours has it
+PULLED_LABEL = "osie.pulled"  # "true" where the image came with the action and may go with it
+
+_BINDS = ("/dev:/dev", "/worker:/worker", "/run:/run")
+
+# What an action prints is held in RAM: 2 files of 8 MiB at most, and the older one goes.
+_LOGGING = {"Type": "json-file", "Config": {"max-size": "8m", "max-file": "2"}}
+
+
+def name(action: Action) -> str:
+    """The container's name, in the characters that engines allow."""
+    return "tink-" + re.sub(r"[^a-zA-Z0-9_.-]", "-", action.action_id)
+
+
+def _target(volume: str) -> str:
+    """Where a volume "SOURCE:TARGET[:OPTIONS]" or "TARGET" is mounted."""
+    parts = volume.split(":")
+    return (parts[1] if len(parts) > 1 else parts[0]).rstrip("/")
+
+
+def binds(action: Action) -> list[str]:
+    """Ours, and the action's volumes: engines refuse two with one target, so the action's replaces ours."""
+    taken = {_target(volume) for volume in action.volumes}
+    return [*(bind for bind in _BINDS if _target(bind) not in taken), *dict.fromkeys(action.volumes)]
+
+
+def labels(run: Run, *, pulled: bool) -> dict[str, str]:
+    """What the next worker needs to take up this run and report it."""
+    action = run.action
+    return {
+        "osie.workflow": action.workflow_id,
+        "osie.task": action.task_id,
+        ACTION_LABEL: action.action_id,
+        "osie.agent": action.agent_id,
+        "osie.name": action.name,
+        "osie.timeout-s": str(action.timeout_s),
+        "osie.started-at": f"{run.started_at:.3f}",
+        PULLED_LABEL: str(pulled).lower(),
+    }
+
+
+def read_run(told: Mapping[str, Any]) -> Run:
+    """The run that a container of ours is, from an entry of the engine's list. Raises ValueError."""
+    given: Mapping[str, str] = told.get("Labels") or {}
+    try:
+        return Run(
+            action=Action(
+                workflow_id=given["osie.workflow"],
+                task_id=given["osie.task"],
+                agent_id=given["osie.agent"],
+                action_id=given[ACTION_LABEL],
+                name=given["osie.name"],
+                image=str(told["Image"]),
+                timeout_s=int(given["osie.timeout-s"]),
+            ),
+            started_at=float(given["osie.started-at"]),
+        )
+    except KeyError as error:
+        raise ValueError(f"container {told.get('Id')} has no label {error}") from error
+
+
+def body(run: Run, *, image: str, pulled: bool) -> dict[str, Any]:
+    """What POST /containers/create is sent."""
+    action = run.action
+    host: dict[str, Any] = {
+        "Privileged": True,
+        "NetworkMode": action.network or "host",
+        "PidMode": action.pid,
+        "Binds": binds(action),
+        "LogConfig": _LOGGING,
+    }
+    made: dict[str, Any] = {
+        "Image": image,
+        "Env": list(action.environment),
+        "Labels": labels(run, pulled=pulled),
+        "HostConfig": host,
+        "Tty": False,  # a terminal's log isn't multiplexed, and both streams are one
+    }
+    if action.command:
+        made["Cmd"] = list(action.command)
+    return made

@@ -1,0 +1,177 @@
+"""Executes actions as containers of an engine that has Docker's API, each exactly once.
+
+A container is found again by the label with its action's ID, so that a run survives the worker: the next one
+waits for it, or reads its end, and never starts a second. It is removed when its outcome was delivered.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+
+from osie.contracts import action_events
+from osie.core.errors import OsieError, chain
+from osie.worker import container, image_name
+from osie.worker.action import Listener, Outcome, Run, State
+from osie.worker.backoff import Backoff
+from osie.worker.engine import Container, Engine, EngineError, EngineUnreachable
+from osie.worker.journal import tell
+from osie.worker.verdict import Tail, judge
+
+_STOP_PATIENCE_S = 5  # between SIGTERM and SIGKILL for an action whose time is over
+_LOG_DRAIN_S = 5.0  # the log ends with the container; an engine that doesn't end it must not stop us
+_PULL_RETRY_S = 60.0  # a registry restarts in less
+_FINAL_STATUSES = {400, 401, 403, 404}  # of a pull: trying again won't help
+
+
+class DockerRuntime:
+    """The runtime over one engine."""
+
+    def __init__(
+        self, engine: Engine, credentials: image_name.Credentials, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._engine = engine
+        self._credentials = credentials
+        self._clock = clock
+        self._pulled: set[str] = set()  # images that came with actions, and may go when they are done
+
+    async def leftovers(self) -> Sequence[Run]:
+        """The runs of all our containers, oldest first."""
+        found = await self._engine.containers(container.ACTION_LABEL)
+        runs = []
+        for told in found:
+            try:
+                runs.append(container.read_run(told))
+            except ValueError as error:
+                tell("container_not_ours", reason=str(error))
+                continue
+            if told["Labels"].get(container.PULLED_LABEL) == "true":
+                self._pulled.add(str(told["Image"]))
+        return sorted(runs, key=lambda run: run.started_at)
+
+    async def execute(self, run: Run, listener: Listener) -> Outcome:
+        """Run the action to its end. What the engine refuses is the action's failure."""
+        try:
+            found = await self._find(run)
+            if found is None:
+                found = await self._create(run)
+            else:
+                tell("action_adopted", action=run.action.name, container=found[:12])
+            return await self._finish(found, run, listener)
+        except EngineError as error:
+            return Outcome(State.FAILED, ": ".join(chain(error)), self._clock())
+
+    async def forget(self, run: Run) -> None:
+        """Remove the container. Its image stays until it is known that the next action hasn't the same."""
+        try:
+            found = await self._find(run)
+            if found is not None:
+                await self._engine.remove(found)
+        except EngineError as error:
+            tell("container_not_removed", action=run.action.name, reason=str(error))
+
+    async def keep_only(self, image: str) -> None:
+        """Remove the images that came with earlier actions, but not this one."""
+        for other in self._pulled - {image_name.with_tag(image)}:
+            try:
+                await self._engine.remove_image(other)
+                tell("image_removed", image=other)
+            except EngineError as error:  # a container uses it: it wasn't ours alone
+                tell("image_kept", image=other, reason=str(error))
+            self._pulled.discard(other)
+
+    async def _find(self, run: Run) -> str | None:
+        found = await self._engine.containers(f"{container.ACTION_LABEL}={run.action.action_id}")
+        return str(found[0]["Id"]) if found else None
+
+    async def _create(self, run: Run) -> str:
+        image = image_name.with_tag(run.action.image)
+        await self._have(image)
+        body = container.body(run, image=image, pulled=image in self._pulled)
+        return await self._engine.create(container.name(run.action), body)
+
+    async def _have(self, image: str) -> None:
+        """Pull the image unless the machine has it: it was embedded, or the action before had the same."""
+        if await self._engine.has_image(image):
+            return
+        backoff, give_up_at = Backoff(), time.monotonic() + _PULL_RETRY_S
+        began = time.monotonic()
+        while True:
+            try:
+                await self._engine.pull(image, self._credentials.for_image(image))
+            except EngineError as error:
+                if error.status in _FINAL_STATUSES or time.monotonic() > give_up_at:
+                    raise EngineError(f"can't pull the image {image}", status=error.status) from error
+                tell("pull_failed", image=image, reason=": ".join(chain(error)))
+                await asyncio.sleep(backoff.next_s())
+                continue
+            self._pulled.add(image)
+            tell("image_pulled", image=image, seconds=time.monotonic() - began)
+            return
+
+    async def _finish(self, found: str, run: Run, listener: Listener) -> Outcome:
+        before = await self._engine.inspect(found)
+        if before.status == "created":
+            try:
+                await self._engine.start(found)
+            except EngineUnreachable:
+                raise
+            except EngineError as error:
+                raise EngineError("the container could not be started", status=error.status) from error
+        tail = Tail()
+        following = asyncio.create_task(self._follow(found, listener, tail))
+        try:
+            ran_s = 0.0 if before.status == "created" else max(0.0, self._clock() - before.started_at)
+            timeout_s = run.action.timeout_s
+            ended, stopped = await self._end(found, max(0.0, timeout_s - ran_s) if timeout_s > 0 else None)
+            await asyncio.wait({following}, timeout=_LOG_DRAIN_S)
+        finally:
+            following.cancel()
+            await asyncio.wait({following})
+        return judge(ended, timeout_s=timeout_s, stopped=stopped, tail=tail.lines)
+
+    async def _end(self, found: str, left_s: float | None) -> tuple[Container, bool]:
+        """Wait for the container's end; stop it when its time is over, and say whether that was needed.
+
+        An engine that restarts is waited for: it knows how the container ended.
+        """
+        stop_at = None if left_s is None else asyncio.get_running_loop().time() + left_s
+        stopped, backoff = False, Backoff()
+        while True:
+            try:
+                if await self._ended_before(found, stop_at):
+                    return await self._engine.inspect(found), stopped
+                stopped = await self._stop(found)
+                stop_at = None
+            except EngineUnreachable as error:
+                tell("engine_lost", reason=": ".join(chain(error)))
+                await asyncio.sleep(backoff.next_s())
+
+    async def _ended_before(self, found: str, stop_at: float | None) -> bool:
+        try:
+            async with asyncio.timeout_at(stop_at):
+                await self._engine.wait(found)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _stop(self, found: str) -> bool:
+        """Stop the container; False where it had ended by itself."""
+        if (await self._engine.inspect(found)).status in {"exited", "dead"}:
+            return False
+        await self._engine.stop(found, _STOP_PATIENCE_S)
+        return True
+
+    async def _follow(self, found: str, listener: Listener, tail: Tail) -> None:
+        """Read the log to its end. Without it the action is none the worse."""
+        try:
+            async with aclosing(self._engine.logs(found)) as lines:
+                async for line in lines:
+                    progress = action_events.decode(line.text)
+                    if progress is not None:
+                        listener.progress(progress)
+                    else:
+                        tail.add(line.text)
+                        listener.line(line)
+        except OsieError as error:
+            tell("log_lost", reason=": ".join(chain(error)))

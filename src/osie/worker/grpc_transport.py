@@ -1,0 +1,216 @@
+"""The tink server over gRPC: actions in, statuses and telemetry out, on one connection.
+
+The protocol: proto/osie/contracts/tink.proto and telemetry.proto; docs/reference/worker.md says which status
+means what.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import h2.exceptions
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from grpclib.client import Channel, UnaryUnaryMethod
+from grpclib.const import Status
+from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
+
+from osie.contracts import telemetry_pb2, tink_pb2
+from osie.contracts.action_events import Progress
+from osie.worker.action import Action, LogLine, Refused, Report, Unreachable
+from osie.worker.journal import tell
+
+_CALL_S = 10.0
+_TELEMETRY_S = 5.0
+_NO_WORK = {Status.NOT_FOUND, Status.FAILED_PRECONDITION}
+_REFUSALS = {Status.NOT_FOUND, Status.PERMISSION_DENIED, Status.INVALID_ARGUMENT, Status.FAILED_PRECONDITION}
+_BROKEN = (OSError, TimeoutError, StreamTerminatedError, ProtocolError, h2.exceptions.H2Error)
+
+_Reply = TypeVar("_Reply", bound=Message)
+
+
+def tls_context(*, verify: bool) -> ssl.SSLContext:
+    """What gRPC asks of TLS; `verify` false takes any certificate."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["h2"])
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+class Link:
+    """The connection to a server. Every call has a deadline; after a failure the next call connects again."""
+
+    def __init__(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
+        self._host = host
+        self._port = port
+        self._tls = tls
+        self._channel: Channel | None = None
+
+    async def call(self, path: str, request: Message, reply: type[_Reply], deadline_s: float) -> _Reply:
+        """One unary call. Raises GRPCError for what the server says, Unreachable where it says nothing."""
+        if self._channel is None:
+            self._channel = Channel(self._host, self._port, ssl=self._tls)
+        channel = self._channel
+        method = UnaryUnaryMethod[Message, _Reply](channel, path, type(request), reply)
+        try:
+            async with asyncio.timeout(deadline_s):  # grpclib's own doesn't end a connect that hangs
+                return await method(request, timeout=deadline_s)
+        except _BROKEN as error:
+            self._drop(channel)
+            raise Unreachable(f"no answer from {self._host}:{self._port} to {path}") from error
+
+    def close(self) -> None:
+        """End the connection."""
+        if self._channel is not None:
+            self._drop(self._channel)
+
+    def _drop(self, channel: Channel) -> None:
+        """Close a connection that failed: a half-open one would take every call's whole deadline."""
+        channel.close()
+        if self._channel is channel:
+            self._channel = None
+
+
+def _said(error: GRPCError) -> str:
+    return f"the server answered {error.status.name}: {error.message or 'no reason given'}"
+
+
+class GrpcSource:
+    """Asks the server for actions."""
+
+    def __init__(self, link: Link, agent_id: str, attributes: Callable[[], tink_pb2.AgentAttributes]) -> None:
+        self._link = link
+        self._agent_id = agent_id
+        self._attributes = attributes
+        self._request: tink_pb2.ActionRequest | None = None
+
+    async def next(self) -> Action | None:
+        """The action to run now, or None: there is no work yet."""
+        if self._request is None:  # what the machine is made of is read once a connection
+            self._request = tink_pb2.ActionRequest(
+                agent_id=self._agent_id, agent_attributes=self._attributes()
+            )
+        path = "/proto.WorkflowService/GetAction"
+        try:
+            told = await self._link.call(path, self._request, tink_pb2.ActionResponse, _CALL_S)
+        except GRPCError as error:
+            if error.status in _NO_WORK:
+                return None
+            raise Unreachable(_said(error)) from error
+        except Unreachable:
+            self._request = None
+            raise
+        return Action(
+            workflow_id=told.workflow_id,
+            task_id=told.task_id,
+            agent_id=told.agent_id or self._agent_id,
+            action_id=told.action_id,
+            name=told.name,
+            image=told.image,
+            timeout_s=max(0, told.timeout),
+            command=tuple(told.command),
+            volumes=tuple(told.volumes),
+            environment=tuple(told.environment),
+            network=told.namespaces.network,
+            pid=told.pid or told.namespaces.pid,
+        )
+
+
+def _timestamp(at: float) -> Timestamp:
+    nanos = round(at * 1e9)
+    return Timestamp(seconds=nanos // 10**9, nanos=nanos % 10**9)
+
+
+def status_request(report: Report) -> tink_pb2.ActionStatusRequest:
+    """A report as the wire has it."""
+    action, started_at = report.run.action, report.run.started_at
+    request = tink_pb2.ActionStatusRequest(
+        workflow_id=action.workflow_id,
+        agent_id=action.agent_id,
+        task_id=action.task_id,
+        action_id=action.action_id,
+        action_name=action.name,
+        action_state=f"ACTION_STATE_{report.state.name}",
+        execution_start=_timestamp(started_at),
+        message=tink_pb2.ActionMessage(message=report.message),
+    )
+    if report.finished_at is not None:
+        finished_at = max(started_at, report.finished_at)  # the clock may have been set back meanwhile
+        request.execution_stop.CopyFrom(_timestamp(finished_at))
+        request.execution_duration = f"{finished_at - started_at:.3f}s"  # Go's duration format
+    return request
+
+
+class GrpcSink:
+    """Tells the server what became of an action."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    async def write(self, report: Report) -> None:
+        """Return once the server has taken it."""
+        path = "/proto.WorkflowService/ReportActionStatus"
+        try:
+            await self._link.call(path, status_request(report), tink_pb2.ActionStatusResponse, _CALL_S)
+        except GRPCError as error:
+            raise (Refused if error.status in _REFUSALS else Unreachable)(_said(error)) from error
+
+
+class GrpcTelemetry:
+    """Passes progress and logs on, until a server says that it has no such service."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._unimplemented = False
+
+    async def progress(self, action: Action, progress: Progress) -> None:
+        """Tell where a phase of the action stands."""
+        await self._send(
+            "ReportProgress",
+            telemetry_pb2.ProgressReport(
+                action=_reference(action),
+                phase=progress.phase,
+                done=progress.done,
+                total=progress.total,
+                unit=progress.unit,
+                rate_per_s=progress.rate_per_s,
+                eta_s=progress.eta_s,
+            ),
+        )
+
+    async def logs(self, action: Action, lines: Sequence[LogLine]) -> None:
+        """Tell what the action printed."""
+        told = [
+            telemetry_pb2.LogLine(
+                sequence=line.sequence, at_unix_s=line.at, stream=line.stream, text=line.text
+            )
+            for line in lines
+        ]
+        await self._send("ReportLogs", telemetry_pb2.LogReport(action=_reference(action), lines=told))
+
+    async def _send(self, name: str, request: Message) -> None:
+        if self._unimplemented:
+            return
+        try:
+            path = f"/osie.v1.Telemetry/{name}"
+            await self._link.call(path, request, telemetry_pb2.TelemetryReply, _TELEMETRY_S)
+        except GRPCError as error:
+            if error.status is Status.UNIMPLEMENTED:
+                self._unimplemented = True
+                tell("telemetry_off", reason="the server has no osie.v1.Telemetry")
+            elif error.status in _REFUSALS:  # sending it again won't help
+                tell("telemetry_refused", call=name, reason=_said(error))
+            else:
+                raise Unreachable(_said(error)) from error
+
+
+def _reference(action: Action) -> telemetry_pb2.ActionRef:
+    return telemetry_pb2.ActionRef(
+        workflow_id=action.workflow_id,
+        agent_id=action.agent_id,
+        task_id=action.task_id,
+        action_id=action.action_id,
+    )

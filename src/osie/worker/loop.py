@@ -1,0 +1,177 @@
+"""The loop: ask for an action, say RUNNING, execute it, say how it ended, forget it; and stop when told to.
+
+The order is what makes a killed worker harmless. The server knows of a run before its container exists, and
+the container exists until the server knows its end; whichever moment the worker dies at, the next one finds
+either nothing begun or a container to take up.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+from osie.core.errors import OsieError, chain
+from osie.worker.action import (
+    Action,
+    Exhausted,
+    Images,
+    Refused,
+    Report,
+    Run,
+    Runtime,
+    Sink,
+    Source,
+    State,
+    Telemetry,
+    Unreachable,
+)
+from osie.worker.backoff import Backoff
+from osie.worker.journal import tell
+from osie.worker.telemetry import Relay
+
+# Engines kill a container 10 s after SIGTERM, so this is what fits in. An action that ends within the first
+# seconds is waited for, above all one that asks for a reboot: its report may not be lost.
+_ENDING_GRACE_S = 3.0
+_REPORT_GRACE_S = 8.0
+
+_FLUSH_S = 2.0
+
+_T = TypeVar("_T")
+
+
+class Stopped(Exception):
+    """The worker was told to stop."""
+
+
+class Stop:
+    """The wish that the worker stops, and since when it is there."""
+
+    def __init__(self) -> None:
+        self._asked = asyncio.Event()
+        self._asked_at = 0.0  # monotonic seconds
+
+    def ask(self) -> None:
+        """Make the wish."""
+        if not self._asked.is_set():
+            self._asked_at = time.monotonic()
+            self._asked.set()
+
+    async def or_done(self, work: Coroutine[Any, Any, _T], grace_s: float = 0.0) -> _T:
+        """Await the work. Once `grace_s` have passed since the wish it is cancelled and Stopped is raised."""
+        task, asked = asyncio.create_task(work), asyncio.create_task(self._asked.wait())
+        try:
+            await asyncio.wait({task, asked}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                left_s = grace_s - (time.monotonic() - self._asked_at)
+                await asyncio.wait({task}, timeout=max(0.0, left_s))
+            if not task.done():
+                raise Stopped
+            return task.result()
+        finally:
+            task.cancel()
+            asked.cancel()
+            await asyncio.wait({task, asked})
+
+
+class Worker:
+    """The tink-worker."""
+
+    def __init__(
+        self,
+        *,
+        source: Source,
+        sink: Sink,
+        runtime: Runtime,
+        images: Images,
+        telemetry: Telemetry,
+        stop: Stop,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._source = source
+        self._sink = sink
+        self._runtime = runtime
+        self._images = images
+        self._telemetry = telemetry
+        self._stop = stop
+        self._clock = clock
+        self._asking = Backoff()
+
+    async def run(self) -> None:
+        """Work until told to stop, or until the source ends."""
+        try:
+            for run in await self._stop.or_done(self._leftovers()):
+                await self._carry_out(run)
+            while True:
+                await self._turn()
+        except Stopped:
+            tell("stopped")
+        except Exhausted:
+            tell("no_more_actions")
+
+    async def _turn(self) -> None:
+        action = await self._stop.or_done(self._next())
+        tell("action", name=action.name, image=action.image, id=action.action_id, workflow=action.workflow_id)
+        run = Run(action, self._clock())
+        if await self._stop.or_done(self._deliver(Report(run, State.RUNNING))):
+            self._asking.reset()
+            await self._carry_out(run)
+        else:  # a server that hands out what it then refuses must not be asked without a pause
+            await self._stop.or_done(asyncio.sleep(self._asking.next_s()))
+
+    async def _leftovers(self) -> Sequence[Run]:
+        """What an earlier worker began. The engine may still be starting."""
+        backoff = Backoff()
+        while True:
+            try:
+                return await self._runtime.leftovers()
+            except OsieError as error:
+                tell("engine_unreachable", reason=": ".join(chain(error)))
+                await asyncio.sleep(backoff.next_s())
+
+    async def _next(self) -> Action:
+        told = ""
+        while True:
+            try:
+                action = await self._source.next()
+                why = "the server has no action for this machine"
+            except Unreachable as error:
+                action, why = None, ": ".join(chain(error))
+            else:
+                await self._images.keep_only(action.image if action else "")
+                if action is not None:
+                    return action
+            if why != told:  # once, not every five seconds
+                tell("waiting", reason=why)
+                told = why
+            await asyncio.sleep(self._asking.next_s())
+
+    async def _carry_out(self, run: Run) -> None:
+        async with Relay(self._telemetry, run.action) as relay:
+            outcome = await self._stop.or_done(self._runtime.execute(run, relay), _ENDING_GRACE_S)
+            tell("action_ended", name=run.action.name, state=outcome.state.name, message=outcome.message)
+            report = Report(run, outcome.state, outcome.message, outcome.finished_at)
+            await self._stop.or_done(self._settle(report, relay), _REPORT_GRACE_S)
+
+    async def _settle(self, report: Report, relay: Relay) -> None:
+        await relay.flush(_FLUSH_S)  # so that whoever watches sees the last lines before the end
+        await self._deliver(report)
+        await self._runtime.forget(report.run)
+        await relay.flush(_FLUSH_S)  # what the server, when it was away, didn't take the first time
+
+    async def _deliver(self, report: Report) -> bool:
+        """Report until the server takes it; False where it says that it never will."""
+        backoff = Backoff()
+        told = ""
+        while True:
+            try:
+                await self._sink.write(report)
+                return True
+            except Refused as error:
+                tell("report_refused", state=report.state.name, reason=": ".join(chain(error)))
+                return False
+            except Unreachable as error:
+                why = ": ".join(chain(error))
+                if why != told:
+                    tell("report_delayed", state=report.state.name, reason=why)
+                    told = why
+                await asyncio.sleep(backoff.next_s())
