@@ -8,7 +8,7 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +51,7 @@ class Cache:
     root: Path
     progress: BuildProgress
 
-    def get(self, step: str, inputs: list[object], build: Callable[[Path], None]) -> Path:
+    def get(self, step: str, inputs: Sequence[object], build: Callable[[Path], None]) -> Path:
         """Return the folder with the result of `step` for `inputs`; `build` fills an empty one if need be.
 
         `inputs` are JSON-like values that name everything the result depends on: versions, digests, options.

@@ -1,0 +1,114 @@
+"""A profile to the artifacts a machine netboots: kernel, initramfs, manifest."""
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+from osie.contracts import artifacts
+from osie.core.cache import BuildProgress, Cache
+from osie.core.errors import OsieError
+from osie.core.files import sha256_of_file, write_atomically
+from osie.image import kernel, selection
+from osie.image.manifest import Artifact, Manifest
+from osie.image.profile import Profile
+from osie.image.steps import SOURCE, Steps
+
+
+def build(
+    profile: Profile,
+    *,
+    output: Path,
+    worker_image: Path,
+    cache: Cache,
+    progress: BuildProgress,
+    source: Path = SOURCE,
+) -> Manifest:
+    """Write the kernel, the initramfs and the manifest into `output`, and return the manifest.
+
+    `worker_image` is a tar that Docker can load. Files in `output` are replaced only when all is built and
+    within the profile's budget; each is whole at any time, and the manifest comes last.
+    """
+    steps = Steps(profile, cache, source)
+    _check(steps, worker_image)
+    initramfs = steps.initramfs(worker_image)
+    built = {artifacts.KERNEL: steps.kernel(), artifacts.INITRAMFS: initramfs}
+    manifest = _manifest(steps, worker_image, built)
+    _check_budget(profile, manifest)
+    progress.started("artifacts")
+    begun = time.monotonic()
+    cached = _install(manifest, built, output)
+    progress.finished("artifacts", seconds=time.monotonic() - begun, size_bytes=manifest.size, cached=cached)
+    return manifest
+
+
+def _check(steps: Steps, worker_image: Path) -> None:
+    if not worker_image.is_file():
+        raise OsieError(f"{worker_image}: the worker's image is not there, so it can't go into the ramdisk")
+    if os.geteuid() != 0:
+        raise OsieError("building a ramdisk needs root", hint="run it as root: mmdebstrap unpacks as root")
+    if not steps.init.is_file():
+        raise OsieError(f"{steps.init}: missing: what the kernel starts; the checkout is not whole")
+
+
+def _manifest(steps: Steps, worker_image: Path, built: dict[str, Path]) -> Manifest:
+    packages, root = steps.packages(), steps.root() / "tree"
+    release = kernel.release(root)
+    base = steps.squashed_root().stat().st_size
+    with_worker = steps.with_worker(worker_image).stat().st_size
+    whole = steps.complete(worker_image).stat().st_size
+    return Manifest(
+        profile=steps.profile.name,
+        arch=artifacts.ARCH,
+        engine=steps.profile.engine,
+        artifacts=[Artifact(name, path.stat().st_size, sha256_of_file(path)) for name, path in built.items()],
+        packages=selection.contained(packages, root, also=[f"linux-image-{release}"]),
+        kernel_release=release,
+        kernel_parameters=steps.profile.kernel_parameters,
+        parts={
+            "kernel": built[artifacts.KERNEL].stat().st_size,
+            "root": base,
+            "worker": with_worker - base,
+            "python": whole - with_worker,
+            "initramfs": built[artifacts.INITRAMFS].stat().st_size - whole,
+        },
+    )
+
+
+def _check_budget(profile: Profile, manifest: Manifest) -> None:
+    budget = profile.size_budget_bytes
+    if budget is not None and manifest.size > budget:
+        parts = ", ".join(f"{name} {size:,}" for name, size in manifest.parts.items())
+        raise OsieError(
+            f"profile {profile.name}: kernel and initramfs take {manifest.size:,} bytes,"
+            f" {manifest.size - budget:,} more than its size_budget_bytes of {budget:,} ({parts})",
+            hint="leave something out of the profile, or raise its size_budget_bytes",
+        )
+
+
+def _install(manifest: Manifest, built: dict[str, Path], output: Path) -> bool:
+    """Bring `output` up to date; True where it was."""
+    output.mkdir(parents=True, exist_ok=True)
+    stale = [one for one in manifest.artifacts if not _is_whole(output / one.name, one)]
+    prepared = {one.name: _copy(built[one.name], output / one.name) for one in stale}
+    for name, temporary in prepared.items():
+        temporary.replace(output / name)
+    place = output / artifacts.MANIFEST
+    if not stale and place.is_file() and place.read_text() == manifest.json():
+        return True
+    write_atomically(place, manifest.json())
+    return False
+
+
+def _is_whole(path: Path, artifact: Artifact) -> bool:
+    return path.is_file() and path.stat().st_size == artifact.size and sha256_of_file(path) == artifact.sha256
+
+
+def _copy(source: Path, target: Path) -> Path:
+    """A durable copy beside `target`, to be renamed onto it."""
+    temporary = target.with_name(f".{target.name}.new")
+    shutil.copyfile(source, temporary)
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
+    temporary.chmod(0o644)
+    return temporary
