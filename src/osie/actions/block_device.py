@@ -1,0 +1,140 @@
+"""Block devices: finding, claiming, asking and re-reading them."""
+
+import errno
+import fcntl
+import os
+import stat
+import struct
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from osie.core.errors import OsieError
+
+_BLKRRPART, _BLKROGET, _BLKSSZGET, _BLKZEROOUT = 0x125F, 0x125E, 0x1268, 0x127F  # linux/fs.h
+_NODE_S = 10.0  # how long a node may take from the kernel to udev to us
+_POLL_S = 0.05
+
+
+class DeviceError(OsieError):
+    """A disk isn't there, isn't fit, or is in use."""
+
+
+def wait_for_node(path: str, *, timeout_s: float = _NODE_S) -> None:
+    """Return when `path` exists. Raises DeviceError after `timeout_s`."""
+    deadline = time.monotonic() + timeout_s
+    if not Path(path).exists():
+        print(f"waiting for {path}", flush=True)
+    while not Path(path).exists():
+        if time.monotonic() > deadline:
+            near = sorted(str(p) for p in Path(path).parent.glob(f"{Path(path).name[:2]}*"))[:8]
+            there = f"there are: {', '.join(near)}" if near else ""
+            raise DeviceError(f"{path} doesn't exist (waited {timeout_s:g} s)", hint=there)
+        time.sleep(_POLL_S)
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A disk (or a regular file in its stead) that is open for writing, and that nobody else has claimed."""
+
+    path: Path  # where links lead to
+    descriptor: int
+    size: int | None  # None: a regular file, which grows
+    sector: int
+
+    @property
+    def is_block(self) -> bool:
+        """Whether this is a block device."""
+        return self.size is not None
+
+    def zero(self, start: int, length: int) -> None:
+        """Make the range read as zeroes: the device's own command where it has one, else written ones."""
+        fcntl.ioctl(self.descriptor, _BLKZEROOUT, struct.pack("=QQ", start, length))
+
+    def close(self) -> None:
+        """Let go of it."""
+        os.close(self.descriptor)
+
+
+def _users(number: int) -> str:
+    """What claims the device or a part of it, as far as can be seen from here: a sentence's end."""
+    wanted = f"{os.major(number)}:{os.minor(number)}"
+    disk = Path("/sys/dev/block", wanted)
+    numbers = {wanted: disk.resolve().name}
+    numbers |= {p.read_text().strip(): p.parent.name for p in disk.glob("*/dev")}
+    found = [
+        f"{h.parent.parent.name} by {h.name}" for h in (*disk.glob("holders/*"), *disk.glob("*/holders/*"))
+    ]
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        words = line.split()
+        if words[2] in numbers:
+            found.append(f"{numbers[words[2]]} mounted at {words[4]}")
+    return f": {', '.join(found)}" if found else " (mounted, or part of a RAID, LVM or swap)"
+
+
+def claim(name: str) -> Claimed:
+    """Open the disk for writing, alone. O_EXCL fails where it or a partition of it is mounted (open(2)).
+
+    A regular file is emptied only by who writes to it, not here. Raises DeviceError.
+    """
+    wait_for_node(name)
+    path = Path(name).resolve()
+    status = path.stat()
+    is_block = stat.S_ISBLK(status.st_mode)
+    if not is_block and not stat.S_ISREG(status.st_mode):
+        raise DeviceError(f"{name} is neither a block device nor a regular file")
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | (os.O_EXCL if is_block else 0))
+    except OSError as error:
+        if error.errno == errno.EBUSY:
+            raise DeviceError(f"{name} is in use{_users(status.st_rdev)}") from error
+        raise DeviceError(f"can't open {name} for writing: {error.strerror}") from error
+    if not is_block:
+        return Claimed(path, descriptor, None, 512)
+    try:
+        return _measured(name, path, descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _measured(name: str, path: Path, descriptor: int) -> Claimed:
+    if _asked(descriptor, _BLKROGET):
+        raise DeviceError(f"{name} is read-only")
+    size = os.lseek(descriptor, 0, os.SEEK_END)
+    if size == 0:
+        raise DeviceError(f"{name} has no size: no medium in it?")
+    return Claimed(path, descriptor, size, _asked(descriptor, _BLKSSZGET))
+
+
+def _asked(descriptor: int, request: int) -> int:
+    answer: int = struct.unpack("i", fcntl.ioctl(descriptor, request, struct.pack("i", 0)))[0]
+    return answer
+
+
+def reread_partitions(disk: Claimed, *, timeout_s: float = _NODE_S) -> list[str]:
+    """Have the kernel read the partition table again and return the partitions' nodes once they are there.
+
+    Raises DeviceError where the kernel refuses: later steps would see the partitions of before.
+    """
+    sysfs = Path("/sys/class/block", disk.path.name)
+    if not disk.is_block or (sysfs / "partition").exists():
+        return []
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            fcntl.ioctl(disk.descriptor, _BLKRRPART)
+            break
+        except OSError as error:
+            if error.errno == errno.EINVAL:  # a device that can't have partitions
+                return []
+            if error.errno != errno.EBUSY or time.monotonic() > deadline:
+                raise DeviceError(
+                    f"the kernel doesn't re-read the partition table of {disk.path}: {error.strerror}"
+                ) from error
+            time.sleep(_POLL_S)  # udev has a partition open for a moment, after each write that ended
+    names = sorted(p.parent.name for p in sysfs.glob("*/partition"))
+    nodes = [str(disk.path.with_name(name)) for name in names]
+    for node in nodes:
+        wait_for_node(node, timeout_s=timeout_s)
+    return nodes

@@ -1,0 +1,1 @@
+"""The action that runs a command inside an installed system."""

@@ -1,0 +1,135 @@
+"""An action's settings, read from environment variables: every error told at once, by its variable."""
+
+import hashlib
+import re
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from osie.core.errors import OsieError
+
+_TRUE = {"1", "true", "yes", "y", "on"}
+_FALSE = {"0", "false", "no", "n", "off", ""}
+_HEX_LENGTHS = {"sha256": 64, "sha512": 128}
+
+
+class SettingsError(OsieError):
+    """One or more variables are missing or wrong."""
+
+
+@dataclass(frozen=True)
+class Checksum:
+    """A digest that the operator expects."""
+
+    algorithm: str  # sha256 or sha512
+    hexdigest: str
+
+    def new(self) -> "hashlib._Hash":
+        """An empty digest of this kind."""
+        return hashlib.new(self.algorithm)
+
+    def __str__(self) -> str:
+        return f"{self.algorithm}:{self.hexdigest}"
+
+
+class Environment:
+    """Reads variables one by one, notes what is wrong, and raises it all together in `check`.
+
+    A reader returns a harmless stand-in for a wrong value, so that the ones after it are read too.
+    Nothing that was read may be used before `check` returned.
+    """
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+        self._errors: list[str] = []
+
+    def check(self) -> None:
+        """Raise SettingsError with every error there was."""
+        if self._errors:
+            raise SettingsError("; ".join(self._errors), hint="set them in the action's environment")
+
+    def error(self, name: str, why: str) -> None:
+        """Note that the variable is wrong."""
+        self._errors.append(f"{name} {why}")
+
+    def text(self, name: str, default: str | None = None, *, empty: bool = False) -> str:
+        """The variable as it is. Without a default it must be there, and not be empty unless `empty`."""
+        value = self._variables.get(name)
+        if value is None or (value == "" and not empty):
+            if default is None:
+                self.error(name, "is not set" if value is None else "is empty")
+            return default or ""
+        return value
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """A yes or no."""
+        value = self._variables.get(name)
+        if value is None:
+            return default
+        lowered = value.strip().lower()
+        if lowered not in _TRUE | _FALSE:
+            self.error(name, f"is {value!r}: expected true or false")
+        return lowered in _TRUE
+
+    def number(self, name: str, default: float, *, least: float = 0.0) -> float:
+        """A decimal number, not below `least`."""
+        value = self.text(name, str(default))
+        try:
+            number = float(value)
+        except ValueError:
+            number = float("nan")
+        if not least <= number < float("inf"):  # also turns down nan
+            self.error(name, f"is {value!r}: expected a number from {least:g} up")
+            return default
+        return number
+
+    def identity(self, name: str, default: int) -> int:
+        """A user's or group's number."""
+        value = self.text(name, str(default))
+        if not value.isdecimal() or int(value) >= 2**32 - 1:  # (uid_t)-1 means "leave it" to chown(2)
+            self.error(name, f"is {value!r}: expected a user's or group's number")
+            return default
+        return int(value)
+
+    def mode(self, name: str, default: int) -> int:
+        """File permissions, octal."""
+        value = self.text(name, f"{default:o}")
+        if not re.fullmatch(r"(0o)?[0-7]{1,5}", value) or int(value, 8) > 0o7777:
+            self.error(name, f"is {value!r}: expected octal permissions such as 0644")
+            return default
+        return int(value, 8)
+
+    def path(self, name: str) -> str:
+        """An absolute path."""
+        value = self.text(name)
+        if value and (not PurePosixPath(value).is_absolute() or "\0" in value):
+            self.error(name, f"is {value!r}: expected an absolute path")
+        return value
+
+    def url(self, name: str, schemes: tuple[str, ...]) -> str:
+        """A URL of one of the schemes."""
+        value = self.text(name)
+        if not value:
+            return value
+        try:
+            parts = urllib.parse.urlsplit(value)
+            whole = parts.path if parts.scheme == "file" else parts.hostname
+            _ = parts.port  # ValueError where it is no number
+        except ValueError:
+            parts, whole = urllib.parse.SplitResult("", "", "", "", ""), None
+        if parts.scheme not in schemes or not whole or any(ord(c) <= 32 for c in value):
+            self.error(name, f"is {value!r}: expected a URL that starts with {' or '.join(schemes)}://")
+        return value
+
+    def checksum(self, name: str) -> Checksum | None:
+        """A digest as ALGORITHM:HEX, or None where the variable isn't set."""
+        value = self.text(name, "").strip()
+        if not value:
+            return None
+        algorithm, _, hexdigest = value.lower().partition(":")
+        length = _HEX_LENGTHS.get(algorithm)
+        if length is None or not re.fullmatch(rf"[0-9a-f]{{{length}}}", hexdigest):
+            self.error(name, f"is {value!r}: expected sha256: and 64, or sha512: and 128 hexadecimal digits")
+            return None
+        return Checksum(algorithm, hexdigest)

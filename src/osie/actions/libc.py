@@ -1,0 +1,57 @@
+"""The system calls that Python 3.11 has no name for, by ctypes; each raises OSError as the os module does."""
+
+import ctypes
+import os
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+MS_NOSUID, MS_NODEV, MS_NOEXEC = 0x2, 0x4, 0x8
+MS_BIND, MS_REC, MS_PRIVATE, MS_SLAVE = 0x1000, 0x4000, 0x40000, 0x80000
+MNT_DETACH = 2
+CLONE_NEWNS = 0x20000
+
+# linux/openat2.h: resolve ".." and symlinks as if the folder were the root, and never through /proc's links
+_RESOLVE_NO_MAGICLINKS, _RESOLVE_IN_ROOT = 0x02, 0x10
+_SYS_OPENAT2 = 437  # the same number on every architecture
+
+
+class _OpenHow(ctypes.Structure):
+    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
+
+
+def _checked(result: int, path: str = "") -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), path or None)
+    return result
+
+
+def mount(source: str, target: str, kind: str, flags: int = 0, options: str = "") -> None:
+    """mount(2)."""
+    arguments = (os.fsencode(source), os.fsencode(target), kind.encode() or None)
+    _checked(_libc.mount(*arguments, ctypes.c_ulong(flags), options.encode() or None), source)
+
+
+def umount(target: str, flags: int = 0) -> None:
+    """umount2(2)."""
+    _checked(_libc.umount2(os.fsencode(target), ctypes.c_int(flags)), target)
+
+
+def unshare(flags: int) -> None:
+    """unshare(2)."""
+    _checked(_libc.unshare(ctypes.c_int(flags)))
+
+
+def syncfs(descriptor: int) -> None:
+    """syncfs(2): everything of this file system is on its device."""
+    _checked(_libc.syncfs(ctypes.c_int(descriptor)))
+
+
+def open_in_root(root: int, path: str, flags: int) -> int:
+    """openat2(2) with RESOLVE_IN_ROOT: `path` as a process that was chrooted into folder `root` sees it."""
+    how = _OpenHow(flags | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS)
+    size = ctypes.c_size_t(ctypes.sizeof(how))
+    number = ctypes.c_long(_SYS_OPENAT2)
+    return _checked(
+        _libc.syscall(number, ctypes.c_int(root), os.fsencode(path), ctypes.byref(how), size), path
+    )

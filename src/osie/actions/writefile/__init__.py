@@ -1,0 +1,1 @@
+"""The action that puts one file into a file system on a disk."""
