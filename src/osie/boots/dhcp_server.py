@@ -1,0 +1,196 @@
+"""dnsmasq as our child: started, listened to, restarted if it dies, and never left behind."""
+
+import asyncio
+import contextlib
+import errno
+import os
+import shutil
+import signal
+import socket
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from osie.boots import dnsmasq
+from osie.boots.config import BootsConfig
+from osie.core.errors import OsieError
+from osie.core.process import clean_environment
+
+log = structlog.get_logger(__name__)
+
+_PACKAGES = {"dnsmasq": "dnsmasq-base", "setpriv": "util-linux"}
+_START_S = 10.0
+_STOP_S = 5.0
+_BACKOFF_S = (0.5, 10.0)  # first and longest pause before a restart
+_STEADY_S = 30.0  # after which the next restart is a first one again
+
+Heard = Callable[[dnsmasq.Seen], Awaitable[None]]
+
+
+def _require_programs() -> None:
+    for program, package in _PACKAGES.items():
+        if shutil.which(program, path=clean_environment()["PATH"]) is None:
+            raise OsieError(f"{program}: no such program on this host", hint=f"apt-get install {package}")
+
+
+def check_interface(config: BootsConfig) -> None:
+    """Raise where the interface, its address or a port can't be had.
+
+    dnsmasq shares port 67 with others of its kind without a word, so we try to bind it alone first.
+    """
+    _try_port("DHCP", config.interface, "", 67)
+    if config.tftp:
+        _try_port("TFTP", config.interface, config.address, 69)
+
+
+def _try_port(what: str, interface: str, address: str, port: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode() + b"\0")
+            probe.bind((address, port))
+        except OSError as error:
+            raise _explained(what, interface, address, port, error.errno or 0) from error
+
+
+def _explained(what: str, interface: str, address: str, port: int, number: int) -> OsieError:
+    if number == errno.ENODEV:
+        return OsieError(
+            f"{what}: this host has no network interface {interface}", hint="`ip -brief link` lists them"
+        )
+    if number == errno.EADDRNOTAVAIL:
+        return OsieError(
+            f"{what}: {address} is not an address of this host",
+            hint=f"`ip address show {interface}` lists them",
+        )
+    if number == errno.EADDRINUSE:
+        return OsieError(
+            f"{what}: port {port}/udp is in use on {interface}",
+            hint=f"`ss -ulpn sport = :{port}` says by whom",
+        )
+    if number in {errno.EPERM, errno.EACCES}:
+        return OsieError(f"{what}: port {port}/udp may not be bound", hint="boots runs as root")
+    return OsieError(f"{what}: port {port}/udp on {interface}: {os.strerror(number)}")
+
+
+class DhcpServer:
+    """dnsmasq with the configuration that lies in the state folder, while the context lasts."""
+
+    def __init__(self, config: BootsConfig, heard: Heard) -> None:
+        self._config = config
+        self._heard = heard
+        self._process: asyncio.subprocess.Process | None = None
+        self._last_words: deque[str] = deque(maxlen=5)  # of dnsmasq, for the error
+        self._ready = asyncio.Event()
+        self._reading: asyncio.Task[None] | None = None  # of dnsmasq's log, to its end
+
+    @property
+    def pid(self) -> int | None:
+        """dnsmasq's process ID while it runs."""
+        process = self._process
+        return process.pid if process is not None and process.returncode is None else None
+
+    async def __aenter__(self) -> "DhcpServer":
+        _require_programs()
+        check_interface(self._config)
+        try:
+            await self._start()
+        except BaseException:
+            await self._stop()
+            raise
+        self._watch = asyncio.create_task(self._keep_alive(), name="boots dnsmasq")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._watch.cancel()
+        await asyncio.gather(self._watch, return_exceptions=True)
+        await self._stop()
+
+    def reread(self) -> None:
+        """Have dnsmasq read reservations and options again."""
+        if self.pid is not None and self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGHUP)
+
+    async def _start(self) -> None:
+        """Start dnsmasq; return once it serves."""
+        self._ready.clear()
+        self._last_words.clear()
+        self._process = process = await asyncio.create_subprocess_exec(
+            *("setpriv", "--pdeathsig", "KILL"),  # it dies when we do, however we die
+            *("dnsmasq", "--keep-in-foreground", f"--conf-file={self._config.dnsmasq_dir / 'dnsmasq.conf'}"),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            env=clean_environment(),
+        )
+        self._reading = asyncio.create_task(self._read(process), name="boots dnsmasq log")
+        ready = asyncio.create_task(self._ready.wait())
+        try:
+            await asyncio.wait({self._reading, ready}, timeout=_START_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ready.cancel()
+        if not self._ready.is_set():
+            told = "; ".join(self._last_words) or "it said nothing"
+            raise OsieError(f"dnsmasq did not start: {told.removeprefix('dnsmasq: ')}")
+
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stderr is not None  # noqa: S101 -- it was asked for
+        while True:
+            try:
+                line = (await process.stderr.readline()).decode(errors="replace").rstrip()
+            except ValueError:  # a line beyond the reader's limit: passed over
+                continue
+            if not line:
+                if process.stderr.at_eof():
+                    return
+                continue
+            self._last_words.append(line)
+            log.debug("dnsmasq", line=line)
+            # Logged after the sockets are open: dnsmasq(8) has no other sign of readiness without D-Bus.
+            if line.startswith("dnsmasq: started, version"):
+                self._ready.set()
+            if (seen := dnsmasq.read_log(line)) is not None:
+                try:
+                    await self._heard(seen)
+                except Exception:  # noqa: BLE001 -- what can't be recorded must not stop DHCP
+                    log.exception("dhcp_event_lost", seen=seen)
+
+    async def _keep_alive(self) -> None:
+        """Wait for dnsmasq to die, start it anew; the pause grows while it keeps dying."""
+        loop = asyncio.get_running_loop()
+        pause, longest = _BACKOFF_S
+        while True:
+            began = loop.time()
+            if self._reading is not None:
+                await self._reading
+            await self._stop()
+            if loop.time() - began > _STEADY_S:
+                pause = _BACKOFF_S[0]
+            log.error("dnsmasq_died", last_words=list(self._last_words), restart_in_s=pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, longest)
+            try:
+                await self._start()
+            except OsieError as error:
+                log.error("dnsmasq_not_restarted", reason=str(error))  # noqa: TRY400 -- the message is all
+                await self._stop()
+
+    async def _stop(self) -> None:
+        process = self._process
+        if process is None:
+            return
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+        try:
+            async with asyncio.timeout(_STOP_S):
+                await process.wait()
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+            self._reading = None

@@ -1,0 +1,165 @@
+"""What dnsmasq is told and what it says, as values: configuration, reservations, options, log lines. Pure.
+
+dnsmasq(8) is the source for every directive. It splits its values at commas, so a value goes in only after
+it is known to be an address or a plain host name.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from osie.boots.config import BootsConfig
+from osie.boots.machine import Machine
+from osie.contracts import mac as macs
+
+BIOS_LOADER = "undionly.kpxe"
+# Client architectures (option 93; IANA's "Processor Architecture Types") -> iPXE's binaries, the best first.
+# snponly drives the NIC through the firmware, which knows it: it made the NIC netboot.
+LOADERS: tuple[tuple[str, tuple[int, ...], tuple[str, ...]], ...] = (
+    ("bios", (0,), (BIOS_LOADER,)),
+    ("efi-x64", (7, 9), ("snponly.efi", "ipxe.efi")),
+    ("efi-arm64", (11,), ("arm64-efi/snponly.efi", "snponly-arm64.efi", "ipxe-arm64.efi")),
+)
+# HTTP boot: the firmware fetches the binary by URL -> the tag whose binary it needs.
+_HTTP_BOOT = (("http-x64", 16, "efi-x64"), ("http-arm64", 19, "efi-arm64"))
+
+_HOSTNAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
+_LOG = re.compile(
+    r"dnsmasq-dhcp(?:\[\d+\])?: (?:\d+ )?(?P<what>DHCPACK|DHCPDISCOVER)\((?P<interface>[^)]*)\) "
+    r"(?:(?P<address>\d+\.\d+\.\d+\.\d+) )?(?P<mac>[0-9a-f]{2}(?::[0-9a-f]{2}){5})(?: .*)?"
+)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a log line says: a machine asks for an address, or was given one."""
+
+    what: Literal["discover", "ack"]
+    mac: str
+    address: str  # of an ack
+
+
+def render(config: BootsConfig, loaders: dict[str, str]) -> str:
+    """The configuration file. `loaders` names the binary for each tag of LOADERS that there is one for."""
+    lines = [
+        "port=0",  # no DNS
+        "bind-interfaces",
+        f"interface={config.interface}",
+        "except-interface=lo",
+        "no-hosts",
+        # Changing its user would make the kernel forget to end it with us (prctl(2), PR_SET_PDEATHSIG).
+        "user=root",
+        "group=root",
+        "log-facility=-",
+        "log-dhcp",
+        f"pid-file={config.dnsmasq_dir / 'pid'}",
+        f"dhcp-leasefile={config.dnsmasq_dir / 'leases'}",
+        f"dhcp-hostsfile={config.dnsmasq_dir / 'hosts'}",
+        f"dhcp-optsfile={config.dnsmasq_dir / 'options'}",
+        "dhcp-authoritative",  # a lease we forgot must not keep a machine waiting
+        "dhcp-ignore-clid",  # firmware, iPXE and OS differ in it: one MAC has one address
+        "dhcp-lease-max=65536",
+        # The netmask is the interface's. "static": an address only for those with a reservation.
+        f"dhcp-range={config.address},static,{config.lease_s}",
+        # Empty: don't name ourselves as router; a machine's own options are tagged, and win.
+        "dhcp-option=3",
+    ]
+    if config.dynamic_range is not None:
+        first, last = config.dynamic_range
+        lines.append(f"dhcp-range={first},{last},{config.lease_s}")
+    return "\n".join(lines + _boot_lines(config, loaders)) + "\n"
+
+
+def _boot_lines(config: BootsConfig, loaders: dict[str, str]) -> list[str]:
+    """Who asks decides what is handed out: iPXE a script, firmware an iPXE that fits it."""
+    lines = [
+        "dhcp-userclass=set:ipxe,iPXE",  # option 77
+        "dhcp-match=set:ipxe,175",  # iPXE's own option, where the user class was changed
+        f"dhcp-boot=tag:ipxe,{config.base_url}/auto.ipxe",
+        "dhcp-option=tag:ipxe,encap:175,176,1b",  # no-pxedhcp: don't wait for a proxy DHCP server
+    ]
+    for tag, architectures, _ in LOADERS:
+        lines += [f"dhcp-match=set:{tag},option:client-arch,{number}" for number in architectures]
+        if config.tftp and tag in loaders:
+            lines.append(f"dhcp-boot=tag:!ipxe,tag:{tag},{loaders[tag]},,{config.address}")
+    for tag, number, like in _HTTP_BOOT:
+        if like in loaders:
+            lines += [
+                f"dhcp-match=set:{tag},option:client-arch,{number}",
+                f"dhcp-boot=tag:!ipxe,tag:{tag},{config.base_url}/ipxe/{loaders[like]}",
+                # UEFI takes the offer for one of HTTP boot only if it says so (UEFI 2.10, 24.7.3.1).
+                f"dhcp-option-force=tag:{tag},60,HTTPClient",
+            ]
+    if config.tftp:
+        lines += [f"enable-tftp={config.interface}", f"tftp-root={config.ipxe_dir}"]
+    return lines
+
+
+def _address(text: str) -> str:
+    """`text` if it is an IPv4 address, else empty."""
+    try:
+        return str(ipaddress.IPv4Address(text))
+    except ValueError:
+        return ""
+
+
+def _addresses(texts: Iterable[str]) -> str:
+    return ",".join(a for a in map(_address, texts) if a)
+
+
+def _tag(machine: Machine) -> str:
+    return f"m{machine.mac.replace(':', '')}"
+
+
+def legal_hostname(text: str) -> str:
+    """`text` if DHCP can hand it out, else empty: a machine with an odd name still gets its address."""
+    return text if len(text) <= 253 and _HOSTNAME.fullmatch(text) else ""
+
+
+def render_hosts(machines: Iterable[Machine]) -> str:
+    """The reservations. dnsmasq refuses an address or a MAC given twice, so the first one keeps it."""
+    lines: list[str] = []
+    taken: set[str] = set()
+    for machine in machines:
+        address = _address(machine.address)
+        if machine.mac in taken:
+            continue
+        taken.add(machine.mac)
+        words = [machine.mac, f"set:{_tag(machine)}"]
+        if address and address not in taken:
+            taken.add(address)
+            words.append(address)
+        if hostname := legal_hostname(machine.hostname):
+            words.append(hostname)
+        if machine.lease_s > 0:
+            words.append(str(max(machine.lease_s, 120)))  # dnsmasq's shortest
+        lines.append(",".join(words) + "\n")
+    return "".join(lines)
+
+
+def render_options(machines: Iterable[Machine]) -> str:
+    """The options of each machine, by its tag."""
+    lines: list[str] = []
+    for machine in machines:
+        options = (
+            (1, _address(machine.netmask)),
+            (3, _address(machine.gateway)),
+            (6, _addresses(machine.name_servers)),
+            (12, legal_hostname(machine.hostname)),
+            (42, _addresses(machine.time_servers)),
+        )
+        lines += [f"tag:{_tag(machine)},{number},{value}\n" for number, value in options if value]
+    return "".join(lines)
+
+
+def read_log(line: str) -> Seen | None:
+    """What a line of the log says of a machine. Text that a client chose can't pass for such a line."""
+    match = _LOG.fullmatch(line.strip())
+    if match is None:
+        return None
+    acked = match["what"] == "DHCPACK"
+    if acked and not match["address"]:
+        return None
+    return Seen("ack" if acked else "discover", macs.normalise(match["mac"]), match["address"] or "")

@@ -1,0 +1,235 @@
+"""iPXE scripts as values: pure functions from a machine to the text it is answered with.
+
+iPXE has no quoting. It expands `${setting}` in the whole line, then splits the line at white space; `||`,
+`&&` and `;` as words of their own end a command and a word that starts with `#` ends the line
+(ipxe: src/core/exec.c). So a value is put into a script only after it is known that iPXE will hand it on
+unchanged; what iPXE can't carry is refused, never altered.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import quote
+
+from osie.boots.machine import Machine
+from osie.contracts import artifacts, kernel_parameters
+from osie.core.errors import OsieError
+
+Kind = Literal["install", "disk", "unknown", "custom", "error"]
+
+_COMMAND_LINE_BYTES = 2047  # Linux on x86: COMMAND_LINE_SIZE is 2048, with the NUL at the end
+_SHOWN = 200  # characters of a foreign text that a message shows
+MOST_ASKS = 60  # how often a machine that can't be installed asks again before it tries its disk
+_ASK_AGAIN_S = 10
+
+
+class ScriptError(OsieError):
+    """A value of the machine can't stand in an iPXE script."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What every script of one service shares."""
+
+    base_url: str  # of our HTTP server, without a slash at the end
+    kernel_parameters: tuple[str, ...]
+    grpc_authority: str
+    syslog_host: str
+    syslog_port: int | None
+    registry_authority: str
+
+
+@dataclass(frozen=True)
+class Script:
+    """The text for iPXE, and what it does, for the journal."""
+
+    kind: Kind
+    text: str
+
+
+def _control(char: str) -> bool:
+    return ord(char) < 32 or ord(char) == 127
+
+
+def shown(text: str) -> str:
+    """`text` for an `echo`: what iPXE would act upon or can't print becomes a question mark."""
+    safe = "".join(c if c.isascii() and (c.isalnum() or c in " .,:/_=+@%()'[]-") else "?" for c in text)
+    return " ".join(safe[:_SHOWN].split())
+
+
+def argument(text: str, what: str) -> str:
+    """`text` as it may stand at the end of an iPXE command, checked to arrive as it is."""
+    if any(_control(c) for c in text):
+        raise ScriptError(f"{what} has a control character in it")
+    if "${" in text:
+        raise ScriptError(f"{what} has '${{' in it, which iPXE would take for one of its settings")
+    words = text.split(" ")
+    if any(not w for w in words) or any(c.isspace() and c != " " for c in text):
+        raise ScriptError(f"{what} has several blanks in a row, which iPXE makes one")
+    if any(w in {"||", "&&", ";"} or w.startswith("#") for w in words):
+        raise ScriptError(f"{what} has a word in it that ends a command in iPXE: || && ; #")
+    return text
+
+
+def address(url: str, what: str) -> str:
+    """`url` as one word of an iPXE command."""
+    return argument(_one_word(url, what), what)
+
+
+def _one_word(url: str, what: str) -> str:
+    if not url or not url.isascii() or any(c.isspace() or _control(c) for c in url):
+        raise ScriptError(f"{what} is empty, or has a blank or a character outside ASCII in it")
+    return url
+
+
+def _hyphens(mac: str) -> str:
+    return mac.replace(":", "-")
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    if any(_control(c) for c in text):
+        raise ScriptError("a kernel parameter has a control character in it")
+    if text.count('"') % 2:
+        raise ScriptError("a kernel parameter has a quote that isn't closed")
+    return kernel_parameters.split(text)
+
+
+def command_line(machine: Machine, around: Surroundings, initrd: str) -> str:
+    """The kernel's parameters for this machine, the machine's own last, so that they win."""
+    pairs = [pair for text in around.kernel_parameters for pair in _pairs(text)]
+    pairs += [
+        ("grpc_authority", around.grpc_authority),
+        ("tinkerbell_tls", "false"),
+        ("worker_id", machine.agent_id or machine.mac),
+        ("hw_addr", machine.mac),
+    ]
+    if around.syslog_port is not None:
+        pairs.append(("syslog_host", around.syslog_host))
+        if around.syslog_port != 514:
+            pairs.append(("syslog_port", str(around.syslog_port)))
+    if around.registry_authority:
+        pairs.append(("insecure_registries", around.registry_authority))
+    if machine.vlan_id:
+        pairs.append(("vlan_id", machine.vlan_id))
+    pairs += [pair for text in machine.kernel_parameters for pair in _pairs(text)]
+    # iPXE on UEFI hands the ramdisk to the kernel's EFI stub as a file of this name; on BIOS it disturbs nothing.
+    pairs.append(("initrd", initrd))
+    try:
+        line = kernel_parameters.join(pairs)
+    except ValueError as error:
+        raise ScriptError("the kernel parameters can't be written down") from error
+    if len(line.encode()) > _COMMAND_LINE_BYTES:
+        raise ScriptError(f"the kernel parameters have more than {_COMMAND_LINE_BYTES} bytes")
+    return argument(line, "the kernel parameters")
+
+
+def _artifact_url(machine: Machine, around: Surroundings, name: str) -> str:
+    """Where the artifact is. To ourselves the URL says for whom, so that we can tell that it was sent."""
+    base = machine.osie_base_url.rstrip("/") or f"{around.base_url}/artifacts"
+    url = address(f"{base}/{quote(name)}", "the URL of the kernel or ramdisk")
+    ours = base.startswith(around.base_url + "/")
+    return f"{url}?mac={_hyphens(machine.mac)}" if ours else url
+
+
+def install(machine: Machine, around: Surroundings) -> Script:
+    """Boot the machine into Osie."""
+    kernel = machine.osie_kernel or artifacts.KERNEL
+    initrd = machine.osie_initrd or artifacts.INITRAMFS
+    name = address(initrd.rpartition("/")[2], "the ramdisk's name")
+    parameters = command_line(machine, around, name)
+    lines = [
+        "#!ipxe",
+        f"echo Osie: {shown(machine.hostname)} {machine.mac} boots into the installer",
+        "imgfree",
+        f"kernel {_artifact_url(machine, around, kernel)} {parameters} || goto failed",
+        f"initrd --name {name} {_artifact_url(machine, around, initrd)} || goto failed",
+        "boot || goto failed",
+        ":failed",
+        "echo Osie: the kernel or ramdisk could not be loaded or started, see the error above",
+        *_again(machine.mac, around, 0),
+    ]
+    return Script("install", "\n".join(lines) + "\n")
+
+
+_TO_DISK = (
+    # BIOS: `exit` would go to the next boot device, which many firmwares take for the network again.
+    "iseq ${platform} pcbios && sanboot --no-describe --drive 0x80 ||",
+    # UEFI: the next entry of the firmware's boot order. Also where the BIOS found no disk to boot.
+    "exit",
+)
+
+
+def disk(machine: Machine) -> Script:
+    """Leave the machine to the OS on its disk."""
+    told = f"echo Osie: {shown(machine.hostname)} {machine.mac} may not netboot, starting its disk"
+    return Script("disk", "\n".join(["#!ipxe", told, *_TO_DISK]) + "\n")
+
+
+def custom(machine: Machine) -> Script:
+    """The operator's own script, or a chain to it: theirs to write, so it goes out as it is."""
+    if machine.ipxe_contents:
+        text = machine.ipxe_contents.replace("\r\n", "\n")
+        head = "" if text.startswith("#!ipxe") else "#!ipxe\n"
+        return Script("custom", f"{head}{text}" + ("" if text.endswith("\n") else "\n"))
+    # `${net0/mac}` and its like are meant here, so they may stand.
+    url = _one_word(machine.ipxe_url, "ipxe.url")
+    return Script("custom", f"#!ipxe\nchain --replace {url} || exit\n")
+
+
+def _again(mac: str, around: Surroundings, asked: int) -> list[str]:
+    """Ask again after a while: the operator may have acted. At the end, try the disk."""
+    if asked >= MOST_ASKS:
+        return ["echo Nothing changed, trying the disk", *_TO_DISK]
+    url = f"{around.base_url}/auto.ipxe?mac={_hyphens(mac)}&asked={asked + 1}"
+    return [
+        f"echo Asking again in {_ASK_AGAIN_S} s",
+        f"sleep {_ASK_AGAIN_S}",
+        f"chain --replace {url} || exit",
+    ]
+
+
+def unknown(mac: str, around: Surroundings, asked: int) -> Script:
+    """Nobody knows this machine: say so and what to do, wait a while, never install."""
+    lines = [
+        "#!ipxe",
+        "echo",
+        "echo Osie does not know this machine, and leaves it alone.",
+        f"echo MAC address: {mac}",
+        "echo To install it: put this address into a Hardware resource and run osie apply -f FILE",
+        "echo",
+        *_again(mac, around, asked),
+    ]
+    return Script("unknown", "\n".join(lines) + "\n")
+
+
+def error(mac: str, reason: str, around: Surroundings, asked: int) -> Script:
+    """The machine is known, and what is known of it can't be used: say so, install nothing."""
+    lines = [
+        "#!ipxe",
+        "echo",
+        f"echo Osie can't boot {mac}: {shown(reason)}",
+        "echo Mend its Hardware resource with osie apply -f FILE",
+        "echo",
+        *_again(mac, around, asked),
+    ]
+    return Script("error", "\n".join(lines) + "\n")
+
+
+def for_machine(machine: Machine, around: Surroundings, asked: int = 0) -> Script:
+    """The script for a known machine, by what its operator allows."""
+    if not machine.allow_pxe:
+        return disk(machine)
+    try:
+        if machine.ipxe_contents or machine.ipxe_url:
+            return custom(machine)
+        return install(machine, around)
+    except ScriptError as refused:
+        return error(machine.mac, str(refused), around, asked)
+
+
+def who_are_you(around: Surroundings) -> str:
+    """Have iPXE ask again and say who it is: netX is the interface it opened last, so the one it boots from."""
+    asked = (
+        f"{around.base_url}/auto.ipxe?mac=${{netX/mac:hexhyp}}&uuid=${{uuid:uristring}}"
+        "&serial=${serial:uristring}&platform=${platform:uristring}&arch=${buildarch:uristring}"
+    )
+    return f"#!ipxe\nchain --replace {asked} || exit\n"

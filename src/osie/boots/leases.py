@@ -1,0 +1,56 @@
+"""Who has which address: reservations, and what dnsmasq was seen to hand out. Kept in memory."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from osie.boots.machine import Machine
+from osie.contracts import mac as macs
+
+_MOST_LEASES = 65536  # a flood of invented addresses must not fill the memory
+
+
+class Leases:
+    """From an IPv4 address to the MAC behind it."""
+
+    def __init__(self) -> None:
+        self._reserved: dict[str, str] = {}
+        self._leased: dict[str, str] = {}
+        self._known: frozenset[str] = frozenset()
+
+    def reserve(self, machines: Iterable[Machine]) -> None:
+        """Take the reservations anew."""
+        listed = list(machines)
+        self._reserved = {m.address: m.mac for m in listed if m.address}
+        self._known = frozenset(m.mac for m in listed)
+
+    def saw(self, mac: str, address: str) -> None:
+        """Note that `mac` was given `address`."""
+        self._leased.pop(address, None)
+        while len(self._leased) >= _MOST_LEASES:
+            del self._leased[next(iter(self._leased))]
+        self._leased[address] = mac
+
+    def is_known(self, mac: str) -> bool:
+        """Whether the MAC is among the machines of the last `reserve`."""
+        return mac in self._known
+
+    def mac_of(self, address: str) -> str | None:
+        """Whose address this is: a lease is evidence, a reservation a plan; the evidence goes first."""
+        return self._leased.get(address) or self._reserved.get(address)
+
+    def read(self, leasefile: Path) -> None:
+        """Take over dnsmasq's own record, so that our restart forgets nobody.
+
+        Each line is "expiry mac address hostname client-id"; lines of DHCPv6 and others are passed over.
+        """
+        try:
+            text = leasefile.read_text(errors="replace")
+        except FileNotFoundError:
+            return
+        for line in text.splitlines():
+            match line.split():
+                case [_, mac, address, _, _]:
+                    try:
+                        self.saw(macs.normalise(mac), address)
+                    except ValueError:
+                        continue
