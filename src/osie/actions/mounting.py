@@ -86,7 +86,6 @@ def bound(source: str, target: str) -> Iterator[None]:
     """Show `source`, with all that is mounted below it, at `target` too."""
     try:
         libc.mount(source, target, "", libc.MS_BIND | libc.MS_REC)
-        libc.mount("none", target, "", libc.MS_SLAVE | libc.MS_REC)
     except OSError as error:
         raise MountError(f"can't show {source} at {target}: {error.strerror}") from error
     try:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import NoReturn
 
-from osie.core.errors import OsieError, chain
+from osie.core.errors import OsieError
 
 FAILED = 1
 TERMINATED = 128 + signal.SIGTERM
@@ -34,8 +34,8 @@ def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 
 def told(error: OsieError) -> str:
-    """The error, its causes and the hint, as one line."""
-    line = ": ".join(chain(error)).replace("\n", " ")
+    """The error and the hint, as one line. Each message holds the system's words already: causes add none."""
+    line = " ".join(str(error).split())
     return f"{line} ({error.hint})" if error.hint else line
 
 

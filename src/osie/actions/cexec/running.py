@@ -70,25 +70,30 @@ def _surroundings(root: Path) -> Iterator[None]:
 def _resolv_conf(root: Path) -> Iterator[None]:
     """Show the command our own /etc/resolv.conf; the system's stays as it is below."""
     top = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
-    name = root / "etc/resolv.conf"
-    aside = root / "etc/.resolv.conf.osie"
     try:
         with ExitStack() as stack:
             try:
-                target = libc.open_in_root(top, "/etc/resolv.conf", os.O_PATH)
+                target = _resolved(top, "/etc/resolv.conf")
             except FileNotFoundError:  # none, or a link to where nothing is yet
                 etc = libc.open_in_root(top, "/etc", os.O_RDONLY | os.O_DIRECTORY)
                 stack.callback(os.close, etc)
-                _stand_in(stack, etc, name.name, aside.name)
-                target = libc.open_in_root(top, "/etc/resolv.conf", os.O_PATH)
-            stack.callback(os.close, target)
-            # the descriptor, not the path: a link must not lead out of the system
-            stack.enter_context(bound("/etc/resolv.conf", f"/proc/self/fd/{target}"))
+                _stand_in(stack, etc, "resolv.conf", ".resolv.conf.osie")
+                target = _resolved(top, "/etc/resolv.conf")
+            stack.enter_context(bound("/etc/resolv.conf", target))
             yield
     except OSError as error:
         raise CommandError(f"can't show /etc/resolv.conf: {error.strerror}") from error
     finally:
         os.close(top)
+
+
+def _resolved(top: int, path: str) -> str:
+    """Where the path leads without leaving the open root, as a path without links of our own view."""
+    descriptor = libc.open_in_root(top, path, os.O_PATH)
+    try:
+        return str(Path(f"/proc/self/fd/{descriptor}").readlink())
+    finally:
+        os.close(descriptor)
 
 
 def _stand_in(stack: ExitStack, etc: int, name: str, aside: str) -> None:
