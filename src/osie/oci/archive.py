@@ -1,9 +1,9 @@
 """One image of a layout as a tar that `docker load` takes, with plain layers.
 
-The ramdisk's squashfs compresses the tar, so compressed layers in it would only cost time. The file layers.json
-comes first in it; Docker ignores it. It maps the layers' digests in the registry to those of their plain
-tars: written to Docker's distribution/diffid-by-digest before the engine starts, it spares every machine
-the pull of a base layer that it has.
+The ramdisk's squashfs compresses the tar, so compressed layers in it would only cost time. The tar's first
+file, layers.json, is for us; Docker ignores it. It maps the layers' digests in the registry to those of their
+plain tars: written to Docker's distribution/diffid-by-digest before the engine starts, it spares every
+machine the pull of a base layer that it has.
 """
 
 import io
@@ -29,8 +29,9 @@ def write(folder: Path, ref: str, tar: Path, name: str) -> None:
     manifest, config = layout.manifest(folder, ref)
     diff_ids: list[str] = json.loads(config)["rootfs"]["diff_ids"]
     digests = [part["digest"] for part in manifest["layers"]]
+    config_path = _path(manifest["config"]["digest"])
     contents = {
-        "Config": _path(manifest["config"]["digest"]),
+        "Config": config_path,
         "RepoTags": [name],
         "Layers": [_path(diff_id) for diff_id in diff_ids],
     }
@@ -40,7 +41,7 @@ def write(folder: Path, ref: str, tar: Path, name: str) -> None:
         with tarfile.open(temporary, "w", format=tarfile.GNU_FORMAT) as archive:
             _add(archive, LAYERS, document.encode(dict(zip(digests, diff_ids, strict=True))))
             _add(archive, "manifest.json", json.dumps([contents], sort_keys=True).encode())
-            _add(archive, contents["Config"], config)
+            _add(archive, config_path, config)
             for digest, diff_id in zip(digests, diff_ids, strict=True):
                 _add(archive, _path(diff_id), _plain(layout.blob(folder, digest), diff_id))
         temporary.replace(tar)

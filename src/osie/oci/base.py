@@ -57,15 +57,19 @@ def build(cache: Cache, *, mirror: str = "") -> Base:
         unpack(packages, folder / "root", exclude=_UNPACKED_WITHOUT)
 
     def pack(folder: Path) -> None:
-        root = folder / "root"
-        select(unpacked, root)
-        furnish(root, unpacked)
-        _compile(root)
-        layer.write(root, folder)
+        assemble(unpacked, folder / "root")
+        layer.write(folder / "root", folder)
 
     unpacked = cache.get("oci-packages", inputs, unpack_packages) / "root"
     folder = cache.get("oci-base", [*inputs, recipe()], pack)
     return Base(Layer.read(folder), folder / "root")
+
+
+def assemble(unpacked: Path, root: Path) -> None:
+    """Make the base's tree in `root` of the unpacked packages."""
+    select(unpacked, root)
+    furnish(root, unpacked)
+    _compile(root)
 
 
 def recipe() -> str:

@@ -1,6 +1,5 @@
 """The images we make: the worker's, and one for each folder below osie/actions."""
 
-import json
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -9,8 +8,8 @@ from pathlib import Path
 import osie
 from osie.core.cache import BuildProgress, Cache
 from osie.core.debian import EPOCH
-from osie.core.files import sha256_of_tree, sha256_of_values
-from osie.oci import base, document, layer, layout
+from osie.oci import base, document, layer
+from osie.oci import layout as folder_layout
 from osie.oci.base import Base
 from osie.oci.interpreter import Interpreter
 from osie.oci.layer import Layer
@@ -134,4 +133,4 @@ def _publish(target: Path, images: list[tuple[BuiltImage, dict[str, bytes]]]) ->
         )
         for image, _ in images
     ]
-    layout.publish(target, descriptors, files=files, documents=documents)
+    folder_layout.publish(target, descriptors, files=files, documents=documents)

@@ -21,13 +21,14 @@ PACKAGES = (
 )
 
 # What a shell in the container, and an action that runs one, may count on.
-APPLETS = (
-    "ash awk basename blkid blockdev cat chmod chown chroot cp cut date dd df dirname dmesg du echo env "
-    "expr false find free fsck grep gunzip head hexdump hostname id ip kill ln losetup ls lsmod md5sum mkdir mkfifo "
-    "mknod mktemp mount mv nc nsenter nslookup od partprobe ping ps pwd readlink realpath rm rmdir sed "
-    "seq sh sha256sum sha512sum sleep sort stat sync tail tar tee test timeout touch tr true umount uname "
-    "uniq vi wc wget which xargs xxd zcat"
-).split()
+_APPLETS = """
+    ash awk basename blkid blockdev cat chmod chown chroot cp cut date dd df dirname dmesg du echo env expr
+    false find free fsck grep gunzip head hexdump hostname id ip kill ln losetup ls lsmod md5sum mkdir mkfifo
+    mknod mktemp mount mv nc nsenter nslookup od partprobe ping ps pwd readlink realpath rm rmdir sed seq sh
+    sha256sum sha512sum sleep sort stat sync tail tar tee test timeout touch tr true umount uname uniq vi wc
+    wget which xargs xxd zcat
+"""
+APPLETS = tuple(_APPLETS.split())
 
 EXECUTABLES = ("usr/bin/busybox", "usr/bin/python3", "usr/bin/python3.13")
 
@@ -35,6 +36,24 @@ EXECUTABLES = ("usr/bin/busybox", "usr/bin/python3", "usr/bin/python3.13")
 LIBRARIES = ("libgcc_s.so.1",)
 
 _MODULES = ("google", "grpclib", "h2", "hpack", "hyperframe", "multidict", "zstandard")
+
+# Interactive, graphical, for developers; protocols and formats that no provisioning step speaks; other
+# systems, and the Python twins of modules that are there in C.
+_STANDARD_LIBRARY_WITHOUT = """
+    _pyrepl/* curses/* idlelib/* tkinter/* turtledemo/* turtle.py pydoc.py pydoc_data/* doctest.py pdb.py
+    bdb.py cmd.py test/* unittest/* ensurepip/* venv/* lib2to3/* this.py antigravity.py pickletools.py
+    cProfile.py profile.py pstats.py trace.py tabnanny.py sitecustomize.py LICENSE.txt
+
+    sqlite3/* dbm/* shelve.py xml/* xmlrpc/* wsgiref/* mailbox.py imaplib.py smtplib.py poplib.py
+
+    asyncio/windows_*.py asyncio/proactor_events.py ctypes/macholib/* _ios_support.py _android_support.py
+    _aix_support.py _osx_support.py _pydecimal.py _pydatetime.py _pyio.py
+
+    lib-dynload/_test* lib-dynload/xx* lib-dynload/_xx* lib-dynload/_ctypes_test* lib-dynload/_curses*
+    lib-dynload/_sqlite3* lib-dynload/_dbm* lib-dynload/_gdbm* lib-dynload/readline* lib-dynload/_tkinter*
+    lib-dynload/_lsprof* lib-dynload/_interp* lib-dynload/_uuid* lib-dynload/_codecs_*
+    lib-dynload/_multibytecodec*
+"""
 
 _LEFT_OUT = (
     # The C++ half of protobuf needs libprotobuf and libstdc++: 6 MB for messages of a few hundred bytes.
@@ -45,25 +64,7 @@ _LEFT_OUT = (
     f"{_DIST}/zstandard/*cffi*",  # the C extension does the work on CPython
     "*.pyi",
     "*/py.typed",
-    *(
-        f"{PYTHON}/{name}"
-        for name in (
-            # interactive, graphical, for developers
-            "_pyrepl/* curses/* idlelib/* tkinter/* turtledemo/* turtle.py pydoc.py pydoc_data/* doctest.py "
-            "pdb.py bdb.py cmd.py test/* unittest/* ensurepip/* venv/* lib2to3/* this.py antigravity.py "
-            "pickletools.py cProfile.py profile.py pstats.py trace.py tabnanny.py "
-            # protocols and formats that no provisioning step speaks
-            "sqlite3/* dbm/* shelve.py xml/* xmlrpc/* wsgiref/* mailbox.py imaplib.py smtplib.py poplib.py "
-            # other systems, and Python twins of modules that are there in C
-            "asyncio/windows_*.py asyncio/proactor_events.py ctypes/macholib/* _ios_support.py "
-            "_android_support.py _aix_support.py _osx_support.py _pydecimal.py _pydatetime.py _pyio.py "
-            "_pylong.py sitecustomize.py LICENSE.txt "
-            "lib-dynload/_test* lib-dynload/*xx* lib-dynload/_ctypes_test* lib-dynload/_curses* "
-            "lib-dynload/_sqlite3* lib-dynload/_dbm* lib-dynload/_gdbm* lib-dynload/readline* "
-            "lib-dynload/_tkinter* lib-dynload/_lsprof* lib-dynload/_interp* lib-dynload/_uuid* "
-            "lib-dynload/_codecs_* lib-dynload/_multibytecodec*"
-        ).split()
-    ),
+    *(f"{PYTHON}/{pattern}" for pattern in _STANDARD_LIBRARY_WITHOUT.split()),
 )
 
 _ENCODINGS = re.compile(

@@ -1,0 +1,141 @@
+"""The real images: built from Debian's packages, run by chroot, read and pulled by skopeo."""
+
+import asyncio
+import json
+import shutil
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+import osie
+from osie.core.files import sha256_of_file
+from osie.core.process import run
+from osie.oci import archive, base, layer
+from osie.registry import app
+
+_IMPORTS = """
+import asyncio, bz2, ctypes, hashlib, http.client, http.server, json, lzma, ssl, tarfile, urllib.request
+import google.protobuf, grpclib.client, zstandard
+from osie.contracts import telemetry_pb2, tink_pb2
+import osie.worker
+tink_pb2.ActionRequest(agent_id="a").SerializeToString()
+assert zstandard.backend == "cext", zstandard.backend
+assert zstandard.decompress(zstandard.compress(b"x" * 999)) == b"x" * 999
+assert len(ssl.create_default_context().get_ca_certs()) > 100
+assert hashlib.new("sha512", b"").digest() and lzma.compress(b"x") and bz2.compress(b"x")
+assert tink_pb2.__cached__.endswith(".pyc")
+from pathlib import Path
+assert Path(tink_pb2.__cached__).exists(), tink_pb2.__cached__
+print("fine")
+"""
+
+
+@pytest.fixture(scope="session")
+def rootfs(built: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The worker's root file system, unpacked from its layers."""
+    root = tmp_path_factory.mktemp("rootfs")
+    for part in built.worker.layers:
+        with tarfile.open(part.tar) as tar:
+            tar.extractall(root, filter="fully_trusted")  # noqa: S202  # ours; has absolute links
+    return root
+
+
+def _in_container(rootfs: Path, *argv: str) -> str:
+    """Run a command with the image's root and environment."""
+    environment = {"PATH": "/usr/bin:/usr/sbin", "PYTHONPATH": "/usr/lib/osie/python"}
+    return run(["chroot", rootfs, *argv], env=environment).stdout
+
+
+def test_the_worker_finds_all_it_imports(rootfs: Path) -> None:
+    """In the image's own root: gRPC, protobuf, zstd in C, TLS with certificates, our code with byte code."""
+    assert _in_container(rootfs, "python3", "-c", _IMPORTS) == "fine\n"
+
+
+def test_nothing_has_to_be_compiled_at_start(rootfs: Path) -> None:
+    """Every module that the worker's imports load has byte code in the image."""
+    listing = "import sys; seen = [getattr(m, '__cached__', None) for m in sys.modules.values()]"
+    check = "import os; print([c for c in seen if c and c.endswith('.pyc') and not os.path.exists(c)])"
+    assert _in_container(rootfs, "python3", "-c", f"{_IMPORTS}\n{listing}\n{check}") == "fine\n[]\n"
+
+
+def test_a_shell_is_there(rootfs: Path) -> None:
+    """An action that runs commands finds sh and the small tools."""
+    assert _in_container(rootfs, "sh", "-c", "echo one two | awk '{ print $2 }'") == "two\n"
+
+
+def test_the_base_keeps_to_its_budget(built: Any) -> None:
+    """35 MB unpacked, 11 MB packed: the image is part of a ramdisk."""
+    foundation = built.worker.layers[0]
+    assert foundation.tar_size <= 35_000_000
+    assert foundation.size <= 11_000_000
+    for image in built.images:
+        assert image.layers[0] == foundation
+        assert sum(part.size for part in image.layers[1:]) <= 500_000, image.ref
+
+
+def test_an_unchanged_build_does_nothing(built: Any) -> None:
+    """The second build finds every step in the cache, and the same digests."""
+    assert built.again() == (built.images, [])
+
+
+def test_a_change_to_one_module_rebuilds_one_layer(built: Any, tmp_path: Path) -> None:
+    """A new line in the worker's code redoes the worker's layer, not the base nor any action's."""
+    package = tmp_path / "osie"
+    shutil.copytree(Path(osie.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    with (package / "worker/__init__.py").open("a") as module:
+        module.write("\nCHANGED = True\n")
+    images, worked = built.again(package)
+    built.again()  # the layout holds the checkout's images again
+    assert worked == ["oci-tink-worker"]
+    assert images[0].manifest_digest != built.worker.manifest_digest
+    assert images[1:] == built.images[1:]
+
+
+def test_same_inputs_give_same_digests(built: Any, tmp_path: Path) -> None:
+    """A base made anew from the same packages, by another run in another folder, has the same bytes."""
+    unpacked = next(built.cache.glob("oci-packages-*")) / "root"
+    base.assemble(unpacked, tmp_path / "elsewhere")
+    layer.write_tar(tmp_path / "elsewhere", tmp_path / "again.tar")
+    assert f"sha256:{sha256_of_file(tmp_path / 'again.tar')}" == built.worker.layers[0].diff_id
+
+
+def test_a_foreign_tool_reads_every_image(built: Any, tmp_path: Path) -> None:
+    """skopeo verifies each image of the layout while it copies it: digests, sizes, media types."""
+    for image in built.images:
+        run(["skopeo", "copy", "--quiet", f"oci:{built.layout}:{image.ref}", f"dir:{tmp_path / 'copy'}"])
+        config = json.loads((tmp_path / "copy" / image.config_digest.removeprefix("sha256:")).read_bytes())
+        assert config["architecture"] == "amd64"
+        assert config["config"]["Entrypoint"][:2] == ["python3", "-m"]
+
+
+def test_the_archive_is_the_same_image(built: Any, tmp_path: Path) -> None:
+    """A foreign tool finds in the tar for `docker load` the tag, and the layers that the config names."""
+    tar, name = tmp_path / "worker.tar", "osie/tink-worker:embedded"
+    archive.write(built.layout, built.worker.ref, tar, name)
+    seen = json.loads(run(["skopeo", "inspect", f"docker-archive:{tar}:{name}"]).stdout)
+    assert seen["Layers"] == [part.diff_id for part in built.worker.layers]
+    run(["skopeo", "copy", "--quiet", f"docker-archive:{tar}:{name}", f"dir:{tmp_path / 'copy'}"])
+    assert (tmp_path / "copy" / built.worker.config_digest.removeprefix("sha256:")).exists()
+
+
+async def test_every_image_can_be_pulled(built: Any, tmp_path: Path) -> None:
+    """What is built is what a client pulls through our registry, byte for byte."""
+    runner = web.AppRunner(app.create(built.layout))
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = runner.addresses[0]
+        for image in built.images:
+            target = tmp_path / image.ref.replace("/", "-")
+            source = f"docker://{host}:{port}/{image.ref}"
+            copy = ["skopeo", "copy", "--quiet", "--src-tls-verify=false", source, f"dir:{target}"]
+            await asyncio.to_thread(run, copy)
+            for part in image.layers:
+                pulled = target / part.digest.removeprefix("sha256:")
+                assert pulled.read_bytes() == part.packed.read_bytes()
+    finally:
+        await runner.cleanup()
