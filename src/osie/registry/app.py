@@ -119,6 +119,8 @@ async def _answer(request: web.Request, handler: _Handler) -> web.StreamResponse
         response = await handler(request)
     except Refusal as refusal:
         response = refusal.response()
+    except web.HTTPException as refusal:  # aiohttp's own: a path that no route takes
+        response = Refusal(refusal.status, "UNSUPPORTED", refusal.reason, request.path).response()
     except OSError as error:
         _log.error("registry.fault", path=request.path, reason=str(error))
         response = Refusal(500, "UNKNOWN", "the images can't be read", str(error)).response()

@@ -62,7 +62,8 @@ async def registry(tmp_path: Path) -> AsyncIterator[Registry]:
     layers = [os.urandom(LAYER_BYTES), b"small" * 1000]
     _image(tmp_path / "source", layers)
     target = f"oci:{tmp_path / 'layout'}:actions/big:latest"
-    await asyncio.to_thread(run, ["skopeo", "copy", "--quiet", f"dir:{tmp_path / 'source'}", target])
+    fill = ["skopeo", "copy", "--quiet", "--preserve-digests", f"dir:{tmp_path / 'source'}", target]
+    await asyncio.to_thread(run, fill)
     runner = web.AppRunner(app.create(tmp_path / "layout"))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -93,7 +94,7 @@ async def test_a_client_understands_a_refusal(registry: Registry) -> None:
     with pytest.raises(ProcessError, match="manifest unknown"):
         await registry.skopeo("inspect", "--tls-verify=false", f"{registry.address}/actions/big:v9")
     image = f"{registry.address}/actions/big:latest"
-    with pytest.raises(ProcessError, match="405|read-only"):
+    with pytest.raises(ProcessError, match="read-only"):
         await registry.skopeo(
             "copy",
             "--src-tls-verify=false",
