@@ -124,7 +124,7 @@ class Listener(Protocol):
 
 
 class Runtime(Protocol):
-    """What executes actions. An `execute` may be abandoned (cancelled): a later one takes the run up again."""
+    """What executes actions. An abandoned (cancelled) `execute` is taken up again by a later one."""
 
     async def execute(self, run: Run, listener: Listener) -> Outcome:
         """Run the action to its end, or adopt the run that was already begun, and say how it ended."""

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from osie.contracts import action_events
 from osie.core.errors import OsieError, chain
@@ -164,6 +165,7 @@ class DockerRuntime:
 
     async def _follow(self, found: str, listener: Listener, tail: Tail) -> None:
         """Read the log to its end. Without it the action is none the worse."""
+        count = 0  # of ordinary lines, so that progress leaves no gaps in the numbers
         try:
             async with aclosing(self._engine.logs(found)) as lines:
                 async for line in lines:
@@ -171,7 +173,8 @@ class DockerRuntime:
                     if progress is not None:
                         listener.progress(progress)
                     else:
+                        count += 1
                         tail.add(line.text)
-                        listener.line(line)
+                        listener.line(replace(line, sequence=count))
         except OsieError as error:
             tell("log_lost", reason=": ".join(chain(error)))
