@@ -1,0 +1,135 @@
+"""What init starts: from the kernel parameters to a running worker, then watching over it.
+
+It may die at any moment: init starts it again, and each step takes over what is already there.
+"""
+
+import faulthandler
+import os
+import threading
+import traceback
+from pathlib import Path
+
+from osie import __version__
+from osie.contracts.kernel_parameters import KernelParameters, parse
+from osie.core.errors import OsieError
+from osie.ramdisk import clock, console, devices, machine, memory, syslog
+from osie.ramdisk import reboot as rebooting
+from osie.ramdisk.docker_api import Docker
+from osie.ramdisk.engine import Engine
+from osie.ramdisk.network import Network, NetworkStep
+from osie.ramdisk.report import Reporter
+from osie.ramdisk.worker_container import WorkerContainer, identified
+
+_WATCH_S = 0.5
+_STARTED = Path("/run/osie/started")  # an earlier run of ours got past the devices
+
+
+class Boot:
+    """The steps, and what they hand to each other."""
+
+    def __init__(self, reporter: Reporter, parameters: KernelParameters) -> None:
+        self._reporter = reporter
+        self._parameters = parameters
+        self.docker = Docker()
+        self._engine = Engine(parameters, self.docker)
+        self.worker = WorkerContainer(parameters, self.docker, reporter)
+        self._engine_is_up = threading.Event()
+
+    def run(self) -> None:
+        """Everything up to the running worker, then keep it running."""
+        with self._reporter.step("devices") as facts:
+            devices.mount()
+            # The engine takes longest, and needs neither drivers nor the network
+            threading.Thread(target=self._keep_engine, name="engine", daemon=True).start()
+            devices.start_udev(facts)
+        _STARTED.touch()
+        step = NetworkStep(self._parameters, self._reporter)
+        network = self._reporter.persist("network", step.bring_up)
+        self._ship_logs()
+        self._set_clock(network)
+        self._engine_is_up.wait()
+        self._reporter.persist("worker", lambda facts: self.worker.start(facts, network.mac))
+        self._show_status(network)
+        self.worker.keep_running(network.mac)
+
+    def _keep_engine(self) -> None:
+        while True:
+            self._reporter.persist("engine", self._engine.start)
+            self._engine_is_up.set()
+            self._load_early()
+            self._engine.wait_until_it_dies()
+            self._reporter.event("engine-ended", reason="dockerd died; it is started again")
+
+    def _load_early(self) -> None:
+        """Load the worker's image while the network comes up. What fails here, the worker's step tells."""
+        try:
+            self.worker.load_embedded()
+        except OsieError:
+            pass
+
+    def _ship_logs(self) -> None:
+        if not self._parameters.syslog_host:
+            return
+        try:
+            self._reporter.add(syslog.sink(self._parameters.syslog_host, self._parameters.syslog_port))
+        except OSError as error:
+            self._reporter.event("syslog", failed=f"{self._parameters.syslog_host}: {error}")
+
+    def _set_clock(self, network: Network) -> None:
+        servers = self._parameters.ntp or network.addressing.time_servers
+        host = self._parameters.syslog_host or self._parameters.grpc_authority.rpartition(":")[0]
+        try:
+            with self._reporter.step("clock") as facts:
+                clock.set_clock(servers, host, facts)
+        except OSError:
+            pass  # said; the machine's own clock will do
+
+    def _show_status(self, network: Network) -> None:
+        facts = {
+            "address": f"{network.addressing.address} on {network.interface} ({network.mac})",
+            "server": self._parameters.grpc_authority or "none given: grpc_authority= is missing",
+            "worker": identified(self._parameters, network.mac).identity,
+            "phase": "the worker runs and asks the server for its workflow",
+        }
+        for text in machine.status(facts):
+            self._reporter.say(text)
+
+
+def _watch(reporter: Reporter, boot: Boot, boot_thread: threading.Thread) -> None:
+    """Sample the memory and look for the worker's wish to reboot, until the machine or our program ends."""
+    watch = memory.MemoryWatch(reporter)
+    while boot_thread.is_alive():
+        watch.sample()
+        if rebooting.REQUEST.exists():
+            watch.conclude()
+            rebooting.reboot(reporter, boot.docker, boot.worker.stop, "asked for by the worker")
+        boot_thread.join(_WATCH_S)
+
+
+def main() -> int:
+    """Run until the machine ends; a return means that something broke that init shall start again."""
+    faulthandler.enable()
+    reporter = Reporter()
+    for device in console.active():
+        reporter.add(console.sink(device))
+    if _STARTED.exists():
+        reporter.event("restarted", pid=os.getpid())
+    else:
+        for text in machine.banner(__version__, machine.read()):
+            reporter.say(text)
+    with reporter.step("parameters") as facts:
+        parameters = parse(Path("/proc/cmdline").read_text())
+        facts.update(server=parameters.grpc_authority or "none", worker=parameters.identity or "by-mac")
+    boot = Boot(reporter, parameters)
+    thread = threading.Thread(target=boot.run, name="boot", daemon=True)
+    thread.start()
+    _watch(reporter, boot, thread)
+    return 1
+
+
+if __name__ == "__main__":
+    try:
+        raise SystemExit(main())
+    except Exception:
+        traceback.print_exc()
+        raise

@@ -1,0 +1,91 @@
+"""The clock: NTP (RFC 5905, the client's half as SNTP), or the netboot server's HTTP Date where that is all.
+
+A machine whose clock battery is dead stands in 1970 or 2000, and no certificate is valid there yet.
+"""
+
+import http.client
+import socket
+import time
+from collections.abc import Sequence
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+from osie.ramdisk.report import Facts
+
+_NTP_EPOCH_S = 2208988800  # from 1900 to 1970
+_CLIENT_V4 = 0x23  # leap 0, version 4, mode 3
+_ANSWER_S = 1.0
+_ALL_S = 4.0
+_WORTH_SETTING_S = 0.2
+_BOOTS_HTTP_PORT = 7171
+
+
+def offset_s(packet: bytes, *, sent: float, received: float) -> float | None:
+    """How far our clock is behind the server's; None where the packet is no usable answer (RFC 5905, 7.3)."""
+    if len(packet) < 48 or packet[0] & 7 != 4 or not 1 <= packet[1] <= 15 or packet[0] >> 6 == 3:
+        return None
+
+    def stamp(at: int) -> float:
+        seconds, fraction = (int.from_bytes(packet[i : i + 4], "big") for i in (at, at + 4))
+        return seconds + fraction / 2**32 - _NTP_EPOCH_S
+
+    transmitted = stamp(40)
+    if transmitted <= 0:
+        return None
+    return ((stamp(32) - sent) + (transmitted - received)) / 2
+
+
+def ask(server: str) -> float | None:
+    """The offset that one NTP server tells; None where it doesn't answer."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(server, 123, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, kind, protocol) as asking:
+            asking.settimeout(_ANSWER_S)
+            asking.connect(address)  # so that only this server's answers are taken
+            sent = time.time()
+            asking.send(bytes([_CLIENT_V4]) + bytes(47))
+            return offset_s(asking.recv(512), sent=sent, received=time.time())
+    except OSError:
+        return None
+
+
+def _http_date(host: str) -> float | None:
+    connection = http.client.HTTPConnection(host, _BOOTS_HTTP_PORT, timeout=_ANSWER_S)
+    try:
+        connection.request("HEAD", "/")
+        told = connection.getresponse().getheader("Date")
+        return parsedate_to_datetime(told).timestamp() if told else None
+    except (OSError, ValueError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+
+
+def built_at() -> float:
+    """When this ramdisk was built, or a time before that: no right clock is earlier."""
+    return Path(__file__).stat().st_mtime
+
+
+def _step_by(offset: float) -> None:
+    if abs(offset) > _WORTH_SETTING_S:
+        time.clock_settime(time.CLOCK_REALTIME, time.time() + offset)
+
+
+def set_clock(servers: Sequence[str], fallback_host: str, facts: Facts) -> None:
+    """Set the clock from the first server that answers; without one it stays, unless it can't be right."""
+    end = time.monotonic() + _ALL_S
+    for server in servers:
+        if time.monotonic() >= end:
+            break
+        offset = ask(server)
+        if offset is not None:
+            _step_by(offset)
+            facts.update(source=server, offset_s=offset)
+            return
+    facts["source"] = "rtc"
+    if time.time() < built_at() and fallback_host and (date := _http_date(fallback_host)):
+        offset = date - time.time()
+        _step_by(offset)
+        facts.update(source=f"http://{fallback_host}:{_BOOTS_HTTP_PORT}", offset_s=offset)
+    elif servers:
+        facts["warning"] = f"no NTP server answered: {','.join(servers)}"

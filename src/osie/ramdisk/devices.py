@@ -1,0 +1,80 @@
+"""The file systems that the kernel and the engine need, and udev, which loads drivers and names disks."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from osie.core.errors import OsieError
+from osie.core.process import ProcessError, run
+from osie.ramdisk.report import Facts
+
+_SETTLE_S = 30
+_ENGINE_SHARE = 60  # percent of the memory that the engine's images and containers may take
+
+
+@dataclass(frozen=True)
+class Mount:
+    """One file system to mount."""
+
+    target: str
+    type: str
+    options: str = ""
+
+
+def wanted(*, efi: bool) -> list[Mount]:
+    """What must be mounted, in order. The outer initramfs mounted /proc, /sys and /dev already."""
+    mounts = [
+        Mount("/proc", "proc", "nosuid,nodev,noexec"),
+        Mount("/sys", "sysfs", "nosuid,nodev,noexec"),
+        Mount("/dev", "devtmpfs", "nosuid,mode=0755"),
+        Mount("/dev/pts", "devpts", "nosuid,noexec,gid=5,mode=0620,ptmxmode=0666"),
+        Mount("/dev/shm", "tmpfs", "nosuid,nodev,mode=1777"),
+        Mount("/run", "tmpfs", "nosuid,nodev,mode=0755"),
+        Mount("/sys/fs/cgroup", "cgroup2", "nosuid,nodev,noexec"),
+        Mount("/var/lib/docker", "tmpfs", f"mode=0710,size={_ENGINE_SHARE}%"),
+    ]
+    return [*mounts, Mount("/sys/firmware/efi/efivars", "efivarfs", "nosuid,nodev,noexec")] if efi else mounts
+
+
+def mounted(mountinfo: str) -> set[str]:
+    """The mount points in /proc/self/mountinfo (proc(5): the fifth field)."""
+    return {fields[4] for fields in map(str.split, mountinfo.splitlines()) if len(fields) > 4}
+
+
+def mount() -> None:
+    """Mount what isn't mounted yet."""
+    there = mounted(Path("/proc/self/mountinfo").read_text())
+    for each in wanted(efi=Path("/sys/firmware/efi").is_dir()):
+        if each.target in there:
+            continue
+        Path(each.target).mkdir(parents=True, exist_ok=True)
+        options = ["-o", each.options] if each.options else []
+        try:
+            run(["mount", "-t", each.type, *options, each.type, each.target])
+        except ProcessError as error:
+            if each.type != "efivarfs":  # some firmware has none; only boot entries need it
+                raise OsieError(f"{each.target} can't be mounted") from error
+    for folder in ("/run/osie", "/worker", "/var/log", "/var/run", "/tmp"):  # noqa: S108 - the machine's own
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    Path("/tmp").chmod(0o1777)  # noqa: S108
+
+
+def start_udev(facts: Facts) -> None:
+    """Start udevd where it isn't running, replay the devices that the kernel found, wait until all is named."""
+    if not Path("/run/udev/control").exists():
+        run(["/usr/lib/systemd/systemd-udevd", "--daemon"])
+    run(["udevadm", "trigger", "--type=subsystems", "--action=add"])
+    run(["udevadm", "trigger", "--type=devices", "--action=add"])
+    settled = run(["udevadm", "settle", f"--timeout={_SETTLE_S}"], check=False)
+    if settled.returncode != 0:  # a slow controller: what is there by now is used, the rest may still come
+        facts["unsettled_after_s"] = _SETTLE_S
+    facts["disks"] = len(disks())
+
+
+def disks(block: Path = Path("/sys/block")) -> list[str]:
+    """The disks by kernel name: block devices that stand for hardware."""
+    try:
+        names = sorted(os.listdir(block))  # noqa: PTH208 - names are wanted
+    except OSError:
+        return []
+    return [name for name in names if (block / name / "device").exists()]

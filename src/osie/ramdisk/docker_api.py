@@ -1,0 +1,210 @@
+"""A client of the Docker Engine API over its unix socket: just what starting the worker takes.
+
+Reference: https://docs.docker.com/reference/api/engine. Paths carry no version: the engine takes its own.
+"""
+
+import base64
+import http.client
+import json
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote, urlencode
+
+from osie.core.errors import OsieError
+
+SOCKET = "/var/run/docker.sock"
+_CALL_S = 60.0
+_LOAD_S = 300.0  # unpacking an image on a slow, busy machine
+
+
+class EngineError(OsieError):
+    """The engine said no, or nothing. `status` is HTTP's; 0 where there was no answer."""
+
+    def __init__(self, message: str, *, status: int = 0, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Container:
+    """What the engine knows of a container."""
+
+    running: bool
+    exit_code: int
+    image: str  # the name it was made from
+    environment: tuple[str, ...]
+    error: str  # why it could not be started
+
+
+class _Connection(http.client.HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path: str, timeout_s: float | None) -> None:
+        super().__init__("localhost")
+        self._path, self._timeout_s = path, timeout_s
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self._timeout_s)
+        self.sock.connect(self._path)
+
+
+def credentials(username: str, password: str, registry: str) -> str:
+    """The X-Registry-Auth header."""
+    told = {"username": username, "password": password, "serveraddress": registry}
+    return base64.urlsafe_b64encode(json.dumps(told).encode()).decode("ascii")
+
+
+def progress_error(line: bytes) -> str:
+    """The error in one line of a pull's or load's progress, empty where it tells none."""
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return ""
+    if not isinstance(told, dict):
+        return ""
+    return str((told.get("errorDetail") or {}).get("message") or told.get("error") or "")
+
+
+def unframed(read: IO[bytes]) -> Iterator[bytes]:
+    """The payloads of the engine's log stream: 8 bytes of header (stream, 0, 0, 0, size), then the payload."""
+    while len(header := read.read(8)) == 8:
+        yield read.read(int.from_bytes(header[4:], "big"))
+
+
+class Docker:
+    """The engine behind one unix socket. Each call has its own connection, so threads may share this."""
+
+    def __init__(self, path: str = SOCKET) -> None:
+        self._path = path
+
+    def answers(self) -> bool:
+        """Whether the engine is up."""
+        try:
+            return self._call("GET", "/_ping", timeout_s=5.0) == b"OK"
+        except EngineError:
+            return False
+
+    def version(self) -> str:
+        """The engine's version."""
+        return str(self._json("GET", "/version")["Version"])
+
+    def has_image(self, name: str) -> bool:
+        """Whether the engine has the image."""
+        return self._json("GET", f"/images/{quote(name)}/json", absent_is_fine=True) is not None
+
+    def load(self, archive: Path) -> None:
+        """Load images from a tar, streamed."""
+        with archive.open("rb") as file:
+            headers = {"Content-Type": "application/x-tar", "Content-Length": str(archive.stat().st_size)}
+            told = self._call("POST", "/images/load?quiet=1", body=file, headers=headers, timeout_s=_LOAD_S)
+        self._check_progress(told, f"loading {archive}")
+
+    def pull(self, name: str, auth: str = "") -> None:
+        """Fetch an image from its registry."""
+        headers = {"X-Registry-Auth": auth} if auth else {}
+        repository, colon, tag = name.rpartition(":")
+        if not colon or "/" in tag:  # no tag: without one the engine would fetch all of them
+            repository, tag = name, "latest"
+        query = {"fromImage": name} if "@" in name else {"fromImage": repository, "tag": tag}
+        told = self._call("POST", f"/images/create?{urlencode(query)}", headers=headers, timeout_s=_LOAD_S)
+        self._check_progress(told, f"pulling {name}")
+
+    def container(self, name: str) -> Container | None:
+        """The container, None where there is none."""
+        told = self._json("GET", f"/containers/{name}/json", absent_is_fine=True)
+        if told is None:
+            return None
+        return Container(
+            running=bool(told["State"]["Running"]),
+            exit_code=int(told["State"]["ExitCode"]),
+            image=str(told["Config"]["Image"]),
+            environment=tuple(told["Config"]["Env"] or ()),
+            error=str(told["State"].get("Error") or ""),
+        )
+
+    def create(self, name: str, spec: Mapping[str, Any]) -> None:
+        """Create a container."""
+        self._json("POST", f"/containers/create?name={quote(name)}", body=spec)
+
+    def start(self, name: str) -> None:
+        """Start a container; one that runs already stays as it is."""
+        self._call("POST", f"/containers/{name}/start")
+
+    def stop(self, name: str, patience_s: int) -> None:
+        """End a container: SIGTERM, then SIGKILL after the patience. One that ended is no error."""
+        self._call("POST", f"/containers/{name}/stop?t={patience_s}", timeout_s=patience_s + 10.0)
+
+    def remove(self, name: str) -> None:
+        """Remove a container, running or not."""
+        self._call("DELETE", f"/containers/{name}?force=true&v=true")
+
+    def running(self) -> list[str]:
+        """The IDs of the containers that run."""
+        return [str(container["Id"]) for container in self._json("GET", "/containers/json")]
+
+    def log_lines(self, name: str, *, since_unix_s: int) -> Iterator[str]:
+        """The container's lines, until it ends."""
+        path = f"/containers/{name}/logs?follow=1&stdout=1&stderr=1&since={since_unix_s}"
+        connection = _Connection(self._path, None)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            held = b""
+            for payload in unframed(response):  # type: ignore[arg-type]  # HTTPResponse reads like a file
+                *whole, held = (held + payload).split(b"\n")
+                yield from (line.decode("utf-8", "replace").rstrip("\r") for line in whole)
+        except (OSError, http.client.HTTPException) as error:
+            raise EngineError(f"the log of {name} broke off") from error
+        finally:
+            connection.close()
+
+    def _check_progress(self, told: bytes, doing: str) -> None:
+        for line in told.splitlines():
+            if why := progress_error(line):
+                raise EngineError(f"{doing}: {why}")
+
+    def _json(
+        self, method: str, path: str, *, body: Mapping[str, Any] | None = None, absent_is_fine: bool = False
+    ) -> Any:
+        sent = None if body is None else json.dumps(body).encode()
+        try:
+            told = self._call(method, path, body=sent, headers={"Content-Type": "application/json"})
+        except EngineError as error:
+            if absent_is_fine and error.status == 404:
+                return None
+            raise
+        return json.loads(told) if told.strip() else {}
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | IO[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float = _CALL_S,
+    ) -> bytes:
+        connection = _Connection(self._path, timeout_s)
+        try:
+            connection.request(method, path, body=body, headers=headers or {})
+            response = connection.getresponse()
+            told = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise EngineError(f"the container engine doesn't answer {method} {path}") from error
+        finally:
+            connection.close()
+        if response.status >= 400:
+            raise EngineError(f"{method} {path}: {_why(told)}", status=response.status)
+        return told
+
+
+def _why(body: bytes) -> str:
+    """The engine's own words: it tells its errors as {"message": ...}."""
+    try:
+        return str(json.loads(body)["message"]).strip()
+    except (ValueError, KeyError, TypeError):
+        return body.decode("utf-8", "replace").strip() or "no reason given"

@@ -1,0 +1,115 @@
+"""Docker Engine: its configuration, its start, and starting it again where it dies."""
+
+import json
+import os
+import select
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from osie.contracts.kernel_parameters import KernelParameters
+from osie.core.errors import OsieError
+from osie.core.files import write_atomically
+from osie.core.process import clean_environment
+from osie.ramdisk import waiting
+from osie.ramdisk.docker_api import Docker
+from osie.ramdisk.report import Facts
+
+CONFIG = Path("/etc/docker/daemon.json")
+LOG = Path("/run/osie/dockerd.log")
+_PID_FILE = Path("/run/docker.pid")
+_UP_S = 120.0
+_SAID_LINES = 3
+
+
+def daemon_json(parameters: KernelParameters) -> dict[str, Any]:
+    """The engine's configuration (dockerd(8), daemon configuration file)."""
+    config: dict[str, Any] = {
+        "data-root": "/var/lib/docker",
+        "storage-driver": "overlay2",
+        "exec-opts": ["native.cgroupdriver=cgroupfs"],
+        "log-level": "warn",
+        "log-driver": "json-file",  # in memory, hence bounded
+        "log-opts": {"max-size": "4m", "max-file": "2"},
+        "live-restore": True,  # an engine that dies leaves the worker and the action running
+        "userland-proxy": False,
+        # 198.18.0.0/15 is for benchmarks (RFC 2544): the default, 172.17.0.0/16, is in use in data centres
+        "bip": "198.18.0.1/24",
+        "default-address-pools": [{"base": "198.19.0.0/16", "size": 24}],
+        "shutdown-timeout": 5,
+    }
+    if parameters.insecure_registries:
+        config["insecure-registries"] = list(parameters.insecure_registries)
+    return config
+
+
+def environment(parameters: KernelParameters) -> Mapping[str, str]:
+    """The engine pulls images through the machine's proxies."""
+    return {name: value for name, value in parameters.proxies.items() if value}
+
+
+def last_words(log: bytes) -> str:
+    """The end of the engine's log, for its error."""
+    lines = log.decode("utf-8", "replace").strip().splitlines()
+    return " | ".join(lines[-_SAID_LINES:]) or "its log is empty"
+
+
+class Engine:
+    """The engine of this machine. It outlives our program; a new run of ours takes it over."""
+
+    def __init__(self, parameters: KernelParameters, docker: Docker) -> None:
+        self._parameters = parameters
+        self._docker = docker
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, facts: Facts) -> None:
+        """Start it where it isn't running, and return once it answers. Raises OsieError with its last words."""
+        if not self._docker.answers():
+            self._launch()
+            waiting.until(self._up_or_ended, deadline_s=_UP_S)
+            if not self._docker.answers():
+                raise OsieError(
+                    f"dockerd {self._fate()}: {last_words(LOG.read_bytes())}",
+                    hint=f"the whole log is {LOG}; a shell on the console comes with the parameter osie.debug",
+                )
+        facts["version"] = self._docker.version()
+
+    def wait_until_it_dies(self) -> None:
+        """Return when the engine's process has ended."""
+        if self._process is not None:
+            self._process.wait()
+            return
+        try:
+            process = os.pidfd_open(int(_PID_FILE.read_text()))
+        except (OSError, ValueError):
+            return
+        try:
+            poll = select.poll()
+            poll.register(process, select.POLLIN)
+            poll.poll()
+        finally:
+            os.close(process)
+
+    def _launch(self) -> None:
+        write_atomically(CONFIG, json.dumps(daemon_json(self._parameters), indent=1))
+        LOG.parent.mkdir(parents=True, exist_ok=True)
+        _PID_FILE.unlink(missing_ok=True)  # of one that was killed: its number may belong to another by now
+        with LOG.open("wb") as log:
+            self._process = subprocess.Popen(
+                ["dockerd", *self._parameters.engine_args],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=clean_environment(environment(self._parameters)),
+                start_new_session=True,
+            )
+
+    def _up_or_ended(self) -> bool:
+        assert self._process is not None  # noqa: S101 - for mypy: _launch made it
+        return self._process.poll() is not None or self._docker.answers()
+
+    def _fate(self) -> str:
+        if self._process is None or self._process.poll() is None:
+            return f"doesn't answer after {_UP_S:g} s"
+        return f"ended with status {self._process.returncode}"

@@ -1,0 +1,39 @@
+"""How much memory is in use, and the most there ever was: for sizing machines, and for the demo's report."""
+
+from pathlib import Path
+
+from osie.ramdisk.machine import meminfo_mib
+from osie.ramdisk.report import Reporter
+
+_WORTH_SAYING_MIB = 16  # how far the peak must rise to be said again
+
+
+class MemoryWatch:
+    """Samples MemTotal - MemAvailable: what can't be had without dropping something that is needed."""
+
+    def __init__(self, reporter: Reporter, meminfo: Path = Path("/proc/meminfo")) -> None:
+        self._reporter = reporter
+        self._meminfo = meminfo
+        self._peak_mib = 0
+        self._said_mib = 0
+
+    def sample(self) -> None:
+        """Look, and say it where the peak rose enough."""
+        used, total = self._used_and_total()
+        if self._peak_mib >= self._said_mib + _WORTH_SAYING_MIB:
+            self._say(used, total)
+
+    def conclude(self) -> None:
+        """Say it now, whatever it is."""
+        self._say(*self._used_and_total())
+
+    def _used_and_total(self) -> tuple[int, int]:
+        now = meminfo_mib(self._meminfo.read_text())
+        total = now.get("MemTotal", 0)
+        used = total - now.get("MemAvailable", 0)
+        self._peak_mib = max(self._peak_mib, used)
+        return used, total
+
+    def _say(self, used: int, total: int) -> None:
+        self._said_mib = self._peak_mib
+        self._reporter.event("memory", used_mib=used, peak_used_mib=self._peak_mib, total_mib=total)

@@ -1,0 +1,161 @@
+"""The network step: from the kernel parameters to an interface with an address, routes and names."""
+
+import socket
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from osie.contracts.kernel_parameters import KernelParameters
+from osie.core.errors import OsieError
+from osie.core.files import write_atomically
+from osie.core.process import ProcessError, run
+from osie.ramdisk import nic, waiting
+from osie.ramdisk.addressing import Addressing, Static, commands, hosts, parse_ip, parse_ipam, resolv_conf
+from osie.ramdisk.dhcp import Client
+from osie.ramdisk.nic import Nic
+from osie.ramdisk.report import Facts, Reporter
+
+_SYS_NET = Path("/sys/class/net")
+_APPEAR_S = 20.0  # a NIC whose driver loads firmware, or that hangs on USB
+_CARRIER_S = 20.0  # switches that negotiate or run spanning tree
+_DHCP_S = 30.0
+_CABLE = "is the cable plugged in, is the switch port up, and is it in the right VLAN?"
+
+
+@dataclass(frozen=True)
+class Network:
+    """What the machine has once the step is done."""
+
+    interface: str
+    mac: str  # of the physical interface
+    addressing: Addressing
+
+
+def wishes(parameters: KernelParameters) -> Static:
+    """What the kernel parameters fix, all of them together; `ipam` is the most specific and goes first."""
+    fixed = parse_ipam(parameters.ipam) if parameters.ipam else parse_ip(parameters.ip)
+    return replace(
+        fixed,
+        mac=fixed.mac or parameters.hw_addr,
+        interface=parameters.interface or fixed.interface,
+        vlan_id=fixed.vlan_id or parameters.vlan_id,
+    )
+
+
+def vlan_commands(parent: str, vlan_id: str) -> tuple[str, list[list[str]]]:
+    """The tagged interface's name, and what makes it. Names have at most 15 characters (IFNAMSIZ)."""
+    name = f"{parent}.{vlan_id}" if len(f"{parent}.{vlan_id}") <= 15 else f"vlan{vlan_id}"
+    return name, [["ip", "link", "add", "link", parent, "name", name, "type", "vlan", "id", vlan_id]]
+
+
+def absence(wanted: Static, nics: Sequence[Nic], driverless: Sequence[str]) -> OsieError:
+    """Why there is no interface to try, for a person before the machine."""
+    asked = wanted.interface or wanted.mac
+    present = "; ".join(each.describe() for each in nics) or "none"
+    lacking = f"; without a driver: {', '.join(driverless)}" if driverless else ""
+    return OsieError(
+        f"there is no network interface {asked}" if asked else "there is no network interface",
+        hint=f"interfaces found: {present}{lacking}. Does the ramdisk have the driver, and is hw_addr= right?",
+    )
+
+
+class NetworkStep:
+    """Brings the network up, and keeps its lease."""
+
+    def __init__(self, parameters: KernelParameters, reporter: Reporter) -> None:
+        self._parameters = parameters
+        self._reporter = reporter
+        self._applying = threading.Lock()
+
+    def bring_up(self, facts: Facts) -> Network:
+        """One attempt. Raises OsieError that tells the interface, its driver and link, and what to check."""
+        wanted = wishes(self._parameters)
+        run(["ip", "link", "set", "lo", "up"])
+        changes = nic.LinkChanges()
+        try:
+            chosen = self._linked(wanted, changes)
+        finally:
+            changes.close()
+        failures = []
+        for each in chosen:
+            try:
+                network = self._configure(each, wanted)
+            except OsieError as error:
+                failures.append((each, error))
+                continue
+            facts.update(
+                interface=network.interface, address=network.addressing.address, mac=network.mac,
+                driver=each.driver, source="static" if wanted.addressing else "dhcp",
+            )  # fmt: skip
+            return network
+        told = "; ".join(f"{error} ({each.describe()})" for each, error in failures)
+        raise OsieError(told, hint=f"does a DHCP server serve this network and this MAC? {_CABLE}")
+
+    def _linked(self, wanted: Static, changes: nic.LinkChanges) -> list[Nic]:
+        """The interfaces to try, up and with a link."""
+
+        def present() -> list[Nic]:
+            return nic.candidates(nic.physical(), interface=wanted.interface, address=wanted.mac)
+
+        found = waiting.until(present, deadline_s=_APPEAR_S, every_s=0.5, waker=changes)
+        if not found:
+            raise absence(wanted, nic.physical(), nic.driverless())
+        for each in found:
+            run(["ip", "link", "set", "dev", each.name, "up"])
+        names = [each.name for each in found]
+        if not changes.until_carrier(names, _CARRIER_S, _SYS_NET):
+            told = "; ".join(each.describe() for each in present())
+            raise OsieError(f"no link within {_CARRIER_S:g} s: {told}", hint=_CABLE)
+        return [each for each in present() if each.carrier]
+
+    def _configure(self, parent: Nic, wanted: Static) -> Network:
+        interface = self._tagged(parent.name, wanted.vlan_id)
+        if wanted.addressing is not None:
+            addressing = wanted.addressing
+        else:
+            holder: list[Addressing] = []
+
+            def renewed(lease: Addressing) -> None:
+                old, holder[:] = holder[0], [lease]
+                self._renew(interface, old, lease)
+
+            addressing = Client(interface, renewed).acquire(_DHCP_S)
+            holder.append(addressing)
+        addressing = self._completed(addressing, parent.mac)
+        self._apply(interface, addressing, None)
+        return Network(interface, parent.mac, addressing)
+
+    def _tagged(self, parent: str, vlan_id: str) -> str:
+        if not vlan_id or vlan_id == "0":
+            return parent
+        name, lines = vlan_commands(parent, vlan_id)
+        if not (_SYS_NET / name).exists():
+            for line in lines:
+                run(line)
+        run(["ip", "link", "set", "dev", name, "up"])
+        return name
+
+    def _completed(self, addressing: Addressing, mac: str) -> Addressing:
+        """With a hostname that tells machines apart in logs, where none was given."""
+        return replace(addressing, hostname=addressing.hostname or f"osie-{mac.replace(':', '')}")
+
+    def _renew(self, interface: str, old: Addressing, new: Addressing) -> None:
+        if old == new:
+            return
+        try:
+            self._apply(interface, replace(new, hostname=new.hostname or socket.gethostname()), old)
+        except (ProcessError, OSError) as error:
+            self._reporter.event("lease", interface=interface, failed=str(error))
+            return
+        self._reporter.event("lease", interface=interface, address=new.address)
+
+    def _apply(self, interface: str, addressing: Addressing, old: Addressing | None) -> None:
+        with self._applying:
+            for line in commands(addressing, interface, old):
+                run(line)
+            socket.sethostname(addressing.hostname)
+            write_atomically(
+                Path("/etc/resolv.conf"), resolv_conf(addressing.name_servers, addressing.search)
+            )
+            write_atomically(Path("/etc/hosts"), hosts(addressing.hostname, addressing.address))

@@ -1,0 +1,130 @@
+"""Network interfaces: what the kernel tells about them, and which one the machine was booted from."""
+
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from osie.contracts import mac
+from osie.ramdisk import waiting
+
+_ETHERNET = "1"  # ARPHRD_ETHER, if_arp.h
+_RTMGRP_LINK = 1  # rtnetlink(7)
+
+
+@dataclass(frozen=True)
+class Nic:
+    """A physical interface."""
+
+    name: str
+    mac: str
+    driver: str
+    bus_id: str  # 0000:00:03.0, or what its bus calls it
+    hardware_id: str  # PCI vendor:device, 8086:100e; empty on other buses
+    up: bool
+    carrier: bool
+
+    def describe(self) -> str:
+        """For a person who stands before the machine."""
+        pci = f" ({self.hardware_id})" if self.hardware_id else ""
+        link = "has a link" if self.carrier else "no link"
+        return f"{self.name} {self.mac}, driver {self.driver or 'none'}, at {self.bus_id}{pci}, {link}"
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:  # carrier can't be read while the interface is down: EINVAL
+        return ""
+
+
+def _read(folder: Path) -> Nic | None:
+    device = folder / "device"
+    if _text(folder / "type") != _ETHERNET or not device.exists():
+        return None
+    try:
+        address = mac.normalise(_text(folder / "address"))
+    except ValueError:
+        return None
+    resolved = device.resolve()
+    # virtio's own bus lies between the interface and the PCI device
+    pci = next(
+        (
+            place
+            for place in (resolved, resolved.parent)
+            if (place / "vendor").exists() and (place / "class").exists()
+        ),
+        None,
+    )
+    driver = device / "driver"
+    return Nic(
+        name=folder.name,
+        mac=address,
+        driver=driver.resolve().name if driver.exists() else "",
+        bus_id=(pci or resolved).name,
+        hardware_id=f"{_text(pci / 'vendor')[2:]}:{_text(pci / 'device')[2:]}" if pci else "",
+        up=bool(int(_text(folder / "flags") or "0", 16) & 1),  # IFF_UP
+        carrier=_text(folder / "carrier") == "1",
+    )
+
+
+def physical(sys_class_net: Path = Path("/sys/class/net")) -> list[Nic]:
+    """All physical interfaces, by name."""
+    found = (_read(folder) for folder in sorted(sys_class_net.iterdir()))
+    return [nic for nic in found if nic is not None]
+
+
+def candidates(nics: Sequence[Nic], *, interface: str, address: str) -> list[Nic]:
+    """The interfaces to try, in order: the one asked for; without a wish, all, those with a link first.
+
+    Where the one asked for isn't there, the list is empty: another might be cabled to another network.
+    """
+    if interface:
+        return [nic for nic in nics if nic.name == interface]
+    if address:
+        return [nic for nic in nics if nic.mac == address]
+    return sorted(nics, key=lambda nic: (not nic.carrier, nic.name))
+
+
+class LinkChanges:
+    """Becomes readable when the kernel tells a change of any link (rtnetlink(7), RTMGRP_LINK)."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+        self._socket.bind((0, _RTMGRP_LINK))
+        self._socket.setblocking(False)
+
+    def fileno(self) -> int:
+        """For poll(2)."""
+        return self._socket.fileno()
+
+    def drain(self) -> None:
+        """Take in all that was told; what changed is read from sysfs."""
+        try:
+            while self._socket.recv(65536):
+                pass
+        except OSError:  # EAGAIN: empty; ENOBUFS: some were lost, which is as good as told
+            pass
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._socket.close()
+
+    def until_carrier(self, names: Sequence[str], deadline_s: float, sys_class_net: Path) -> str:
+        """The first of the interfaces that has a link; empty where none gets one in time."""
+
+        def linked() -> str | None:
+            return next((n for n in names if _text(sys_class_net / n / "carrier") == "1"), None)
+
+        return waiting.until(linked, deadline_s=deadline_s, every_s=1.0, waker=self) or ""
+
+
+def driverless(sys_bus_pci: Path = Path("/sys/bus/pci/devices")) -> list[str]:
+    """Network controllers on the PCI bus that no driver took: `0000:01:00.0 (15b3:1017)`."""
+    found = []
+    for name in sorted(os.listdir(sys_bus_pci)) if sys_bus_pci.is_dir() else ():  # noqa: PTH208
+        folder = sys_bus_pci / name
+        if _text(folder / "class").startswith("0x02") and not (folder / "driver").exists():
+            found.append(f"{name} ({_text(folder / 'vendor')[2:]}:{_text(folder / 'device')[2:]})")
+    return found

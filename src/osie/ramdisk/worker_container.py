@@ -1,0 +1,149 @@
+"""The tink-worker's container: its image, its specification, and keeping it running."""
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from osie.contracts.kernel_parameters import KernelParameters
+from osie.core.errors import OsieError
+from osie.ramdisk import waiting
+from osie.ramdisk.docker_api import Docker, EngineError, credentials
+from osie.ramdisk.report import Facts, Reporter
+
+NAME = "tink-worker"
+EMBEDDED = Path("/usr/lib/osie/worker.tar")
+EMBEDDED_NAME = "osie/tink-worker:embedded"
+_STOP_S = 10
+_STEADY_S = 60.0  # one that ran this long has not "failed again"
+
+
+def identified(parameters: KernelParameters, boot_mac: str) -> KernelParameters:
+    """The parameters with an identity: the boot NIC's MAC where none was given."""
+    return parameters if parameters.identity else replace(parameters, worker_id=boot_mac)
+
+
+def specification(image: str, environment: Mapping[str, str]) -> dict[str, Any]:
+    """What the engine is asked to create."""
+    return {
+        "Image": image,
+        "Env": [f"{name}={value}" for name, value in environment.items()],
+        "Labels": {"osie.part": "worker"},
+        "StopTimeout": _STOP_S,
+        "HostConfig": {
+            "Privileged": True,
+            "NetworkMode": "host",
+            "Binds": [
+                "/worker:/worker",
+                "/var/run/docker.sock:/var/run/docker.sock",
+                "/dev:/dev",
+                "/run:/run",
+            ],
+        },
+    }
+
+
+class WorkerContainer:
+    """The worker on this machine's engine."""
+
+    def __init__(self, parameters: KernelParameters, docker: Docker, reporter: Reporter) -> None:
+        self._parameters = parameters
+        self._docker = docker
+        self._reporter = reporter
+        self._stopping = threading.Event()
+        self._loading = threading.Lock()
+
+    @property
+    def image(self) -> str:
+        """The image's name: the one asked for, else the embedded one."""
+        return self._parameters.tink_worker_image or EMBEDDED_NAME
+
+    def load_embedded(self) -> None:
+        """Give the engine the embedded image, where that is the one to run and it lacks it."""
+        with self._loading:
+            if self._parameters.tink_worker_image or self._docker.has_image(EMBEDDED_NAME):
+                return
+            if not EMBEDDED.exists():
+                raise OsieError(
+                    "this ramdisk has no embedded worker, and tink_worker_image= names none",
+                    hint="give tink_worker_image=, or build the ramdisk with its worker",
+                )
+            self._docker.load(EMBEDDED)
+
+    def start(self, facts: Facts, boot_mac: str) -> None:
+        """Have the image, create the container where it lacks or differs, start it."""
+        if self._parameters.tink_worker_image:
+            self._pull()
+        else:
+            self.load_embedded()
+        parameters = identified(self._parameters, boot_mac)
+        spec = specification(self.image, parameters.worker_environment())
+        existing = self._docker.container(NAME)
+        if existing is not None and not self._matches(existing.image, existing.environment, spec):
+            self._docker.remove(NAME)
+            existing = None
+        if existing is None:
+            self._docker.create(NAME, spec)
+        self._docker.start(NAME)
+        facts.update(image=self.image, id=parameters.identity)
+
+    def _matches(self, image: str, environment: tuple[str, ...], spec: Mapping[str, Any]) -> bool:
+        return image == spec["Image"] and set(spec["Env"]) <= set(environment)
+
+    def _pull(self) -> None:
+        if self._docker.has_image(self.image):
+            return
+        given = self._parameters
+        auth = (
+            credentials(given.registry_username, given.registry_password, given.docker_registry)
+            if given.registry_username
+            else ""
+        )
+        try:
+            self._docker.pull(self.image, auth)
+        except EngineError as error:
+            raise OsieError(
+                f"the worker's image {self.image} can't be pulled",
+                hint="is its registry reachable from here, in insecure_registries= if it has no TLS, and are "
+                "registry_username= and registry_password= right?",
+            ) from error
+
+    def follow(self) -> str:
+        """Say what the worker says, until it ends; return why it did."""
+        last = ""
+        try:
+            for last in self._docker.log_lines(NAME, since_unix_s=int(time.time())):
+                self._reporter.say(f"worker: {last}")
+            ended = self._docker.container(NAME)
+        except EngineError:
+            return "the engine is away"
+        if ended is None:
+            return "its container was removed"
+        if ended.running:
+            return ""
+        return f"it ended with exit code {ended.exit_code}: {ended.error or last or 'it said nothing'}"
+
+    def keep_running(self, boot_mac: str) -> None:
+        """Start it again, with growing pauses, whenever it ends. Returns once `stop` was called."""
+        failures = 0
+        while True:
+            began = time.monotonic()
+            why = self.follow()
+            if self._stopping.is_set():
+                return
+            if not why:
+                continue  # only its log broke off
+            failures = 1 if time.monotonic() - began > _STEADY_S else failures + 1
+            pause = waiting.backoff_s(failures)
+            self._reporter.event("worker-ended", reason=why, again_in_s=pause)
+            if self._stopping.wait(pause):
+                return
+            waiting.until(self._docker.answers, deadline_s=300.0, every_s=0.5)
+            self._reporter.persist("worker", lambda facts: self.start(facts, boot_mac))
+
+    def stop(self) -> None:
+        """End the worker for good."""
+        self._stopping.set()
+        self._docker.stop(NAME, _STOP_S)
