@@ -5,6 +5,7 @@ Every other line is the action's log. Any container can do this with `echo`; no 
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 _MARK = "osie.progress"
 
@@ -25,6 +26,16 @@ class Progress:
         return json.dumps({_MARK: {k: v for k, v in self.__dict__.items() if v is not None}})
 
 
+def _count(given: Any) -> int:
+    """A count in the range that the wire has for it."""
+    return min(max(0, int(given)), 2**64 - 1)
+
+
+def _text(given: object) -> str:
+    """Text that has UTF-8: JSON can hold half a surrogate pair, which hasn't."""
+    return str(given).encode("utf-8", "replace").decode()
+
+
 def decode(line: str) -> Progress | None:
     """Return the progress event that `line` holds, or None where it is an ordinary log line."""
     if not line.startswith('{"' + _MARK):
@@ -33,12 +44,12 @@ def decode(line: str) -> Progress | None:
         fields = json.loads(line)[_MARK]
         total, eta = fields.get("total"), fields.get("eta_s")
         return Progress(
-            phase=str(fields["phase"]),
-            done=max(0, int(fields["done"])),
-            total=None if total is None else max(0, int(total)),
-            unit=str(fields.get("unit", "bytes")),
+            phase=_text(fields["phase"]),
+            done=_count(fields["done"]),
+            total=None if total is None else _count(total),
+            unit=_text(fields.get("unit", "bytes")),
             rate_per_s=float(fields.get("rate_per_s", 0.0)),
             eta_s=None if eta is None else float(eta),
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None

@@ -57,13 +57,15 @@ class Stop:
             self._asked.set()
 
     async def or_done(self, work: Coroutine[Any, Any, _T], grace_s: float = 0.0) -> _T:
-        """Await the work. Once `grace_s` have passed since the wish it is cancelled and Stopped is raised."""
+        """Await the work. Raises Stopped, and cancels it, once `grace_s` have passed since the wish."""
+        if self._asked.is_set() and self._left_s(grace_s) <= 0:
+            work.close()
+            raise Stopped
         task, asked = asyncio.create_task(work), asyncio.create_task(self._asked.wait())
         try:
             await asyncio.wait({task, asked}, return_when=asyncio.FIRST_COMPLETED)
             if not task.done():
-                left_s = grace_s - (time.monotonic() - self._asked_at)
-                await asyncio.wait({task}, timeout=max(0.0, left_s))
+                await asyncio.wait({task}, timeout=max(0.0, self._left_s(grace_s)))
             if not task.done():
                 raise Stopped
             return task.result()
@@ -71,6 +73,9 @@ class Stop:
             task.cancel()
             asked.cancel()
             await asyncio.wait({task, asked})
+
+    def _left_s(self, grace_s: float) -> float:
+        return grace_s - (time.monotonic() - self._asked_at)
 
 
 class Worker:

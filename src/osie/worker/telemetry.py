@@ -14,6 +14,7 @@ from types import TracebackType
 from osie.contracts.action_events import Progress
 from osie.worker.action import Action, LogLine, Telemetry, Unreachable
 from osie.worker.backoff import Backoff
+from osie.worker.journal import tell
 
 BATCH_LINES = 100
 BATCH_BYTES = 256 * 1024  # gRPC servers take messages of up to 4 MiB
@@ -75,9 +76,13 @@ class Relay:
 
     async def flush(self, timeout_s: float) -> None:
         """Send everything now; give up after `timeout_s`."""
-        with suppress(TimeoutError, Unreachable):
+        try:
             async with asyncio.timeout(timeout_s):
                 await self._send_all(last=True)
+        except (TimeoutError, Unreachable):
+            pass
+        except Exception as error:  # noqa: BLE001 - a defect of telemetry must not fail the action
+            tell("telemetry_failed", reason=repr(error))
 
     def _drop_oldest(self) -> None:
         """Two lines become one note with the first one's number, so that the order stays."""
