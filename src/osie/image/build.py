@@ -29,11 +29,10 @@ def build(
     `worker_image` is a tar that Docker can load. Files in `output` are replaced only when all is built and
     within the profile's budget; each is whole at any time, and the manifest comes last.
     """
-    steps = Steps(profile, cache, source)
-    _check(steps, worker_image)
-    initramfs = steps.initramfs(worker_image)
-    built = {artifacts.KERNEL: steps.kernel(), artifacts.INITRAMFS: initramfs}
-    manifest = _manifest(steps, worker_image, built)
+    steps = Steps(profile, cache, worker_image, source)
+    _check(steps)
+    built = {artifacts.KERNEL: steps.kernel, artifacts.INITRAMFS: steps.initramfs}
+    manifest = _manifest(steps, built)
     _check_budget(profile, manifest)
     progress.started("artifacts")
     begun = time.monotonic()
@@ -42,21 +41,23 @@ def build(
     return manifest
 
 
-def _check(steps: Steps, worker_image: Path) -> None:
-    if not worker_image.is_file():
-        raise OsieError(f"{worker_image}: the worker's image is not there, so it can't go into the ramdisk")
+def _check(steps: Steps) -> None:
+    if not steps.worker_image.is_file():
+        raise OsieError(
+            f"{steps.worker_image}: the worker's image is not there, so it can't go into the ramdisk"
+        )
     if os.geteuid() != 0:
         raise OsieError("building a ramdisk needs root", hint="run it as root: mmdebstrap unpacks as root")
     if not steps.init.is_file():
         raise OsieError(f"{steps.init}: missing: what the kernel starts; the checkout is not whole")
 
 
-def _manifest(steps: Steps, worker_image: Path, built: dict[str, Path]) -> Manifest:
-    packages, root = steps.packages(), steps.root() / "tree"
+def _manifest(steps: Steps, built: dict[str, Path]) -> Manifest:
+    packages, root = steps.packages, steps.root / "tree"
     release = kernel.release(root)
-    base = steps.squashed_root().stat().st_size
-    with_worker = steps.with_worker(worker_image).stat().st_size
-    whole = steps.complete(worker_image).stat().st_size
+    base = steps.squashed_root.stat().st_size
+    with_worker = steps.with_worker.stat().st_size
+    whole = steps.complete.stat().st_size
     return Manifest(
         profile=steps.profile.name,
         arch=artifacts.ARCH,
@@ -69,7 +70,7 @@ def _manifest(steps: Steps, worker_image: Path, built: dict[str, Path]) -> Manif
             "kernel": built[artifacts.KERNEL].stat().st_size,
             "root": base,
             "worker": with_worker - base,
-            "python": whole - with_worker,
+            "ours": whole - with_worker,
             "initramfs": built[artifacts.INITRAMFS].stat().st_size - whole,
         },
     )

@@ -76,7 +76,7 @@ def _text(data: bytes, offset: int) -> str:
 
 
 def resolve(root: Path, of: str, wanted: Needs) -> dict[str, str | None]:
-    """Where below `root` the loader finds each library that the file at /`of` needs; None where it doesn't."""
+    """Where below `root` the loader finds each library that the file /`of` needs; None where nowhere."""
     origin = str(PurePosixPath("/") / PurePosixPath(of).parent)
     folders = [folder.replace("$ORIGIN", origin) for folder in wanted.search] + list(LIBRARY_FOLDERS)
     return {library: _first(root, folders, library) for library in wanted.libraries}

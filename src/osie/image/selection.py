@@ -17,6 +17,8 @@ ALWAYS_EXCLUDED = (
     "/etc/apt/*",
     "/etc/cron*",
     "/etc/default/*",
+    "/etc/dpkg/*",
+    "/etc/fstab",
     "/etc/hostname",  # mmdebstrap copies the build host's
     "/etc/init.d/*",
     "/etc/logrotate.d/*",
@@ -29,8 +31,13 @@ ALWAYS_EXCLUDED = (
     "/usr/include/*",
     "/usr/lib/modules/*",  # chosen by class instead
     "/usr/lib/firmware/*",  # as above
+    "/usr/bin/py3clean",
+    "/usr/bin/py3compile",
+    "/usr/lib/binfmt.d/*",
     "/usr/lib/lsb/*",
     "/usr/lib/systemd/system/*",
+    "/usr/lib/sysusers.d/*",
+    "/usr/lib/tmpfiles.d/*",
     "/usr/lib/systemd/user/*",
     "/usr/lib/udev/hwdb.d/*",  # names of vendors; 9 MB
     "/usr/lib/x86_64-linux-gnu/gconv/*",  # character sets
@@ -60,6 +67,10 @@ ALWAYS_EXCLUDED = (
     "/usr/lib/python3.*/lib-dynload/_sqlite3*",
     "/usr/lib/python3.*/lib-dynload/readline*",
     "/usr/lib/valgrind/*",
+    "/usr/sbin/update-ca-certificates",
+    "/usr/sbin/update-passwd",
+    "/usr/share/binfmts/*",
+    "/usr/share/python3/*",
     "/usr/share/bash-completion/*",
     "/usr/share/bug/*",
     "/usr/share/debconf/*",

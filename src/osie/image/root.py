@@ -1,0 +1,64 @@
+"""The root tree: the files a machine runs from, made of the unpacked packages and the profile."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from osie.core.process import run
+from osie.image import configuration, kernel, python, selection, tree
+from osie.image.profile import Profile
+
+_FIRMWARE = Path("usr/lib/firmware")
+
+
+def build(profile: Profile, packages: Path, result: Path, *, links: Mapping[str, str]) -> None:
+    """Fill `result` with `tree`, the root; `digest`, of the tree; `modules.load`, what starts the machine.
+
+    `links` are symbolic links: path in the root, target.
+    """
+    root = result / "tree"
+    root.mkdir()
+    selection.copy(packages, root, without=profile.without_packages, exclude=profile.exclude)
+    configuration.configure(root)
+    modules = kernel.read(packages)
+    kernel.unpack(modules, kernel.select(modules, kernel.entries_of(profile)), root)
+    (result / "modules.load").write_text("\n".join(kernel.select(modules, kernel.ROOT_CLASS)))
+    _copy_firmware(packages, root)
+    selection.drop_unneeded_libraries(root)
+    (library,) = (root / "usr/lib").glob("python3.*")
+    python.compile_all(root, library, inside=f"/usr/lib/{library.name}", sourceless=True)
+    _add_files(profile, root)
+    _link(links, root)
+    (result / "digest").write_text(tree.digest(root))
+
+
+def _add_files(profile: Profile, root: Path) -> None:
+    for file in profile.files:
+        place = _free(root, file.path)
+        place.write_bytes(file.data())
+        place.chmod(int(file.mode, 8))
+
+
+def _link(links: Mapping[str, str], root: Path) -> None:
+    for name, target in links.items():
+        _free(root, name).symlink_to(target)
+
+
+def _free(root: Path, name: str) -> Path:
+    """The place in the root, its folder there and nothing at it."""
+    place = root / name.lstrip("/")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.unlink(missing_ok=True)
+    return place
+
+
+def _copy_firmware(packages: Path, root: Path) -> None:
+    """Of the firmware packages, what the chosen modules ask for."""
+    if not (packages / _FIRMWARE).is_dir():
+        return
+    modules = sorted((root / "usr/lib/modules").rglob("*.ko"))
+    for name in sorted(set(run(["modinfo", "-F", "firmware", *modules]).stdout.split())):
+        source = packages / _FIRMWARE / name
+        if source.is_file():
+            (root / _FIRMWARE / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, root / _FIRMWARE / name)
