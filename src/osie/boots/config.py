@@ -21,6 +21,7 @@ class BootsConfig:
     registry_authority: str = ""  # HOST:PORT of a registry that speaks plain HTTP
     syslog_port: int | None = 514  # None: no receiver
     tftp: bool = True
+    router_advertisement: bool = True  # an empty one, which spares iPXE a wait of 16 s for IPv6
     lease_s: int = 7200
     ipxe_folder: Path = Path("/usr/lib/ipxe")  # where Debian's package puts the binaries
 

@@ -148,12 +148,12 @@ class DhcpServer:
             self._last_words.append(line)
             log.debug("dnsmasq", line=line)
             # Logged after the sockets are open: dnsmasq(8) has no other sign of readiness without D-Bus.
-            if line.startswith("dnsmasq: started, version"):
+            if dnsmasq.STARTED.match(line):
                 self._ready.set()
             if (seen := dnsmasq.read_log(line)) is not None:
                 try:
                     await self._heard(seen)
-                except Exception:  # noqa: BLE001 -- what can't be recorded must not stop DHCP
+                except Exception:  # what can't be recorded must not stop DHCP
                     log.exception("dhcp_event_lost", seen=seen)
 
     async def _keep_alive(self) -> None:

@@ -26,6 +26,7 @@ LOADERS: tuple[tuple[str, tuple[int, ...], tuple[str, ...]], ...] = (
 _HTTP_BOOT = (("http-x64", 16, "efi-x64"), ("http-arm64", 19, "efi-arm64"))
 
 _HOSTNAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
+STARTED = re.compile(r"dnsmasq(?:\[\d+\])?: started, version")
 _LOG = re.compile(
     r"dnsmasq-dhcp(?:\[\d+\])?: (?:\d+ )?(?P<what>DHCPACK|DHCPDISCOVER)\((?P<interface>[^)]*)\) "
     r"(?:(?P<address>\d+\.\d+\.\d+\.\d+) )?(?P<mac>[0-9a-f]{2}(?::[0-9a-f]{2}){5})(?: .*)?"

@@ -1,4 +1,4 @@
-"""The machines' HTTP server: scripts, artifacts, further folders, phone-home. Handlers only read and record."""
+"""The machines' HTTP server: scripts, artifacts, further folders, phone-home."""
 
 import json
 import time

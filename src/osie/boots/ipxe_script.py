@@ -111,7 +111,7 @@ def command_line(machine: Machine, around: Surroundings, initrd: str) -> str:
     if machine.vlan_id:
         pairs.append(("vlan_id", machine.vlan_id))
     pairs += [pair for text in machine.kernel_parameters for pair in _pairs(text)]
-    # iPXE on UEFI hands the ramdisk to the kernel's EFI stub as a file of this name; on BIOS it disturbs nothing.
+    # On UEFI iPXE hands the ramdisk to the kernel's EFI stub as a file of this name; BIOS ignores it.
     pairs.append(("initrd", initrd))
     try:
         line = kernel_parameters.join(pairs)
@@ -227,7 +227,7 @@ def for_machine(machine: Machine, around: Surroundings, asked: int = 0) -> Scrip
 
 
 def who_are_you(around: Surroundings) -> str:
-    """Have iPXE ask again and say who it is: netX is the interface it opened last, so the one it boots from."""
+    """Have iPXE ask again and say who it is: netX is the NIC it opened last, so the one it boots from."""
     asked = (
         f"{around.base_url}/auto.ipxe?mac=${{netX/mac:hexhyp}}&uuid=${{uuid:uristring}}"
         "&serial=${serial:uristring}&platform=${platform:uristring}&arch=${buildarch:uristring}"

@@ -30,7 +30,7 @@ class Span:
     length: int
 
 
-class Unsatisfiable(Exception):  # noqa: N818 -- the name of the HTTP status, caught right where it is raised
+class Unsatisfiable(Exception):
     """The range asked for begins behind the end of the file."""
 
 
@@ -173,7 +173,8 @@ class ServedFile(web.StreamResponse):
         peer = transport.get_extra_info("socket") if transport is not None else None
         if transport is None or peer is None or transport.is_closing():
             return False
-        # Our own descriptor: asyncio closes its socket when the client hangs up, before we can ask how it ended.
+        # Our own descriptor: asyncio closes its socket when the client hangs up, before we can ask how
+        # it ended.
         connection = os.dup(peer.fileno())
         try:
             sent = await asyncio.get_running_loop().sendfile(transport, file, part.start, part.length)

@@ -1,4 +1,4 @@
-"""The netboot service as one context: HTTP, syslog and dnsmasq, started in this order and stopped in reverse."""
+"""The netboot service as one context: HTTP, syslog and dnsmasq, started in this order, stopped in reverse."""
 
 import asyncio
 import errno
@@ -14,6 +14,7 @@ from osie.boots.config import BootsConfig
 from osie.boots.dhcp_server import DhcpServer
 from osie.boots.leases import Leases
 from osie.boots.machine import Machines
+from osie.boots.router_advertisement import Advertiser
 from osie.core.errors import OsieError
 from osie.core.files import write_atomically
 
@@ -53,6 +54,8 @@ class Boots:
                 await stack.enter_async_context(
                     syslog.Receiver(self._config.address, port, self._leases.mac_of, self._machines.log)
                 )
+            if self._config.router_advertisement:
+                await stack.enter_async_context(Advertiser(self._config.interface))
             # Last: an address and a file name are given out only when the rest is there to be asked.
             await stack.enter_async_context(self._dhcp)
             self._stack = stack.pop_all()

@@ -125,5 +125,5 @@ class Receiver:
             for line in parse(datagram).lines():
                 try:
                     await self._keep(mac, line)
-                except Exception:  # noqa: BLE001 -- one line that can't be kept must not end the receiver
+                except Exception:  # one line that can't be kept must not end the receiver
                     log.exception("syslog_line_lost", mac=mac)
