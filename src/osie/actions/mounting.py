@@ -91,7 +91,7 @@ def bound(source: str, target: str) -> Iterator[None]:
     try:
         yield
     finally:
-        libc.umount(target, libc.MNT_DETACH)  # with the mounts below it; nothing of ours to be written back
+        libc.umount(target, libc.MNT_DETACH)  # with the mounts below it
 
 
 @contextmanager
