@@ -59,11 +59,9 @@ def build_all(
 
 
 def recipes(package: Path) -> list[Recipe]:
-    """What there is to build: the worker where its code is there, and every action that can be run."""
+    """What there is to build: the worker, and every action that can be run."""
     shared = [*_modules(package, ["contracts", "core"]), "__init__.py"]
-    found = []
-    if (package / "worker/__main__.py").exists():
-        found.append(_recipe(WORKER, "osie.worker", [*shared, *_modules(package, ["worker"])]))
+    found = [_recipe(WORKER, "osie.worker", [*shared, *_modules(package, ["worker"])])]
     common = [f"actions/{path.name}" for path in (package / "actions").glob("*.py")]
     for entry in sorted((package / "actions").glob("*/__main__.py")):
         name = entry.parent.name
