@@ -1,0 +1,207 @@
+"""Whether a batch may be applied: checked against itself and the store together, and rendered."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from pydantic import ValidationError
+
+from osie.tink import documents, hardware
+from osie.tink.drafting import draft
+from osie.tink.hardware import HardwareSpec
+from osie.tink.manifest import Batch, explain
+from osie.tink.render_child import Job, Rendered, render_all
+from osie.tink.resources import Kind, Ref, Resource, TemplateSpec, WorkflowSpec
+from osie.tink.states import State, Workflow
+from osie.tink.template import TemplateForm
+from osie.tink.template_data import data
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the store holds, of what a batch can touch."""
+
+    resources: Mapping[Ref, Resource]
+    identities: Mapping[
+        tuple[str, str], Ref
+    ]  # ("agent" | "address", value); MACs are agents' ids -> the Hardware with it
+    states: Mapping[Ref, State]  # of the workflows that the batch names again
+
+
+@dataclass
+class Admission:
+    """What applying the batch means."""
+
+    changed: list[tuple[Resource, str]] = field(default_factory=list)  # with "created" or "configured"
+    unchanged: list[Ref] = field(default_factory=list)
+    drafts: dict[Ref, Workflow] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+
+async def admit(batch: Batch, known: Known) -> Admission:
+    """Check `batch` as a whole; faults are added to it, all of them."""
+    admission = Admission()
+    changed = _sort_out(batch, known, admission)
+    _check_identities(batch, known)
+    await _render(batch, known, changed, admission)
+    return admission
+
+
+def _sort_out(batch: Batch, known: Known, admission: Admission) -> list[Ref]:
+    changed = []
+    for ref, resource in batch.resources.items():
+        old = known.resources.get(ref)
+        new = (resource.spec, resource.labels, resource.annotations)
+        if old is not None and new == (old.spec, old.labels, old.annotations):
+            admission.unchanged.append(ref)
+            continue
+        state = known.states.get(ref)
+        if old is not None and state not in (None, State.PENDING) and resource.spec != old.spec:
+            batch.fault(ref, "spec", f"the workflow is {state}: delete it first, or choose another name")
+            continue
+        admission.changed.append((resource, "created" if old is None else "configured"))
+        if old is None or resource.spec != old.spec:
+            changed.append(ref)
+    return changed
+
+
+def _check_identities(batch: Batch, known: Known) -> None:
+    owners: dict[tuple[str, str], Ref] = {
+        identity: ref for identity, ref in known.identities.items() if ref not in batch.resources
+    }
+    words = {"agent": "agent id or hardware address", "address": "IP address"}
+    for ref, resource in batch.resources.items():
+        if ref.kind is not Kind.HARDWARE:
+            continue
+        spec = HardwareSpec.model_validate(resource.spec)
+        for path, identity in _placed(spec):
+            owner = owners.setdefault(identity, ref)
+            if owner != ref:
+                batch.fault(ref, path, f"{words[identity[0]]} {identity[1]} belongs to {owner} already")
+        macs = hardware.macs(spec)
+        for mac in sorted({mac for mac in macs if macs.count(mac) > 1}):
+            batch.fault(ref, "spec.interfaces", f"hardware address {mac} occurs twice")
+
+
+def _placed(spec: HardwareSpec) -> Iterable[tuple[str, tuple[str, str]]]:
+    if spec.agentID.strip():
+        yield "spec.agentID", ("agent", hardware.canonical_agent(spec.agentID))
+    for number, interface in enumerate(spec.interfaces):
+        if interface.dhcp is None:
+            continue
+        path = f"spec.interfaces[{number}].dhcp"
+        yield f"{path}.mac", ("agent", interface.dhcp.mac)
+        if interface.dhcp.ip and interface.dhcp.ip.address:
+            yield f"{path}.ip.address", ("address", interface.dhcp.ip.address)
+
+
+async def _render(batch: Batch, known: Known, changed: list[Ref], admission: Admission) -> None:
+    """Check the changed templates and render the changed workflows, all in one child process."""
+    templates = [ref for ref in changed if ref.kind is Kind.TEMPLATE]
+    pairs = _pairs(batch, known, [ref for ref in changed if ref.kind is Kind.WORKFLOW])
+    jobs = []
+    for ref in templates:
+        text = TemplateSpec.model_validate(batch.resources[ref].spec).data
+        jobs += [Job(ref.name, text), Job(ref.name, text, {})]
+    jobs += [
+        Job(
+            pair.template.ref.name,
+            str(pair.template.spec["data"]),
+            data(pair.machine.spec, pair.spec.hardwareMap),
+        )
+        for pair in pairs
+    ]
+    answers = await render_all(jobs)
+    for ref, syntax, plain in zip(templates, answers[::2], answers[1::2], strict=False):
+        if syntax.fault:
+            batch.fault(ref, "spec.data", syntax.fault)
+        elif not plain.fault:  # it names nothing of a machine, so all of it can be checked already
+            _read_form(batch, ref, ref, plain.text)
+    faulty = {ref for ref in templates if _is_faulty(batch, ref)}
+    for pair, rendered in zip(pairs, answers[2 * len(templates) :], strict=True):
+        if pair.template.ref not in faulty:
+            _draft(batch, pair, rendered, admission)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    ref: Ref
+    spec: WorkflowSpec
+    template: Resource
+    machine: Resource
+
+
+def _pairs(batch: Batch, known: Known, refs: list[Ref]) -> list[_Pair]:
+    """The workflows whose template and hardware exist; a fault for each that doesn't."""
+    found = []
+    for ref in refs:
+        spec = WorkflowSpec.model_validate(batch.resources[ref].spec)
+        template, machine = [
+            _look_up(batch, known, ref, path, wanted) for path, wanted in references(ref, spec)
+        ]
+        if template is not None and machine is not None:
+            found.append(_Pair(ref, spec, template, machine))
+    return found
+
+
+def _draft(batch: Batch, pair: _Pair, rendered: Rendered, admission: Admission) -> None:
+    if rendered.fault:
+        batch.fault(pair.ref, "spec.templateRef", f"{_told(batch, pair)} can't be rendered: {rendered.fault}")
+        return
+    form = _read_form(batch, pair.ref, pair.template.ref, rendered.text, _told(batch, pair))
+    if form is not None:
+        machine = HardwareSpec.model_validate(pair.machine.spec)
+        admission.drafts[pair.ref] = draft(pair.ref, pair.spec, machine, form)
+        admission.warnings += _warnings(pair.ref, form)
+
+
+def _told(batch: Batch, pair: _Pair) -> str:
+    source = batch.sources.get(pair.template.ref)
+    return str(pair.template.ref) + (f" ({source.file}, document {source.document})" if source else "")
+
+
+def references(ref: Ref, spec: WorkflowSpec) -> list[tuple[str, Ref]]:
+    """What a workflow names, with the path at which it does."""
+    return [
+        ("spec.templateRef", Ref(Kind.TEMPLATE, ref.namespace, spec.templateRef)),
+        ("spec.hardwareRef", Ref(Kind.HARDWARE, ref.namespace, spec.hardwareRef)),
+    ]
+
+
+def _look_up(batch: Batch, known: Known, ref: Ref, path: str, wanted: Ref) -> Resource | None:
+    found = batch.resources.get(wanted) or known.resources.get(wanted)
+    if found is None:
+        batch.fault(ref, path, f"there is no {wanted}")
+    return found
+
+
+def _is_faulty(batch: Batch, ref: Ref) -> bool:
+    source = batch.sources[ref]
+    return any(
+        (f.file, f.document) == (source.file, source.document) and f.path.startswith("spec.data")
+        for f in batch.faults
+    )
+
+
+def _read_form(batch: Batch, blamed: Ref, template: Ref, text: str, told: str = "") -> TemplateForm | None:
+    """The rendered document; its faults are the template's own, or its workflow's."""
+    path, prefix = ("spec.data", "") if blamed == template else ("spec.templateRef", f"{told}, rendered: ")
+    try:
+        return TemplateForm.model_validate(documents.read(text))
+    except documents.UnreadableError as error:
+        batch.fault(blamed, path, f"{prefix}{error}")
+    except ValidationError as error:
+        for place, message in explain(error):
+            if blamed == template:
+                batch.fault(blamed, f"{path}.{place}".removesuffix("."), message)
+            else:
+                batch.fault(blamed, path, f"{prefix}{place or 'document'}: {message}")
+    return None
+
+
+def _warnings(ref: Ref, form: TemplateForm) -> list[str]:
+    return [
+        f"{ref}: action {action.name}: on-timeout and on-failure are accepted, but not run yet"
+        for task in form.tasks
+        for action in task.actions
+        if action.on_timeout or action.on_failure
+    ]

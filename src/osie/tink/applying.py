@@ -1,0 +1,163 @@
+"""Use cases of the operator: apply files, delete resources. All of a batch, or nothing."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from osie.core.errors import OsieError
+from osie.tink import hardware, resource_rows, workflow_rows
+from osie.tink.admission import Admission, Known, admit, references
+from osie.tink.manifest import Batch, RefusedError, parse
+from osie.tink.notifier import Notifier
+from osie.tink.resources import Kind, Ref, WorkflowSpec
+from osie.tink.states import State, Workflow, accept
+from osie.tink.store import Store, one_at_a_time
+
+_ATTEMPTS = 5
+HARDWARE = "hardware"  # the notifier's topic for any change of Hardware
+
+
+class MissingError(OsieError):
+    """There is no such resource."""
+
+
+class ConflictError(OsieError):
+    """The resource is in use."""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What became of a batch."""
+
+    changes: list[tuple[Ref, str]]  # with "created", "configured" or "unchanged"
+    warnings: list[str]
+
+
+class Applying:
+    """Changes what the operator owns."""
+
+    def __init__(self, store: Store, notifier: Notifier, now: Callable[[], float] = time.time) -> None:
+        self._store = store
+        self._notifier = notifier
+        self._now = now
+
+    async def apply(self, files: Sequence[tuple[str, str]]) -> Applied:
+        """Apply (name, text) files together, or nothing and RefusedError with every fault."""
+        parsed = parse(files)
+        for _ in range(_ATTEMPTS):
+            batch = replace(parsed, faults=list(parsed.faults))
+            async with self._store.read() as connection:
+                known = await _known(connection, batch)
+            admission = await admit(batch, known)
+            if batch.faults:
+                raise RefusedError(batch.faults)
+            # Rendering takes a while and holds nobody up: whether its grounds still stand is looked up again.
+            async with self._store.write() as connection:
+                await one_at_a_time(connection)
+                if await _known(connection, batch, lock=True) == known:
+                    await _store(connection, admission, self._now())
+                    break
+        else:
+            raise ConflictError("what the files touch kept changing meanwhile", hint="apply them once more")
+        self._notifier.ring(HARDWARE)
+        told = {resource.ref: change for resource, change in admission.changed}
+        return Applied([(ref, told.get(ref, "unchanged")) for ref in batch.resources], admission.warnings)
+
+    async def delete(self, ref: Ref, *, force: bool = False) -> None:
+        """Delete a resource. Raises MissingError, and ConflictError while it is in use."""
+        async with self._store.write() as connection:
+            workflow = None
+            if ref.kind is Kind.WORKFLOW:
+                workflow = await workflow_rows.get(connection, ref.namespace, ref.name, lock=True)
+            if await resource_rows.get(connection, ref) is None:
+                raise MissingError(f"there is no {ref}")
+            if workflow is not None:
+                await _delete_workflow(connection, workflow, self._now(), force=force)
+            elif ref.kind is not Kind.WORKFLOW:
+                column = "hardware" if ref.kind is Kind.HARDWARE else "template"
+                users = await workflow_rows.naming(connection, column, ref.namespace, ref.name)
+                if users:
+                    raise ConflictError(
+                        f"{ref} is in use by workflow {', '.join(users)}", hint="delete it first"
+                    )
+            await resource_rows.delete(connection, ref)
+        self._notifier.ring(HARDWARE)
+        if workflow is not None:
+            self._notifier.ring(topic(workflow))
+
+
+def topic(workflow: Workflow) -> str:
+    """The notifier's topic for a workflow's events and logs."""
+    return f"workflow:{workflow.id}"
+
+
+async def _known(connection: AsyncConnection, batch: Batch, *, lock: bool = False) -> Known:
+    wanted = set(batch.resources)
+    identities: set[tuple[str, str]] = set()
+    for ref, resource in batch.resources.items():
+        if ref.kind is Kind.WORKFLOW:
+            wanted |= {named for _, named in references(ref, WorkflowSpec.model_validate(resource.spec))}
+        elif ref.kind is Kind.HARDWARE:
+            identities |= set(hardware.identities(hardware.HardwareSpec.model_validate(resource.spec)))
+    states = await _states(connection, batch.resources, lock=lock)
+    resources = await resource_rows.get_many(connection, sorted(wanted))
+    return Known(resources, await resource_rows.owners(connection, identities), states)
+
+
+async def _states(connection: AsyncConnection, refs: Iterable[Ref], *, lock: bool) -> dict[Ref, State]:
+    found = {}
+    for ref in sorted(ref for ref in refs if ref.kind is Kind.WORKFLOW):
+        workflow = await workflow_rows.get(connection, ref.namespace, ref.name, lock=lock)
+        if workflow is not None:
+            found[ref] = workflow.state
+    return found
+
+
+async def _store(connection: AsyncConnection, admission: Admission, at: float) -> None:
+    changed = [resource for resource, _ in admission.changed]
+    for resource in changed:
+        await resource_rows.save(connection, resource, at)
+    for resource in changed:
+        if resource.ref.kind is Kind.HARDWARE:
+            await resource_rows.save_identities(connection, resource)
+    for ref, workflow in admission.drafts.items():
+        await _replace_workflow(connection, ref, workflow, at)
+
+
+async def _replace_workflow(connection: AsyncConnection, ref: Ref, workflow: Workflow, at: float) -> None:
+    old = await workflow_rows.get(connection, ref.namespace, ref.name, lock=True)
+    if old is not None:
+        await _delete_workflow(connection, old, at, force=False)
+    await workflow_rows.create(connection, accept(workflow, at), at)
+    if workflow.toggle_netboot:
+        await resource_rows.set_netboot(connection, hardware_of(workflow), True, at)
+
+
+async def _delete_workflow(
+    connection: AsyncConnection, workflow: Workflow, at: float, *, force: bool
+) -> None:
+    if workflow.state in {State.RUNNING, State.POST} and not force:
+        raise ConflictError(
+            f"workflow {workflow.name} is {workflow.state}", hint="?force=true deletes it anyway"
+        )
+    await workflow_rows.delete(connection, workflow.namespace, workflow.name)
+    # Once an action ran, the disk may be half written: netboot then stays on, so that nothing boots from it.
+    if workflow.state is State.PENDING and workflow.toggle_netboot:
+        await release_netboot(connection, workflow, None, at)
+
+
+async def release_netboot(
+    connection: AsyncConnection, workflow: Workflow, allowed: bool | None, at: float
+) -> None:
+    """Take back what the workflow toggled, unless another that isn't done wants netboot, too."""
+    named = (workflow.namespace, workflow.hardware)
+    others = await workflow_rows.naming(connection, "hardware", *named, toggling=True)
+    if set(others) <= {workflow.name}:
+        await resource_rows.set_netboot(connection, hardware_of(workflow), allowed, at)
+
+
+def hardware_of(workflow: Workflow) -> Ref:
+    """The Hardware that a workflow names."""
+    return Ref(Kind.HARDWARE, workflow.namespace, workflow.hardware)

@@ -1,0 +1,53 @@
+"""A rendered template and a machine to a workflow that hasn't begun. Its ids are made here, once."""
+
+import uuid
+from collections.abc import Sequence
+
+from osie.tink.hardware import HardwareSpec, agents, canonical_agent
+from osie.tink.resources import Ref, WorkflowSpec
+from osie.tink.states import Action, Task, Workflow
+from osie.tink.template import ActionForm, TaskForm, TemplateForm
+
+
+def draft(ref: Ref, spec: WorkflowSpec, hardware: HardwareSpec, form: TemplateForm) -> Workflow:
+    """The workflow named `ref`."""
+    return Workflow(
+        id=str(uuid.uuid4()),
+        namespace=ref.namespace,
+        name=ref.name,
+        hardware=spec.hardwareRef,
+        template=spec.templateRef,
+        tasks=tuple(_task(task, agents(hardware)) for task in form.tasks),
+        global_timeout_s=form.global_timeout,
+        toggle_netboot=spec.bootOptions.toggleAllowNetboot,
+    )
+
+
+def _task(form: TaskForm, machine: Sequence[str]) -> Task:
+    named = canonical_agent(form.worker)
+    # The worker may ask under the machine's agentID or any of its MACs, whichever the template says.
+    known = tuple(machine) if not named or named in machine else (named,)
+    return Task(
+        id=str(uuid.uuid4()),
+        name=form.name,
+        worker=named,
+        agents=known,
+        actions=tuple(_action(form, action) for action in form.actions),
+    )
+
+
+def _action(task: TaskForm, form: ActionForm) -> Action:
+    environment = {**task.environment, **form.environment}
+    return Action(
+        id=str(uuid.uuid4()),
+        name=form.name,
+        image=form.image,
+        timeout_s=form.timeout,
+        command=form.command,
+        volumes=(*task.volumes, *form.volumes),
+        environment=tuple(f"{key}={value}" for key, value in environment.items()),
+        pid=form.pid,
+        network_namespace=form.namespaces.network,
+        pid_namespace=form.namespaces.pid,
+        reboot=form.reboot,
+    )

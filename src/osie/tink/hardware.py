@@ -1,0 +1,146 @@
+"""What we read of a Hardware's spec. Keys that we don't read are kept in the stored text and not refused."""
+
+import ipaddress
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from osie.contracts import mac
+
+
+def _address(text: str) -> str:
+    if text:
+        ipaddress.ip_address(text)
+    return text
+
+
+def _netmask(text: str) -> str:
+    if text:
+        ipaddress.ip_network(f"0.0.0.0/{text}")
+    return text
+
+
+def _absent_list(value: object) -> object:
+    return () if value is None else value
+
+
+def _scalar(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Mac = Annotated[str, AfterValidator(mac.normalise)]
+Address = Annotated[str, AfterValidator(_address)]
+Netmask = Annotated[str, AfterValidator(_netmask)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_absent_list)]
+
+
+class _Open(BaseModel):
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
+class Ip(_Open):
+    """The address that the interface gets."""
+
+    address: Address = ""
+    netmask: Netmask = ""
+    gateway: Address = ""
+    family: int = 0
+
+
+class Dhcp(_Open):
+    """What DHCP tells the interface with this hardware address."""
+
+    mac: Mac
+    hostname: str = ""
+    lease_time: int = Field(default=0, ge=0)  # seconds; 0: the server's default
+    name_servers: Texts = ()
+    time_servers: Texts = ()
+    arch: str = ""
+    uefi: bool = False
+    iface_name: str = ""
+    ip: Ip | None = None
+    vlan_id: Annotated[str, BeforeValidator(_scalar)] = ""
+
+
+class Ipxe(_Open):
+    """A script of the operator's own, by URL or as text."""
+
+    url: str = ""
+    contents: str = ""
+    binary: str = ""
+
+
+class Osie(_Open):
+    """Where this machine's kernel and ramdisk come from, when not from us."""
+
+    baseURL: str = ""
+    kernel: str = ""
+    initrd: str = ""
+    kernelParams: Texts = ()
+
+
+class Netboot(_Open):
+    """Whether, and into what, the interface may netboot."""
+
+    allowPXE: bool | None = None
+    allowWorkflow: bool | None = None
+    ipxe: Ipxe | None = None
+    osie: Osie | None = None
+
+
+class Interface(_Open):
+    """One network interface."""
+
+    dhcp: Dhcp | None = None
+    netboot: Netboot | None = None
+    disableDhcp: bool = False
+
+
+class Disk(_Open):
+    """One disk, by the name that actions use."""
+
+    device: str = ""
+
+
+class HardwareSpec(_Open):
+    """One machine."""
+
+    agentID: Annotated[str, Field(max_length=253)] = ""
+    disks: Annotated[tuple[Disk, ...], BeforeValidator(_absent_list)] = ()
+    interfaces: Annotated[tuple[Interface, ...], BeforeValidator(_absent_list)] = ()
+    metadata: dict[str, Any] | None = None
+    userData: str | None = None
+    vendorData: str | None = None
+
+
+def canonical_agent(text: str) -> str:
+    """An agent's id in the form that we compare: hardware addresses normalised, other ids as they are."""
+    try:
+        return mac.normalise(text)
+    except ValueError:
+        return text.strip()
+
+
+def macs(spec: HardwareSpec) -> tuple[str, ...]:
+    """The machine's hardware addresses, in the order of its interfaces."""
+    return tuple(interface.dhcp.mac for interface in spec.interfaces if interface.dhcp)
+
+
+def agents(spec: HardwareSpec) -> tuple[str, ...]:
+    """Every id under which the machine's worker may ask: its agentID, and its hardware addresses."""
+    named = (canonical_agent(spec.agentID),) if spec.agentID.strip() else ()
+    return tuple(dict.fromkeys(named + macs(spec)))
+
+
+def addresses(spec: HardwareSpec) -> tuple[str, ...]:
+    """The IP addresses reserved for the machine."""
+    found = (i.dhcp.ip.address for i in spec.interfaces if i.dhcp and i.dhcp.ip and i.dhcp.ip.address)
+    return tuple(str(ipaddress.ip_address(text)) for text in found)
+
+
+def identities(spec: HardwareSpec) -> list[tuple[str, str]]:
+    """What only one Hardware may have: ("agent" | "address", value)."""
+    return [
+        *(("agent", agent) for agent in agents(spec)),
+        *(("address", a) for a in dict.fromkeys(addresses(spec))),
+    ]

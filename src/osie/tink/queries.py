@@ -1,0 +1,135 @@
+"""What the HTTP API reads: pages of resources, workflows and machines, as the views show them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from osie.tink import journal, resource_rows, views, workflow_rows
+from osie.tink.applying import MissingError
+from osie.tink.resources import Kind, Ref
+from osie.tink.states import State, Workflow
+from osie.tink.store import Store
+from osie.tink.views import Json
+
+
+@dataclass(frozen=True)
+class Page:
+    """Part of a list; `after` is the key of its last item, None where the list ends here."""
+
+    items: list[Json]
+    after: tuple[str, ...] | None
+
+
+class Queries:
+    """Reads only; each answer shows one state of the store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def resource(self, ref: Ref) -> Json:
+        """One resource; a workflow with its status. Raises MissingError."""
+        async with self._store.read() as connection:
+            found = await resource_rows.get(connection, ref)
+            if found is None:
+                raise MissingError(f"there is no {ref}")
+            if ref.kind is not Kind.WORKFLOW:
+                return views.resource(found)
+            workflow = await _workflow(connection, ref)
+            return (await _shown(connection, [workflow]))[0]
+
+    async def resources(self, kind: Kind, namespace: str | None, after: tuple[str, str], limit: int) -> Page:
+        """Hardware or templates."""
+        async with self._store.read() as connection:
+            found = await resource_rows.page(connection, kind, namespace, after, limit + 1)
+        last = found[limit - 1].ref if len(found) > limit else None
+        items = [views.resource(item) for item in found[:limit]]
+        return Page(items, None if last is None else (last.namespace, last.name))
+
+    async def workflows(
+        self,
+        *,
+        namespace: str | None,
+        state: State | None,
+        agent: str | None,
+        after: tuple[str, str],
+        limit: int,
+    ) -> Page:
+        """Workflows with their status."""
+        async with self._store.read() as connection:
+            found = await workflow_rows.page(
+                connection, namespace=namespace, state=state, agent=agent, after=after, limit=limit + 1
+            )
+            items = await _shown(connection, found[:limit])
+        last = found[limit - 1] if len(found) > limit else None
+        return Page(items, None if last is None else (last.namespace, last.name))
+
+    async def workflow(self, ref: Ref) -> Workflow:
+        """The workflow's state. Raises MissingError."""
+        async with self._store.read() as connection:
+            return await _workflow(connection, ref)
+
+    async def events(self, workflow: Workflow, after: int, limit: int) -> list[Json]:
+        """Changes of state behind the id `after`."""
+        async with self._store.read() as connection:
+            rows = await workflow_rows.events_after(connection, workflow.id, after, limit)
+        return [views.event(row, workflow.name) for row in rows]
+
+    async def logs(self, workflow: Workflow, action: str | None, after: int, limit: int) -> list[Json]:
+        """Lines behind the id `after`; of the action with this name or id only, if given."""
+        names = {a.id: (task.name, a.name) for task in workflow.tasks for a in task.actions}
+        wanted = (
+            None if action is None else [key for key, (_, name) in names.items() if action in (key, name)]
+        )
+        async with self._store.read() as connection:
+            rows = await workflow_rows.logs_after(connection, workflow.id, wanted, after, limit)
+        return [views.log_line(row, names) for row in rows]
+
+    async def machines(self, after: str, limit: int) -> Page:
+        """Machines by hardware address: those that were seen, and those of every Hardware."""
+        async with self._store.read() as connection:
+            macs = await journal.addresses(connection, after, limit + 1)
+            items = await _machines(connection, macs[:limit])
+        return Page(items, (macs[limit - 1],) if len(macs) > limit else None)
+
+    async def machine(self, mac: str) -> Json:
+        """One machine. Raises MissingError where it was neither seen nor described."""
+        async with self._store.read() as connection:
+            found = (await _machines(connection, [mac]))[0]
+        if found["firstSeen"] is None and not found["known"]:
+            raise MissingError(f"no machine {mac} was seen, and no Hardware has it")
+        return found
+
+    async def machine_rows(
+        self, table: sa.Table, mac: str, after: int, limit: int
+    ) -> Sequence[sa.RowMapping]:
+        """Rows of the machine's events or log."""
+        async with self._store.read() as connection:
+            return await journal.after(connection, table, mac, after, limit)
+
+
+async def _workflow(connection: AsyncConnection, ref: Ref) -> Workflow:
+    found = await workflow_rows.get(connection, ref.namespace, ref.name)
+    if found is None:
+        raise MissingError(f"there is no {ref}")
+    return found
+
+
+async def _shown(connection: AsyncConnection, workflows: Sequence[Workflow]) -> list[Json]:
+    progress: dict[str, Any] = await workflow_rows.progress_of(connection, [item.id for item in workflows])
+    refs = [Ref(Kind.WORKFLOW, item.namespace, item.name) for item in workflows]
+    resources = await resource_rows.get_many(connection, refs)
+    return [views.workflow(resources[ref], item, progress) for ref, item in zip(refs, workflows, strict=True)]
+
+
+async def _machines(connection: AsyncConnection, macs: Sequence[str]) -> list[Json]:
+    seen = await journal.get(connection, macs)
+    last = await journal.last_events(connection, macs)
+    owners = await resource_rows.owners(connection, [("agent", mac) for mac in macs])
+    named = {mac: owners.get(("agent", mac)) for mac in macs}
+    return [
+        views.machine(mac, seen.get(mac), ref.name if (ref := named[mac]) else None, last.get(mac))
+        for mac in macs
+    ]

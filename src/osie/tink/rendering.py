@@ -1,0 +1,98 @@
+"""Go templates: the functions there are, and what a template may not do. Knows nothing of what it renders."""
+
+import ipaddress
+from collections.abc import Callable
+from typing import Any
+
+import gotpl
+import yaml
+from gotpl.funcs import sprig
+
+# They read the server's environment, or ask the network.
+_REFUSED = {"env", "expandenv", "getHostByName"}
+_BUDGET = gotpl.ExecutionBudget(
+    max_output_chars=1_000_000, max_iterations=100_000, max_template_depth=50, max_function_calls=50_000
+)
+
+
+class TemplateFaultError(ValueError):
+    """A template is not well formed, or can't be rendered with its data; the message tells the line."""
+
+
+def format_partition(device: str, partition: int) -> str:
+    """The name of a disk's partition, by the kernel's and udev's conventions."""
+    if device.startswith("/dev/disk/"):
+        return f"{device}-part{partition}"
+    return f"{device}p{partition}" if device[-1:].isdigit() else f"{device}{partition}"
+
+
+def netmask_to_prefix_length(netmask: str) -> str:
+    """255.255.255.0 -> 24."""
+    return str(ipaddress.IPv4Network(f"0.0.0.0/{netmask}").prefixlen)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def to_yaml(value: object) -> str:
+    """`value` as YAML, keys in order, no newline at the end."""
+    text: str = yaml.safe_dump(_plain(value), default_flow_style=False, allow_unicode=True)
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
+def from_yaml(text: str) -> object:
+    """The value that YAML text holds."""
+    if not text.strip():
+        raise ValueError("fromYaml: no text")
+    return yaml.safe_load(text)
+
+
+def _functions() -> dict[str, Callable[..., object]]:
+    library = {name: f for name, f in sprig.text_func_map().items() if name not in _REFUSED}
+    return {
+        **library,
+        "formatPartition": format_partition,
+        "netmaskToPrefixLength": netmask_to_prefix_length,
+        "toYaml": to_yaml,
+        "fromYaml": from_yaml,
+    }
+
+
+def _environment() -> gotpl.Environment:
+    functions = _functions()
+    return gotpl.Environment(
+        functions=functions,
+        missing_key="error",
+        budget=_BUDGET,
+        sandbox=gotpl.SandboxPolicy(allow_functions=functions, default_budget=_BUDGET),
+    )
+
+
+_ENVIRONMENT = _environment()
+
+
+def render(text: str, data: dict[str, Any] | None, name: str = "template") -> str:
+    """`text` rendered; with no data, only its syntax is checked. Raises TemplateFaultError."""
+    try:
+        template = _ENVIRONMENT.from_string(text, name=name)
+        return "" if data is None else str(template.render(data))
+    except gotpl.TemplateExecutionError as error:
+        where = f"line {error.line}, column {error.column}: " if error.line is not None else ""
+        raise TemplateFaultError(f"{where}{error.message}") from error
+    except gotpl.TemplateSyntaxError as error:
+        said = str(error).split(": ", 1)[-1]
+        raise TemplateFaultError(f"line {error.line}, column {error.column}: {said}") from error
+    except (
+        gotpl.TemplateError,
+        ValueError,
+        TypeError,
+        ArithmeticError,
+        LookupError,
+        RecursionError,
+    ) as error:
+        raise TemplateFaultError(str(error) or type(error).__name__) from error

@@ -1,0 +1,72 @@
+"""The workflow engine, put together: one object that the servers and the composition talk to."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from osie.tink.applying import Applying
+from osie.tink.dispatch import Dispatch
+from osie.tink.machine_journal import MachineJournal
+from osie.tink.notifier import Notifier
+from osie.tink.store import Store
+
+_log = structlog.get_logger("osie.tink")
+
+
+class Tink:
+    """`async with Tink(store) as tink`: timeouts are enforced within. The store stays the caller's."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        rewrite_images: Mapping[str, str] | None = None,
+        tick_s: float = 5.0,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.store = store
+        self.notifier = Notifier()
+        self.resources = Applying(store, self.notifier, now)
+        self.agents = Dispatch(store, self.notifier, rewrite_images=rewrite_images, now=now)
+        self.machines = MachineJournal(store, self.notifier, self.agents.machine_booted, now)
+        self._tick_s = tick_s
+        self._since = now()
+        self._ticker: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "Tink":
+        self._ticker = asyncio.create_task(self._tick())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.end_streams()
+        if self._ticker is not None:
+            self._ticker.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._ticker
+        await self.machines.close()
+
+    def end_streams(self) -> None:
+        """End every stream of events and logs: an HTTP server waits for them when it stops."""
+        self.notifier.close()
+
+    async def machine_booted(self, mac: str) -> None:
+        """The machine started anew. `record_machine_event` of an `ipxe_script` says so, too."""
+        await self.agents.machine_booted(mac)
+
+    async def record_machine_event(
+        self, mac: str, event: str, fields: Mapping[str, object], at: float | None = None
+    ) -> None:
+        """Journal what was seen of a machine."""
+        await self.machines.record(mac, event, fields, at)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(self._tick_s)
+            try:
+                await self.agents.expire(self._since)
+            except (SQLAlchemyError, OSError) as error:  # the database is away: the next tick looks again
+                _log.warning("tick failed", error=str(error))

@@ -1,0 +1,114 @@
+"""The document that a Template renders to: strict, since an unknown key is a typing error or a wish unmet."""
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+_UNSUPPORTED = {"retries", "retry-backoff", "if"}  # planned, and not to be taken for working
+
+
+def _text(value: object) -> object:
+    """Scalars as Kubernetes' YAML reader turns them into text, which upstream's templates count on."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    return "" if value is None else value
+
+
+def _absent(empty: object) -> Callable[[object], object]:
+    return lambda value: empty if value is None else value
+
+
+def _image(text: str) -> str:
+    if any(c.isspace() for c in text):
+        raise ValueError("an image's name has no white space in it")
+    return text
+
+
+def _volume(text: str) -> str:
+    parts = text.split(":")
+    if not 2 <= len(parts) <= 3 or not all(parts[:2]):
+        raise ValueError("expected SOURCE:TARGET[:OPTIONS]")
+    return text
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+Name = Annotated[Text, Field(min_length=1, max_length=199)]
+Texts = Annotated[tuple[Text, ...], BeforeValidator(_absent(()))]
+Volumes = Annotated[tuple[Annotated[str, AfterValidator(_volume)], ...], BeforeValidator(_absent(()))]
+Environment = Annotated[dict[str, Text], BeforeValidator(_absent({}))]
+Seconds = Annotated[int, Field(ge=0, lt=2**31)]  # 0: no limit
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Namespaces(_Strict):
+    """The container's namespaces, in the engine's words ("host", for instance)."""
+
+    network: Text = ""
+    pid: Text = ""
+
+
+class ActionForm(_Strict):
+    """One container to run."""
+
+    name: Name
+    image: Annotated[Text, Field(min_length=1), AfterValidator(_image)]
+    timeout: Seconds = 0
+    command: Texts = ()
+    on_timeout: Texts = Field(default=(), alias="on-timeout")
+    on_failure: Texts = Field(default=(), alias="on-failure")
+    pid: Text = ""
+    namespaces: Namespaces = Namespaces()
+    volumes: Volumes = ()
+    environment: Environment = {}
+    reboot: bool = False  # the machine goes down in it: having booted since is its success
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tell_unsupported(cls, value: object) -> object:
+        found = sorted(_UNSUPPORTED & set(value)) if isinstance(value, dict) else []
+        if found:
+            raise ValueError(f"not supported yet: {', '.join(found)}")
+        return value
+
+
+class TaskForm(_Strict):
+    """Actions that one worker runs, one after the other."""
+
+    name: Name
+    worker: Annotated[Text, Field(max_length=253)] = ""  # an agent's id; "": the workflow's hardware
+    volumes: Volumes = ()
+    environment: Environment = {}
+    actions: Annotated[tuple[ActionForm, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _unique(self) -> "TaskForm":
+        refuse_duplicates("action", [action.name for action in self.actions])
+        return self
+
+
+class TemplateForm(_Strict):
+    """The whole document."""
+
+    version: Text
+    name: Name
+    id: Text = ""
+    global_timeout: Seconds = 0
+    tasks: Annotated[tuple[TaskForm, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _unique(self) -> "TemplateForm":
+        refuse_duplicates("task", [task.name for task in self.tasks])
+        return self
+
+
+def refuse_duplicates(what: str, names: Sequence[Hashable]) -> None:
+    """Raise ValueError that tells the names which occur more than once."""
+    twice = sorted({str(name) for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"duplicate {what} names: {', '.join(twice)}")

@@ -1,0 +1,221 @@
+"""Workflows in the store: their state, their events, what their actions printed and how far they are."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from osie.tink.states import ENDED, Action, ActionState, State, Step, Task, Workflow
+from osie.tink.store import insert
+from osie.tink.tables import action_logs, events, progress, workflow_agents, workflows
+
+LOG_LINES = 10_000  # kept of an action: the last ones
+
+
+def encode(workflow: Workflow) -> dict[str, Any]:
+    """The workflow as JSON."""
+    return asdict(workflow)
+
+
+def decode(value: dict[str, Any]) -> Workflow:
+    """The workflow that `encode` made JSON of."""
+    tasks = tuple(_task(task) for task in value["tasks"])
+    return Workflow(**{**value, "tasks": tasks, "state": State(value["state"])})
+
+
+def _task(value: dict[str, Any]) -> Task:
+    actions = tuple(_action(action) for action in value["actions"])
+    return Task(**{**value, "agents": tuple(value["agents"]), "actions": actions})
+
+
+def _action(value: dict[str, Any]) -> Action:
+    lists = {key: tuple(value[key]) for key in ("command", "volumes", "environment")}
+    return Action(**{**value, **lists, "state": ActionState(value["state"])})
+
+
+def _row(workflow: Workflow, at: float) -> dict[str, Any]:
+    return {
+        "state": workflow.state,
+        "hardware": workflow.hardware,
+        "template": workflow.template,
+        "toggle_netboot": workflow.toggle_netboot,
+        "document": encode(workflow),
+        "updated_at": at,
+    }
+
+
+async def create(connection: AsyncConnection, step: Step, at: float) -> None:
+    """Store a new workflow and its first events."""
+    workflow = step.workflow
+    names = {"id": workflow.id, "namespace": workflow.namespace, "name": workflow.name}
+    await connection.execute(workflows.insert().values(**names, **_row(workflow, at), created_at=at))
+    agents = sorted({agent for task in workflow.tasks for agent in task.agents})
+    if agents:
+        rows = [{"workflow_id": workflow.id, "agent": agent} for agent in agents]
+        await connection.execute(workflow_agents.insert(), rows)
+    await _record(connection, step)
+
+
+async def save(connection: AsyncConnection, step: Step, at: float) -> None:
+    """Store a workflow's next state, and its events, together."""
+    query = workflows.update().where(workflows.c.id == step.workflow.id)
+    await connection.execute(query.values(**_row(step.workflow, at)))
+    await _record(connection, step)
+
+
+async def _record(connection: AsyncConnection, step: Step) -> None:
+    rows = [{"workflow_id": step.workflow.id, **asdict(change)} for change in step.changes]
+    if rows:
+        await connection.execute(events.insert(), rows)
+
+
+async def delete(connection: AsyncConnection, namespace: str, name: str) -> None:
+    """Remove a workflow, with all that belongs to it."""
+    columns = workflows.c
+    await connection.execute(workflows.delete().where(columns.namespace == namespace, columns.name == name))
+
+
+async def get(
+    connection: AsyncConnection, namespace: str, name: str, *, lock: bool = False
+) -> Workflow | None:
+    """The workflow, or None. `lock`: no other transaction changes it until this one is over.
+
+    Events of one workflow are only written under its lock, so that their ids come to light in order.
+    """
+    columns = workflows.c
+    query = sa.select(columns.document).where(columns.namespace == namespace, columns.name == name)
+    if lock:
+        query = query.with_for_update()
+    value = (await connection.execute(query)).scalar()
+    return None if value is None else decode(value)
+
+
+async def states(
+    connection: AsyncConnection, names: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], State]:
+    """The states of those of the workflows that there are, by (namespace, name)."""
+    found = {}
+    for namespace, name in names:
+        workflow = await get(connection, namespace, name)
+        if workflow is not None:
+            found[namespace, name] = workflow.state
+    return found
+
+
+async def of_agents(connection: AsyncConnection, agents: Collection[str]) -> list[Workflow]:
+    """The unfinished workflows in which any of these ids has a part, oldest first."""
+    columns = workflows.c
+    mine = sa.select(workflow_agents.c.workflow_id).where(workflow_agents.c.agent.in_(agents))
+    query = (
+        sa.select(columns.document)
+        .where(columns.id.in_(mine), columns.state.not_in(ENDED))
+        .order_by(columns.created_at, columns.id)
+    )
+    return [decode(value) for value in (await connection.execute(query)).scalars()]
+
+
+async def unfinished(connection: AsyncConnection) -> list[Workflow]:
+    """Every workflow that has begun and not ended."""
+    query = sa.select(workflows.c.document).where(workflows.c.state == State.RUNNING)
+    return [decode(value) for value in (await connection.execute(query)).scalars()]
+
+
+async def naming(
+    connection: AsyncConnection, column: str, namespace: str, name: str, *, toggling: bool = False
+) -> list[str]:
+    """The unfinished workflows of a "hardware" or "template"; `toggling`: only those that toggle netboot."""
+    columns = workflows.c
+    query = sa.select(columns.name).where(
+        columns[column] == name, columns.namespace == namespace, columns.state.not_in(ENDED)
+    )
+    if toggling:
+        query = query.where(columns.toggle_netboot)
+    return list((await connection.execute(query.order_by(columns.name))).scalars())
+
+
+async def page(
+    connection: AsyncConnection,
+    *,
+    namespace: str | None,
+    state: State | None,
+    agent: str | None,
+    after: tuple[str, str],
+    limit: int,
+) -> list[Workflow]:
+    """Workflows in the order of (namespace, name), beginning behind `after`."""
+    columns = workflows.c
+    query = sa.select(columns.document).where(sa.tuple_(columns.namespace, columns.name) > sa.tuple_(*after))
+    if namespace is not None:
+        query = query.where(columns.namespace == namespace)
+    if state is not None:
+        query = query.where(columns.state == state)
+    if agent is not None:
+        mine = sa.select(workflow_agents.c.workflow_id).where(workflow_agents.c.agent == agent)
+        query = query.where(columns.id.in_(mine))
+    query = query.order_by(columns.namespace, columns.name).limit(limit)
+    return [decode(value) for value in (await connection.execute(query)).scalars()]
+
+
+async def events_after(
+    connection: AsyncConnection, workflow_id: str, after: int, limit: int
+) -> Sequence[sa.RowMapping]:
+    """A workflow's events behind the id `after`, in order."""
+    columns = events.c
+    query = sa.select(events).where(columns.workflow_id == workflow_id, columns.id > after)
+    return (await connection.execute(query.order_by(columns.id).limit(limit))).mappings().all()
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """A line that an action printed."""
+
+    sequence: int  # from 1, counted by the worker
+    at: float
+    stream: str
+    text: str
+
+
+async def add_logs(
+    connection: AsyncConnection, workflow_id: str, action_id: str, lines: Sequence[LogLine]
+) -> None:
+    """Store lines; those that are there already are dropped, and so are the oldest beyond LOG_LINES."""
+    columns = action_logs.c
+    rows = [{"workflow_id": workflow_id, "action_id": action_id, **asdict(line)} for line in lines]
+    if not rows:
+        return
+    await connection.execute(insert(connection, action_logs).on_conflict_do_nothing(), rows)
+    newest = sa.select(sa.func.max(columns.sequence)).where(columns.action_id == action_id).scalar_subquery()
+    await connection.execute(
+        action_logs.delete().where(columns.action_id == action_id, columns.sequence <= newest - LOG_LINES)
+    )
+
+
+async def logs_after(
+    connection: AsyncConnection, workflow_id: str, action_ids: Collection[str] | None, after: int, limit: int
+) -> Sequence[sa.RowMapping]:
+    """Lines behind the id `after`, in the order in which they came; of these actions only, if given."""
+    columns = action_logs.c
+    query = sa.select(action_logs).where(columns.workflow_id == workflow_id, columns.id > after)
+    if action_ids is not None:
+        query = query.where(columns.action_id.in_(action_ids))
+    return (await connection.execute(query.order_by(columns.id).limit(limit))).mappings().all()
+
+
+async def set_progress(
+    connection: AsyncConnection, workflow_id: str, action_id: str, fields: dict[str, Any]
+) -> None:
+    """Replace what is known of an action's progress."""
+    row = {"workflow_id": workflow_id, "action_id": action_id, **fields}
+    await connection.execute(
+        insert(connection, progress)
+        .values(**row)
+        .on_conflict_do_update(index_elements=["action_id"], set_=fields)
+    )
+
+
+async def progress_of(connection: AsyncConnection, workflow_ids: Collection[str]) -> dict[str, sa.RowMapping]:
+    """The latest progress of these workflows' actions, by the action's id."""
+    query = sa.select(progress).where(progress.c.workflow_id.in_(workflow_ids))
+    return {row["action_id"]: row for row in (await connection.execute(query)).mappings()}
