@@ -1,1 +1,1 @@
-"""WORKSHOP: virtual machines and an isolated network."""
+"""WORKSHOP: virtual machines, an isolated network, and the OS that the lab installs."""
