@@ -76,12 +76,15 @@ class Client:
         applied: list[Json] = (await self.request("POST", "/apply", json=body))["applied"]
         return applied
 
-    async def follow(self, path: str, **parameters: str) -> AsyncIterator[Json]:
-        """The events of `path` as they happen, from the first on (server-sent events, WHATWG HTML 9.2)."""
+    async def follow(self, path: str, after: int = 0, **parameters: str) -> AsyncIterator[Json]:
+        """The events of `path` behind the id `after`, as they happen (SSE: WHATWG HTML 9.2)."""
         query = {**parameters, "follow": "true"}
+        headers = {"Last-Event-ID": str(after)}
         with _told(self._server):
             timeout = httpx.Timeout(15, read=None)
-            async with self._http.stream("GET", path, params=query, timeout=timeout) as response:
+            async with self._http.stream(
+                "GET", path, params=query, headers=headers, timeout=timeout
+            ) as response:
                 if not response.is_success:
                     await response.aread()
                     _checked(response)

@@ -54,7 +54,7 @@ def logs(name: str, follow: bool, action: str | None, server: str) -> None:
     async def work() -> None:
         async with Client(server) as client:
             if follow:
-                async for line in client.follow(f"/workflows/{name}/logs", **query):
+                async for line in client.follow(f"/workflows/{name}/logs", 0, **query):
                     click.echo(f"{line['action']}: {line['text']}")
                 return
             answer = await client.request("GET", f"/workflows/{name}/logs", params=query)

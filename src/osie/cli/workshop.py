@@ -7,7 +7,7 @@ from pathlib import Path
 from osie.core.cache import BuildProgress, Cache
 from osie.image import build as image_build
 from osie.image import profile as image_profile
-from osie.image.build import Manifest
+from osie.image.manifest import Manifest
 from osie.lab import os_image
 from osie.oci import archive, images
 

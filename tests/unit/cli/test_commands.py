@@ -84,8 +84,8 @@ def test_tables_show_what_matters() -> None:
 
 def test_the_scenario_s_values_reach_the_workflow() -> None:
     """Each value of the run is in the workflow's hardwareMap, and none in the template."""
-    run = scenario.Run("tok", "http://i/x", "sha256:00", 3, "http://p/")
+    run = scenario.Run("8c1f", "http://i/x", "sha256:00", 3, "http://p/")
     texts = dict(scenario.files(run))
-    for value in ("tok", "http://i/x", "sha256:00", "http://p/"):
+    for value in ("8c1f", "http://i/x", "sha256:00", "http://p/"):
         assert value in texts["workflow.yaml"]
         assert value not in texts["template.yaml"]

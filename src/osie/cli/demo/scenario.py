@@ -24,7 +24,9 @@ class Run:
 def files(run: Run) -> list[tuple[str, str]]:
     """(name, text) of the resource files."""
     folder = resources.files("osie.cli.demo") / "resources"
-    texts = {name: (folder / name).read_text() for name in ("hardware.yaml", "template.yaml", "workflow.yaml")}
+    texts = {
+        name: (folder / name).read_text() for name in ("hardware.yaml", "template.yaml", "workflow.yaml")
+    }
     workflow = yaml.safe_load(texts["workflow.yaml"])
     workflow["spec"]["hardwareMap"] |= {
         "token": run.token,

@@ -1,0 +1,5 @@
+"""`python -m osie.cli` is `osie`."""
+
+from osie.cli.main import main
+
+main()

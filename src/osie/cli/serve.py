@@ -1,0 +1,168 @@
+"""`osie serve`: boots, tink and the registry in one process, composed here and nowhere else."""
+
+import asyncio
+import errno
+import logging
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+
+import click
+import structlog
+import uvicorn
+from aiohttp import web
+
+from osie.boots.config import BootsConfig
+from osie.boots.service import Boots
+from osie.cli import config, doctor
+from osie.cli.adapters import TinkMachines
+from osie.cli.config import ServeConfig
+from osie.core.errors import OsieError
+from osie.registry import app as registry_app
+from osie.tink import grpc_server, http_api
+from osie.tink.service import Tink
+from osie.tink.store import Store
+
+_log = structlog.get_logger("osie.serve")
+
+
+@click.command()
+@click.option("--config", "path", type=click.Path(path_type=Path, dir_okay=False), required=True)
+def serve(path: Path) -> None:
+    """Run boots, tink and the registry in one process, until SIGTERM or SIGINT."""
+    settings = config.load(path)
+    doctor.require("serve")
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+    asyncio.run(_until_told(settings))
+
+
+async def _until_told(settings: ServeConfig) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with running(settings):
+        _log.info("serving", address=settings.network.address, operator=settings.operator.listen)
+        await stop.wait()
+        _log.info("stopping")
+
+
+@asynccontextmanager
+async def running(settings: ServeConfig) -> AsyncIterator[None]:
+    """All servers, within the block. Raises OsieError where one can't start; none is left running then."""
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    address = settings.network.address
+    operator = _operator_socket(settings.operator.listen)
+    async with AsyncExitStack() as stack:
+        stack.callback(operator.close)
+        store = await Store.open(settings.database_url)
+        stack.push_async_callback(store.close)
+        tink = await stack.enter_async_context(Tink(store, rewrite_images=settings.tink.rewrite_images))
+        await stack.enter_async_context(
+            grpc_server.serve(tink.agents, f"{address}:{settings.tink.grpc_port}")
+        )
+        await stack.enter_async_context(_registry(settings))
+        boots = await stack.enter_async_context(Boots(_boots_config(settings), TinkMachines(tink)))
+        await stack.enter_async_context(_refreshing(boots, tink))
+        # Last, so that the API answers only when everything does.
+        await stack.enter_async_context(_operator_api(tink, operator))
+        yield
+
+
+def _boots_config(settings: ServeConfig) -> BootsConfig:
+    address = settings.network.address
+    return BootsConfig(
+        interface=settings.network.interface,
+        address=address,
+        artifacts=settings.boots.artifacts,
+        state_dir=settings.state_dir / "boots",
+        http_port=settings.boots.port,
+        files=settings.boots.folders,
+        dynamic_range=settings.network.dynamic_range,
+        kernel_parameters=settings.boots.kernel_parameters,
+        grpc_authority=f"{address}:{settings.tink.grpc_port}",
+        registry_authority=f"{address}:{settings.registry.port}",
+        syslog_port=settings.boots.syslog_port,
+    )
+
+
+def _operator_socket(listen: str) -> socket.socket:
+    """The operator API's listening socket: bound here, or inherited as `fd:N`."""
+    host, _, number = listen.rpartition(":")
+    if host == "fd":
+        try:
+            return socket.socket(fileno=int(number))
+        except OSError as error:
+            raise OsieError(f"operator.listen: {listen}: no socket was handed in as this number") from error
+    try:
+        return socket.create_server((host, int(number)))
+    except OSError as error:
+        what = "is taken" if error.errno == errno.EADDRINUSE else os.strerror(error.errno or 0).lower()
+        raise OsieError(
+            f"operator.listen: {listen}: {what}", hint="choose another with operator.listen in the config"
+        ) from error
+
+
+@asynccontextmanager
+async def _registry(settings: ServeConfig) -> AsyncIterator[None]:
+    address, port = settings.network.address, settings.registry.port
+    runner = web.AppRunner(registry_app.create(settings.registry.layout), access_log=None)
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, address, port).start()
+        except OSError as error:
+            reason = os.strerror(error.errno or 0).lower()
+            raise OsieError(
+                f"the registry can't listen on {address}:{port}: {reason}",
+                hint="registry.port and network.address in the config say where",
+            ) from error
+        yield
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def _refreshing(boots: Boots, tink: Tink) -> AsyncIterator[None]:
+    """Keep DHCP's reservations in step with the hardware."""
+
+    async def follow() -> None:
+        async for _ in tink.machines.changes():
+            await boots.refresh()
+
+    async with _background(follow()):
+        yield
+
+
+class _Uvicorn(uvicorn.Server):
+    """uvicorn without its signal handlers: stopping is decided in one place, for all servers."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone."""
+        yield
+
+
+@asynccontextmanager
+async def _operator_api(tink: Tink, listening: socket.socket) -> AsyncIterator[None]:
+    server = _Uvicorn(uvicorn.Config(http_api.create(tink), log_level="warning", timeout_graceful_shutdown=3))
+    task = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        yield
+    finally:
+        tink.end_streams()  # a server waits for its streams
+        server.should_exit = True
+        await task
+
+
+@asynccontextmanager
+async def _background(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
