@@ -120,6 +120,8 @@ class Environment:
             parts, whole = urllib.parse.SplitResult("", "", "", "", ""), None
         if parts.scheme not in schemes or not whole or any(ord(c) <= 32 for c in value):
             self.error(name, f"is {value!r}: expected a URL that starts with {' or '.join(schemes)}://")
+        elif parts.username is not None:  # not shown: it may hold a password
+            self.error(name, "holds a user name, which isn't supported")
         return value
 
     def checksum(self, name: str) -> Checksum | None:

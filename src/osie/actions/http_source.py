@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from osie.actions.source import CHUNK_BYTES, SourceError
+from osie.actions.source import CHUNK_BYTES, SourceError, shown
 
 _T = TypeVar("_T")
 
@@ -64,6 +64,7 @@ class HttpSource:
 
     def __init__(self, url: str, patience: Patience, tell: Callable[[str], None]) -> None:
         self._url = url
+        self._name = shown(url)
         self._patience = patience
         self._tell = tell
         self._offset = 0  # bytes handed on
@@ -106,7 +107,7 @@ class HttpSource:
                 return result
 
     def _give_up_or_wait(self, error: _Interrupted, deadline: float, pause: float) -> None:
-        where = f"{self._url}: {error} at byte {self._offset}"
+        where = f"{self._name}: {error} at byte {self._offset}"
         where += f" of {self.total}" if self.total is not None else ""
         if not self._patience.retry:
             raise SourceError(where, hint="RETRY_ENABLED=false: no further try") from error
@@ -129,7 +130,7 @@ class HttpSource:
             response = urllib.request.urlopen(request, timeout=self._patience.stall_s)  # noqa: S310
         except OSError as error:
             if _is_final(error):
-                raise SourceError(f"{self._url}: {_explained(error)}") from None
+                raise SourceError(f"{self._name}: {_explained(error)}") from None
             raise _Interrupted(_explained(error)) from error
         except http.client.HTTPException as error:
             raise _Interrupted(_explained(error)) from error
@@ -151,7 +152,9 @@ class HttpSource:
 
     def _begin(self, response: http.client.HTTPResponse) -> None:
         if response.status != 200:
-            raise SourceError(f"{self._url}: the server answers {response.status} to a request for all of it")
+            raise SourceError(
+                f"{self._name}: the server answers {response.status} to a request for all of it"
+            )
         self._validators = self._validators_of(response)
         self.total = response.length
         self.ends_clearly = response.length is not None or bool(response.chunked)
@@ -162,7 +165,7 @@ class HttpSource:
 
     def _resume(self, response: http.client.HTTPResponse) -> None:
         """Check that the answer continues what we have. Raises SourceError where it can't."""
-        changed = SourceError(f"{self._url}: the image changed on the server while it was fetched")
+        changed = SourceError(f"{self._name}: the image changed on the server while it was fetched")
         assert self._validators is not None  # noqa: S101 - `_begin` set it
         for before, now in zip(self._validators, self._validators_of(response), strict=True):
             if before and now and before != now:
@@ -172,7 +175,7 @@ class HttpSource:
                 r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", "").strip()
             )
             if match is None or int(match[1]) != self._offset:
-                raise SourceError(f"{self._url}: the server answers with another range than was asked for")
+                raise SourceError(f"{self._name}: the server answers with another range than was asked for")
             if match[2] != "*" and self.total not in (None, int(match[2])):
                 raise changed
         elif response.length is not None and self.total not in (None, response.length):
@@ -210,7 +213,7 @@ class HttpSource:
             parts.append(part)
             have += len(part)
         if self.total is not None and self._offset + have > self.total:
-            raise SourceError(f"{self._url}: the server sends more than the {self.total} bytes it announced")
+            raise SourceError(f"{self._name}: the server sends more than the {self.total} bytes it announced")
         return b"".join(parts)
 
     def _receive_some(self, most: int, position: int) -> bytes:

@@ -48,7 +48,7 @@ def _unmount(target: Path) -> None:
 
 
 @contextmanager
-def mounted(device: str, kind: str, *, flags: int = 0) -> Iterator[Path]:
+def mounted(device: str, kind: str, *, flags: int = 0, options: str = "") -> Iterator[Path]:
     """Mount the device's file system at a folder of its own and return that; synced and unmounted at the end.
 
     Call `private_namespace` first. A device that isn't there yet, such as a partition that was just made,
@@ -58,7 +58,7 @@ def mounted(device: str, kind: str, *, flags: int = 0) -> Iterator[Path]:
     target = Path(tempfile.mkdtemp(prefix="osie-"))
     try:
         try:
-            libc.mount(device, str(target), kind, flags)
+            libc.mount(device, str(target), kind, flags, options)
         except OSError as error:
             why = "not known to this kernel" if error.errno == errno.ENODEV else error.strerror
             raise MountError(f"can't mount {device} as {kind}: {why}") from error

@@ -12,6 +12,11 @@ from osie.core.errors import OsieError
 CHUNK_BYTES = 1 << 20
 
 
+def shown(url: str) -> str:
+    """The URL for people and logs: without its query, which may be a signature that grants access."""
+    return urllib.parse.urlunsplit(urllib.parse.urlsplit(url)._replace(query="", fragment=""))
+
+
 class SourceError(OsieError):
     """The image can't be fetched whole."""
 

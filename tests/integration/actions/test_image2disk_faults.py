@@ -147,7 +147,9 @@ def test_a_refusal_is_final_and_leaves_the_disk_alone(
 ) -> None:
     """4xx: no second try, a line that says it, and the old system untouched, since nothing had begun."""
     served = serve(b"", {"status": status})
-    assert_failed(action("image2disk", IMG_URL=served.url, DEST_DISK=disk), f"answers {status}")
+    done = action("image2disk", IMG_URL=f"{served.url}?signature=secret", DEST_DISK=disk)
+    assert_failed(done, f"{served.url}: the server answers {status}")
+    assert "secret" not in done.stdout + done.stderr
     assert len(served.ranges) == 1
     assert disk.read_bytes() == b"\xaa" * 8 * MIB
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osie.actions.block_device import DeviceError, claim, wait_for_node
-from osie.actions.disk_writer import END_BYTES, DiskWriter, runs, write_all
+from osie.actions.disk_writer import END_BYTES, DiskWriter, WriteError, runs, write_all
 
 GRAIN = 256 << 10
 
@@ -70,6 +71,24 @@ def test_the_first_mebibyte_comes_last(tmp_path: Path) -> None:
         assert target.read_bytes() == bytes(END_BYTES) + image[END_BYTES:]
         writer.finish()
         assert target.read_bytes() == image
+    finally:
+        disk.close()
+
+
+def test_a_disk_that_reads_back_other_bytes_is_made_unbootable_again(tmp_path: Path) -> None:
+    """A disk that doesn't keep what it was given (here: another file is read) isn't left to boot from."""
+    target, other = tmp_path / "disk", tmp_path / "other"
+    target.touch()
+    other.write_bytes(bytes(2 * END_BYTES))
+    disk = claim(str(target))
+    try:
+        writer = DiskWriter(replace(disk, path=other))
+        writer.erase_ends()
+        writer.write(b"boot" * 512)
+        writer.sync()
+        with pytest.raises(WriteError, match="reads back other bytes at 0 than were written"):
+            writer.finish()
+        assert not target.read_bytes().strip(b"\0")
     finally:
         disk.close()
 

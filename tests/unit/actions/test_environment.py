@@ -47,6 +47,7 @@ def test_every_error_is_told_at_once() -> None:
         ("IMG_URL", "http://h:port/x"),
         ("IMG_URL", "http://h/a b"),
         ("IMG_URL", "/a/path"),
+        ("IMG_URL", "https://user:secret@h/x"),
         ("DEST_DISK", "sda"),
         ("DEST_DISK", ""),
         ("CHECKSUM", "0" * 64),
@@ -59,8 +60,9 @@ def test_every_error_is_told_at_once() -> None:
 )
 def test_a_wrong_value_names_its_variable(name: str, value: str) -> None:
     """And only that one."""
-    with pytest.raises(SettingsError, match=rf"^{name} [^;]*$"):
+    with pytest.raises(SettingsError, match=rf"^{name} [^;]*$") as caught:
         image2disk.read({**GOOD, name: value})
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from osie.actions.image2disk.settings import Settings
 from osie.actions.program import say, warn
 from osie.actions.progress import Meter, size
 from osie.actions.read_ahead import read_ahead
-from osie.actions.source import CHUNK_BYTES, FileSource, Source
+from osie.actions.source import CHUNK_BYTES, FileSource, Source, shown
 from osie.contracts.action_events import Progress
 
 _FETCHED_AHEAD, _DECOMPRESSED_AHEAD = (
@@ -153,7 +153,7 @@ def _write(settings: Settings, disk: Claimed, image: Image, meter: Meter) -> Non
             f"the image is larger than the disk: {image.size} bytes, and {disk.path} has {disk.size}"
         )
     begun = time.monotonic()
-    say(f"writing {settings.url} ({image.kind}) to {disk.path}")
+    say(f"writing {shown(settings.url)} ({image.kind}) to {disk.path}")
     fetched, content = image.fetched, Decompressed(settings.raw_checksum)
     writer = DiskWriter(disk, image_size=image.size)
     writer.erase_ends()

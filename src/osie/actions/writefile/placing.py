@@ -59,7 +59,9 @@ def read(variables: Mapping[str, str]) -> Settings:
 def place(settings: Settings) -> int:
     """Mount, write, unmount. Returns 0; raises OsieError on anything less than a durable file."""
     private_namespace()
-    with mounted(settings.device, settings.kind, flags=_MOUNT_FLAGS) as root:
+    # FAT has no owners and hardly any modes: `quiet` lets chown and chmod pass (the kernel's vfat.rst)
+    options = "quiet" if settings.kind == "vfat" else ""
+    with mounted(settings.device, settings.kind, flags=_MOUNT_FLAGS, options=options) as root:
         try:
             place_below(root, settings)
         except OSError as error:
