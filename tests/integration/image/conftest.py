@@ -1,0 +1,93 @@
+"""A small ramdisk built for real (kernel, Python, no Docker), and what records a build's steps."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from osie.core.cache import Cache
+from osie.image import profile
+from osie.image.build import build
+from osie.image.manifest import Manifest
+from osie.image.steps import SOURCE
+
+SMALL = """
+name = "small"
+suite = "trixie"
+packages = ["base-passwd", "busybox-static", "ca-certificates", "kmod", "libpython3-stdlib",
+            "linux-image-amd64", "python3-minimal", "tiny-initramfs"]
+without_packages = ["debconf", "dpkg", "linux-base", "openssl", "openssl-provider-legacy", "readline-common",
+                    "tar", "tiny-initramfs", "tiny-initramfs-core", "tzdata"]
+size_budget_bytes = 60_000_000
+[modules]
+names = ["dummy"]
+[[files]]
+path = "/etc/motd"
+content = "small"
+"""
+
+
+@dataclass
+class Recorder:
+    """A BuildProgress that keeps which steps had something to do."""
+
+    cached: list[str] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
+
+    def started(self, step: str) -> None:
+        """Say nothing."""
+
+    def finished(self, step: str, *, seconds: float, size_bytes: int, cached: bool) -> None:
+        """Note the step."""
+        (self.cached if cached else self.done).append(step)
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Everything that one build needs, in a folder of its own."""
+
+    folder: Path
+    profile: profile.Profile
+
+    @property
+    def output(self) -> Path:
+        """Where the artifacts are."""
+        return self.folder / "output"
+
+    @property
+    def source(self) -> Path:
+        """A copy of our Python package, to be changed."""
+        return self.folder / "source"
+
+    def build(
+        self, changed: profile.Profile | None = None, cache: str = "cache"
+    ) -> tuple[Manifest, Recorder]:
+        """Build, and tell what was done."""
+        seen = Recorder()
+        manifest = build(
+            changed or self.profile,
+            output=self.output,
+            worker_image=self.folder / "worker.tar",
+            cache=Cache(self.folder / cache, seen),
+            progress=seen,
+            source=self.source,
+        )
+        return manifest, seen
+
+
+@pytest.fixture(scope="session")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
+    """The small profile, built once."""
+    if os.geteuid() != 0:
+        pytest.skip("building a ramdisk needs root")
+    folder = tmp_path_factory.mktemp("workshop")
+    (folder / "small.toml").write_text(SMALL)
+    (folder / "worker.tar").write_bytes(b"the worker's image\n" * 100)
+    shutil.copytree(SOURCE, folder / "source", ignore=shutil.ignore_patterns("__pycache__"))
+    made = Workshop(folder, profile.load("small", folder))
+    made.build()
+    yield made
+    shutil.rmtree(folder)  # a gigabyte

@@ -1,0 +1,189 @@
+"""The whole build with real packages: what comes out, what a second build costs, and when nothing may change."""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from osie.contracts import artifacts
+from osie.core.cache import Cache, Silent
+from osie.core.errors import OsieError
+from osie.core.files import sha256_of_file
+from osie.image import elf, profile
+from osie.image.steps import Steps
+
+from .conftest import Workshop
+
+ARTIFACTS = (artifacts.KERNEL, artifacts.INITRAMFS)
+FROM_THE_ROOT_ON = ["root", "squash", "squash-worker", "squash-ours", "initramfs"]
+
+
+def _unpacked(workshop: Workshop, into: Path) -> Path:
+    """The initramfs, unpacked by cpio."""
+    into.mkdir()
+    wanted = ["root.squashfs", "modules.load", "modules/*"]
+    with (workshop.output / artifacts.INITRAMFS).open("rb") as archive:
+        subprocess.run(["cpio", "-i", "-d", "--quiet", *wanted], stdin=archive, cwd=into, check=True)
+    return into
+
+
+def test_the_artifacts_are_as_the_manifest_says(workshop: Workshop) -> None:
+    """manifest.json names both files with their sizes and digests, and the packages, and has the agreed keys."""
+    manifest = json.loads((workshop.output / artifacts.MANIFEST).read_text())
+    assert manifest["profile"] == "small"
+    assert (manifest["arch"], manifest["engine"]) == ("x86_64", "docker")
+    assert tuple(one["name"] for one in manifest["artifacts"]) == ARTIFACTS
+    for one in manifest["artifacts"]:
+        path = workshop.output / one["name"]
+        assert one == {"name": path.name, "size": path.stat().st_size, "sha256": sha256_of_file(path)}
+    packages = {one["name"]: one["version"] for one in manifest["packages"]}
+    assert {
+        "kmod",
+        "libc6",
+        "python3.13-minimal",
+        f"linux-image-{manifest['kernel_release']}",
+    } <= packages.keys()
+    assert "tiny-initramfs" not in packages  # nothing of it is in the artifacts
+    assert sum(manifest["parts"].values()) == sum(one["size"] for one in manifest["artifacts"])
+
+
+def test_the_root_holds_what_the_machine_starts_from(workshop: Workshop, tmp_path: Path) -> None:
+    """In the packed root: init, our byte code, the worker's image, the CA bundle, the profile's own file."""
+    image = _unpacked(workshop, tmp_path / "initramfs") / "root.squashfs"
+    subprocess.run(["unsquashfs", "-quiet", "-no-progress", "-d", tmp_path / "root", image], check=True)
+    root = tmp_path / "root"
+    assert (root / "usr/sbin/init").readlink() == Path("../bin/busybox")
+    assert (root / "etc/motd").read_text() == "small"
+    assert (root / "etc/inittab").readlink() == Path("/osie/root/etc/inittab")
+    assert (root / "osie/root/etc/inittab").is_file()
+    assert (root / "usr/lib/osie/worker.tar").readlink() == Path("/osie-worker/worker.tar")
+    assert (root / "osie-worker/worker.tar").read_bytes() == (workshop.folder / "worker.tar").read_bytes()
+    assert (root / "etc/ssl/certs/ca-certificates.crt").read_text().count("BEGIN CERTIFICATE") > 100
+    ours = root / "osie/python/osie"
+    assert sorted(path.name for path in ours.iterdir() if path.is_dir() and path.name[0] != "_") == [
+        "contracts",
+        "core",
+        "ramdisk",
+    ]
+    assert not list(ours.rglob("*_pb2*"))
+    (byte_code,) = (ours / "core/__pycache__").glob("process.*.pyc")
+    assert byte_code.read_bytes()[4:8] == (1).to_bytes(4, "little")  # PEP 552: by hash, not checked
+
+
+def test_its_python_runs_and_nothing_lacks_a_library(workshop: Workshop) -> None:
+    """In the root, Python imports what our code needs, and every ELF file finds its libraries."""
+    root = Steps(
+        workshop.profile, Cache(workshop.folder / "cache", Silent()), workshop.folder / "worker.tar"
+    ).root
+    code = "import ssl, http.client, asyncio, ctypes, lzma, hashlib; print(len(ssl.create_default_context().get_ca_certs()))"
+    printed = subprocess.run(
+        ["chroot", root / "tree", "/usr/bin/python3", "-S", "-B", "-c", code],
+        capture_output=True,
+        check=True,
+        env={},
+    )
+    assert int(printed.stdout) > 100
+    assert elf.missing(root / "tree") == {}
+
+
+def test_modules_to_load_first_are_in_order_and_plain(workshop: Workshop, tmp_path: Path) -> None:
+    """/modules.load names the modules that mount the root, each of them in the archive, decompressed."""
+    initramfs = _unpacked(workshop, tmp_path / "initramfs")
+    order = (initramfs / "modules.load").read_text().split()
+    assert {"/modules/loop.ko", "/modules/squashfs.ko", "/modules/overlay.ko"} <= set(order)
+    for place in order:
+        assert (initramfs / place.lstrip("/")).read_bytes()[:4] == b"\x7fELF"
+
+
+def test_nothing_changed_costs_nothing(workshop: Workshop) -> None:
+    """A second build does no step, touches no artifact, and takes less than two seconds."""
+    before = {name: (workshop.output / name).stat().st_mtime_ns for name in ARTIFACTS}
+    begun = time.monotonic()
+    _, seen = workshop.build()
+    assert time.monotonic() - begun < 2
+    assert seen.done == []
+    assert {name: (workshop.output / name).stat().st_mtime_ns for name in ARTIFACTS} == before
+
+
+def test_a_change_to_our_python_repacks_only_that(workshop: Workshop) -> None:
+    """Neither the packages nor the root are done again for a changed line of ours; its undoing is free."""
+    changed = workshop.source / "ramdisk/__init__.py"
+    original = changed.read_text()
+    first, _ = workshop.build()
+    changed.write_text(original + "\nCHANGED = True\n")
+    second, seen = workshop.build()
+    assert seen.done == ["squash-ours", "initramfs", "artifacts"]
+    assert first.artifacts != second.artifacts
+    changed.write_text(original)
+    third, seen = workshop.build()
+    assert seen.done == ["artifacts"]
+    assert third == first
+
+
+def test_same_inputs_same_bytes(workshop: Workshop) -> None:
+    """Everything after the packages' download, done again in another place, gives the same bytes."""
+    first, _ = workshop.build()
+    other = workshop.folder / "other-cache"
+    other.mkdir()
+    (packages,) = (workshop.folder / "cache").glob("packages-*")
+    (other / packages.name).symlink_to(packages)
+    second, seen = workshop.build(cache="other-cache")
+    assert seen.done == FROM_THE_ROOT_ON
+    assert second == first
+
+
+def test_more_than_the_budget_is_an_error_and_changes_nothing(workshop: Workshop) -> None:
+    """A result that is too big is told with its parts; what was there stays as it was."""
+    workshop.build()
+    before = {path.name: path.stat().st_mtime_ns for path in workshop.output.iterdir()}
+    with pytest.raises(OsieError, match=r"more than its size_budget_bytes of 1,000 \(kernel "):
+        workshop.build(workshop.profile.model_copy(update={"size_budget_bytes": 1000}))
+    assert {path.name: path.stat().st_mtime_ns for path in workshop.output.iterdir()} == before
+
+
+def test_a_damaged_artifact_is_replaced(workshop: Workshop) -> None:
+    """A file in the output that isn't what the manifest says is made whole again, with nothing rebuilt."""
+    manifest, _ = workshop.build()
+    place = workshop.output / artifacts.INITRAMFS
+    os.truncate(place, 1000)
+    _, seen = workshop.build()
+    assert seen.done == ["artifacts"]
+    assert sha256_of_file(place) == manifest.artifacts[1].sha256
+    assert sorted(path.name for path in workshop.output.iterdir()) == sorted([*ARTIFACTS, artifacts.MANIFEST])
+
+
+def test_without_a_worker_image_there_is_one_clear_error(workshop: Workshop, tmp_path: Path) -> None:
+    """An absent worker image is told by its path before anything is built."""
+    moved = tmp_path / "worker.tar"
+    shutil.move(workshop.folder / "worker.tar", moved)
+    try:
+        with pytest.raises(OsieError, match=r"worker\.tar: the worker's image is not there"):
+            workshop.build()
+    finally:
+        shutil.move(moved, workshop.folder / "worker.tar")
+
+
+def test_nothing_in_the_default_root_lacks_a_library() -> None:
+    """Docker, containerd, crun, udev, iptables: every ELF file of the default profile finds its libraries."""
+    if os.geteuid() != 0:
+        pytest.skip("building a root needs root")
+    folder = Path(__file__).parents[3] / "profiles"
+    kept = os.environ.get("OSIE_CACHE") or Path.home() / ".cache/osie"  # the command's: mostly there already
+    steps = Steps(
+        profile.load("default", folder), Cache(Path(kept), Silent()), worker_image=Path("/nonexistent")
+    )
+    root = steps.root / "tree"
+    assert elf.missing(root) == {}
+    for program in (
+        "sbin/dockerd",
+        "bin/containerd",
+        "bin/containerd-shim-runc-v2",
+        "sbin/runc",
+        "sbin/iptables",
+    ):
+        assert (root / "usr" / program).exists(), program
+    assert (root / "usr/lib/systemd/systemd-udevd").exists()

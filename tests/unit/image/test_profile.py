@@ -1,0 +1,139 @@
+"""Profiles: what a file means, how profiles extend each other, and that all errors are told at once."""
+
+from pathlib import Path
+
+import pytest
+
+from osie.core.errors import OsieError
+from osie.image import profile
+
+PROFILES = Path(__file__).parents[3] / "profiles"
+
+
+def _write(folder: Path, name: str, text: str) -> Path:
+    path = folder / f"{name}.toml"
+    path.write_text(text)
+    return path
+
+
+def test_the_default_profile_loads() -> None:
+    """The profile that ships is valid, and keeps to what was promised: Docker, below 130 MB."""
+    default = profile.load("default", PROFILES)
+    assert default.engine == "docker"
+    assert default.size_budget_bytes is not None
+    assert default.size_budget_bytes <= 130_000_000
+
+
+def test_every_error_is_told_with_file_and_path(tmp_path: Path) -> None:
+    """Errors of different kinds in one file come in one message, each with the file and the path in it."""
+    path = _write(
+        tmp_path,
+        "bad",
+        """
+        name = "bad"
+        engin = "docker"
+        engine = "rocket"
+        packages = ["good", "Not A Package"]
+        size_budget_bytes = 0
+        [modules]
+        classes = ["netwrok"]
+        [[files]]
+        path = "etc/relative"
+        content = ""
+        [[files]]
+        path = "/etc/both"
+        """,
+    )
+    with pytest.raises(OsieError) as caught:
+        profile.load("bad", tmp_path)
+    message = str(caught.value)
+    for expected in (
+        f"{path}: engin: unknown key; did you mean 'engine'?",
+        f"{path}: engine: ",
+        f"{path}: packages.1: ",
+        f"{path}: size_budget_bytes: ",
+        f"{path}: modules.classes.0: unknown module class 'netwrok'; did you mean 'network'?",
+        f"{path}: files.0.path: ",
+        f"{path}: files.1: needs exactly one of 'content' and 'source'",
+    ):
+        assert expected in message
+
+
+def test_errors_of_the_extended_profile_are_told_too(tmp_path: Path) -> None:
+    """A profile and the one it extends are both checked before anything is refused."""
+    _write(tmp_path, "base", 'name = "base"\nsuite = 7\n')
+    _write(tmp_path, "child", 'name = "child"\nextends = "base"\npackages = [""]\n')
+    with pytest.raises(OsieError) as caught:
+        profile.load("child", tmp_path)
+    assert "base.toml: suite: " in str(caught.value)
+    assert "child.toml: packages.0: " in str(caught.value)
+
+
+def test_what_extends_adds_to_lists_and_replaces_values(tmp_path: Path) -> None:
+    """Lists of the extended profile come first and stay; single values are those of the extending one."""
+    (tmp_path / "motd").write_text("hello")
+    _write(
+        tmp_path,
+        "base",
+        """
+        name = "base"
+        suite = "trixie"
+        packages = ["udev", "kmod"]
+        size_budget_bytes = 1
+        modules.classes = ["disk"]
+        [[files]]
+        path = "/etc/motd"
+        source = "motd"
+        """,
+    )
+    _write(
+        tmp_path,
+        "child",
+        """
+        name = "child"
+        extends = "base"
+        packages = ["kmod", "tcpdump"]
+        size_budget_bytes = 2
+        modules = { classes = ["usb"], names = ["dummy"] }
+        """,
+    )
+    child = profile.load("child", tmp_path)
+    assert child.name == "child"
+    assert child.suite == "trixie"
+    assert child.packages == ("udev", "kmod", "tcpdump")
+    assert child.modules.classes == ("disk", "usb")
+    assert child.modules.names == ("dummy",)
+    assert child.size_budget_bytes == 2
+    assert child.files[0].data() == b"hello"
+
+
+def test_a_profile_by_path(tmp_path: Path) -> None:
+    """A name that ends in .toml is the path of a profile; what it extends is found in the folder."""
+    path = _write(tmp_path, "mine", 'name = "mine"\nextends = "default"\n')
+    assert profile.load(str(path), PROFILES).packages == profile.load("default", PROFILES).packages
+
+
+def test_an_unknown_name_says_what_there_is() -> None:
+    """A wrong name is answered with the nearest profile, and the hint lists all."""
+    with pytest.raises(OsieError, match="did you mean 'default'") as caught:
+        profile.load("defualt", PROFILES)
+    assert "default" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('name = "x', "not valid TOML"),
+        ('name = "x"\nextends = "x"', "in a circle"),
+        ('name = "x"\nextends = "y"', "there is no such profile"),
+        ('name = "x"', "suite: Field required"),
+        ('name = "x"\n[[files]]\npath = "/a"\nsource = "absent"', "files.0.source: "),
+    ],
+)
+def test_a_profile_that_cannot_stand_alone(tmp_path: Path, text: str, expected: str) -> None:
+    """Broken TOML, circles, absent parents, missing keys and absent sources are one clear error each."""
+    path = _write(tmp_path, "x", text)
+    with pytest.raises(OsieError) as caught:
+        profile.load("x", tmp_path)
+    assert expected in str(caught.value)
+    assert str(path) in str(caught.value)
