@@ -47,11 +47,6 @@ PARTITIONS = (BIOS_BOOT, ESP, ROOT)
 _ROOT_INODE, _FIRST_INODE = 2, 11  # ext4: those between are the file system's own
 
 
-def inputs() -> list[object]:
-    """What the disk depends on besides the tree and GRUB."""
-    return [PARTITIONS, SIZE_MIB, _FEATURES, ROOT_UUID, _DISK_UUID, _HASH_SEED, _ESP_SERIAL]
-
-
 def partition_table() -> str:
     """The partition table as sfdisk reads it."""
     head = f"label: gpt\nlabel-id: {_DISK_UUID}\nunit: sectors\n"
@@ -114,7 +109,7 @@ def _create_root(disk: Path, root: Path) -> None:
 def _date_inodes(disk: Path) -> None:
     """Set the inodes' change and creation times: mke2fs -d takes them from our unpacked tree, so: now."""
     device = f"{disk}?offset={ROOT.start_mib * MIB}"
-    used = _used_inodes(run(["dumpe2fs", "-h", device]).stdout)
+    used = used_inodes(run(["dumpe2fs", "-h", device]).stdout)
     fields = ("atime", "atime_extra", "ctime", "ctime_extra", "crtime", "crtime_extra", "mtime_extra")
     values = {field: "0" if field.endswith("_extra") else f"@{EPOCH}" for field in fields}
     inodes = (_ROOT_INODE, *range(_FIRST_INODE, used + 1))
@@ -126,7 +121,7 @@ def _date_inodes(disk: Path) -> None:
     )
 
 
-def _used_inodes(summary: str) -> int:
+def used_inodes(summary: str) -> int:
     """How many inodes are in use, from dumpe2fs; mke2fs -d takes them one after the other."""
     total, free = (re.search(rf"^{name}: +(\d+)$", summary, re.M) for name in ("Inode count", "Free inodes"))
     if total is None or free is None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from osie.core.cache import BuildProgress, Cache
-from osie.core.files import sha256_of_file, sha256_of_tree
+from osie.core.files import sha256_of_file
 from osie.core.process import run
 from osie.lab import disk, grub, initramfs, os_root
 
@@ -14,6 +14,7 @@ COMMAND_LINE = (
 )
 _KERNEL, _INITRAMFS = "/boot/vmlinuz-{version}", "/boot/initrd.img-{version}"
 _FILE = "debian-13.raw.zst"
+_SOURCES = ("os_image.py", "disk.py", "grub.py", "initramfs.py")  # what the disk is made by
 _LEVEL = 12  # packing takes seconds once; unpacking is as fast at every level
 
 
@@ -31,8 +32,8 @@ def build(cache: Cache, progress: BuildProgress) -> OsImage:
     """The image, from the cache where its inputs are unchanged. `progress` hears of each step."""
     cache = Cache(cache.root, progress)
     tree = os_root.build(cache)
-    sources = sha256_of_tree(Path(__file__).parent, suffixes=(".py",))
-    inputs = [tree.key, COMMAND_LINE, _LEVEL, sources, *grub.inputs()]
+    sources = [sha256_of_file(Path(__file__).with_name(name)) for name in _SOURCES]
+    inputs = [tree.key, sources, *grub.inputs()]
     folder = cache.get("lab-os", inputs, lambda out: _build(tree, out))
     return OsImage(
         path=folder / _FILE,
