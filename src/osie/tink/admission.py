@@ -11,9 +11,9 @@ from osie.tink.hardware import HardwareSpec
 from osie.tink.manifest import Batch, explain
 from osie.tink.render_child import Job, Rendered, render_all
 from osie.tink.resources import Kind, Ref, Resource, TemplateSpec, WorkflowSpec
-from osie.tink.states import State, Workflow
 from osie.tink.template import TemplateForm
 from osie.tink.template_data import data
+from osie.tink.workflow import State, Workflow
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from osie.tink.admission import Admission, Known, admit, references
 from osie.tink.manifest import Batch, RefusedError, parse
 from osie.tink.notifier import Notifier
 from osie.tink.resources import Kind, Ref, WorkflowSpec
-from osie.tink.states import State, Workflow, accept
+from osie.tink.states import accept
 from osie.tink.store import Store, one_at_a_time
+from osie.tink.workflow import State, Workflow
 
 _ATTEMPTS = 5
 HARDWARE = "hardware"  # the notifier's topic for any change of Hardware

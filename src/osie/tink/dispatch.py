@@ -14,21 +14,17 @@ from osie.tink.applying import HARDWARE, release_netboot, topic
 from osie.tink.hardware import HardwareSpec, canonical_agent
 from osie.tink.notifier import Notifier
 from osie.tink.states import (
-    ActionState,
     NotYoursError,
-    State,
+    OutOfTurnError,
     Step,
-    Turn,
     UnknownActionError,
-    Workflow,
     booted,
-    concerns,
     expire,
-    find,
     hand_out,
     report,
 )
 from osie.tink.store import Store
+from osie.tink.workflow import ActionState, State, Turn, Workflow, concerns, find
 from osie.tink.workflow_rows import LogLine
 
 _SEEN_EVERY_S = 30.0  # how exact a machine's "last seen" is, while its worker only asks
@@ -68,8 +64,11 @@ class Dispatch:
             async with self._store.read() as connection:
                 names = await _names(connection, agent)
                 workflow = await _oldest(connection, names)
+                allowed = await _may_work(connection, agent)
             if workflow is None:
                 raise NoWorkError(f"no workflow for {agent_id}")
+            if not allowed:
+                raise OutOfTurnError(f"workflow {workflow.name}: the machine's allowWorkflow is false")
             step, turn = hand_out(workflow, names, self._now())
             if step.workflow != workflow:
                 step, turn = await self._hand_out(workflow, names)
@@ -204,6 +203,11 @@ async def _names(connection: AsyncConnection, agent: str) -> set[str]:
     machine = await resource_rows.hardware_of_agent(connection, agent)
     known = () if machine is None else hardware.agents(HardwareSpec.model_validate(machine.spec))
     return {agent, *known}
+
+
+async def _may_work(connection: AsyncConnection, agent: str) -> bool:
+    machine = await resource_rows.hardware_of_agent(connection, agent)
+    return machine is None or hardware.may_work(HardwareSpec.model_validate(machine.spec))
 
 
 async def _oldest(connection: AsyncConnection, names: set[str]) -> Workflow | None:

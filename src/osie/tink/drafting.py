@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from osie.tink.hardware import HardwareSpec, agents, canonical_agent
 from osie.tink.resources import Ref, WorkflowSpec
-from osie.tink.states import Action, Task, Workflow
 from osie.tink.template import ActionForm, TaskForm, TemplateForm
+from osie.tink.workflow import Action, Task, Workflow
 
 
 def draft(ref: Ref, spec: WorkflowSpec, hardware: HardwareSpec, form: TemplateForm) -> Workflow:

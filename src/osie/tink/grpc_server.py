@@ -14,7 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from osie.contracts import telemetry_pb2, tink_pb2
 from osie.core.errors import OsieError
 from osie.tink.dispatch import Dispatch, NoWorkError
-from osie.tink.states import ActionState, NotYoursError, OutOfTurnError, UnknownActionError
+from osie.tink.states import NotYoursError, OutOfTurnError, UnknownActionError
+from osie.tink.workflow import ActionState
 from osie.tink.workflow_rows import LogLine
 
 _log = structlog.get_logger("osie.tink.grpc")

@@ -132,6 +132,12 @@ def agents(spec: HardwareSpec) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named + macs(spec)))
 
 
+def may_work(spec: HardwareSpec) -> bool:
+    """False where the operator closed every interface that netboots with allowWorkflow: false."""
+    told = [i.netboot.allowWorkflow for i in spec.interfaces if i.netboot is not None]
+    return not told or any(allowed is not False for allowed in told)
+
+
 def addresses(spec: HardwareSpec) -> tuple[str, ...]:
     """The IP addresses reserved for the machine."""
     found = (i.dhcp.ip.address for i in spec.interfaces if i.dhcp and i.dhcp.ip and i.dhcp.ip.address)

@@ -19,10 +19,10 @@ from osie.tink.manifest import RefusedError
 from osie.tink.queries import Page, Queries
 from osie.tink.resources import Kind, Ref
 from osie.tink.service import Tink
-from osie.tink.states import State
 from osie.tink.streams import Source, follow
 from osie.tink.tables import machine_events, machine_logs
 from osie.tink.views import Json
+from osie.tink.workflow import State
 
 _ALL = 10**9  # a list that isn't followed has no limit of its own: the store's bounds are enough
 

@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from osie.tink import journal, resource_rows, views, workflow_rows
 from osie.tink.applying import MissingError
 from osie.tink.resources import Kind, Ref
-from osie.tink.states import State, Workflow
 from osie.tink.store import Store
 from osie.tink.views import Json
+from osie.tink.workflow import State, Workflow
 
 
 @dataclass(frozen=True)

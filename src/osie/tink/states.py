@@ -5,37 +5,11 @@ docs/explanation/workflow-states.md draws it and explains each edge.
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 from osie.core.errors import OsieError
+from osie.tink.workflow import ACTION_ENDED, ENDED, Action, ActionState, State, Turn, Workflow, current, find
 
 GRACE_S = 60.0  # the worker enforces an action's timeout itself; we step in where it is gone
-
-
-class State(StrEnum):
-    """A workflow's states."""
-
-    PREPARING = "PREPARING"
-    PENDING = "PENDING"
-    RUNNING = "RUNNING"
-    POST = "POST"
-    SUCCESS = "SUCCESS"
-    FAILED = "FAILED"
-    TIMEOUT = "TIMEOUT"
-
-
-class ActionState(StrEnum):
-    """An action's states."""
-
-    PENDING = "PENDING"
-    RUNNING = "RUNNING"
-    SUCCESS = "SUCCESS"
-    FAILED = "FAILED"
-    TIMEOUT = "TIMEOUT"
-
-
-ENDED = frozenset({State.SUCCESS, State.FAILED, State.TIMEOUT})
-_ACTION_ENDED = frozenset({ActionState.SUCCESS, ActionState.FAILED, ActionState.TIMEOUT})
 
 
 class UnknownActionError(OsieError):
@@ -48,64 +22,6 @@ class NotYoursError(OsieError):
 
 class OutOfTurnError(OsieError):
     """It is not this action's, or this agent's, turn."""
-
-
-@dataclass(frozen=True)
-class Action:
-    """One container to run, and how far it is."""
-
-    id: str  # names one run: a worker that has seen it does not run it again
-    name: str
-    image: str
-    timeout_s: int  # 0: none
-    command: tuple[str, ...] = ()
-    volumes: tuple[str, ...] = ()  # the task's first
-    environment: tuple[str, ...] = ()  # "KEY=VALUE"; the action's own in place of the task's
-    pid: str = ""
-    network_namespace: str = ""
-    pid_namespace: str = ""
-    reboot: bool = False
-    state: ActionState = ActionState.PENDING
-    handed_out_at: float | None = None
-    started_at: float | None = None  # by our clock: a machine's may be off
-    stopped_at: float | None = None
-    duration: str = ""  # as the worker measured it
-    message: str = ""
-
-
-@dataclass(frozen=True)
-class Task:
-    """Actions for one agent."""
-
-    id: str
-    name: str
-    worker: str  # as the template says
-    agents: tuple[str, ...]  # the ids under which that agent may ask
-    actions: tuple[Action, ...]
-
-
-@dataclass(frozen=True)
-class Workflow:
-    """One workflow, and how far it is."""
-
-    id: str
-    namespace: str
-    name: str
-    hardware: str
-    template: str
-    tasks: tuple[Task, ...]
-    global_timeout_s: int = 0  # from the first action's start; 0: none
-    toggle_netboot: bool = False
-    state: State = State.PREPARING
-    created_at: float = 0.0
-    started_at: float | None = None
-    stopped_at: float | None = None
-    message: str = ""
-
-    @property
-    def ended(self) -> bool:
-        """Nothing can change any more."""
-        return self.state in ENDED
 
 
 @dataclass(frozen=True)
@@ -130,39 +46,12 @@ class Step:
     changes: tuple[Change, ...] = ()
 
 
-@dataclass(frozen=True)
-class Turn:
-    """What an agent shall run now."""
-
-    task: Task
-    action: Action
-
-
 def accept(workflow: Workflow, at: float) -> Step:
     """The workflow is stored and its machine made ready: agents may ask for it."""
     why = "netboot turned on" if workflow.toggle_netboot else "accepted"
     created = Change(at, None, State.PREPARING, "applied")
     step = _to(Step(replace(workflow, created_at=at, state=State.PREPARING)), State.PENDING, at, why)
     return replace(step, changes=(created, *step.changes))
-
-
-def current(workflow: Workflow) -> Turn | None:
-    """The first action that did not succeed, of the first task with such an action."""
-    for task in workflow.tasks:
-        for action in task.actions:
-            if action.state is not ActionState.SUCCESS:
-                return Turn(task, action)
-    return None
-
-
-def concerns(workflow: Workflow, agents: Collection[str]) -> bool:
-    """Whether there is anything left in the workflow for any of these ids."""
-    if workflow.ended:
-        return False
-    return any(
-        set(agents) & set(task.agents) and any(a.state is not ActionState.SUCCESS for a in task.actions)
-        for task in workflow.tasks
-    )
 
 
 def hand_out(workflow: Workflow, agents: Collection[str], at: float) -> tuple[Step, Turn | None]:
@@ -211,7 +100,7 @@ def report(
         raise UnknownActionError(f"workflow {workflow.name}: no action {action_id}")
     if not set(agents) & set(told.task.agents):
         raise NotYoursError(f"workflow {workflow.name}: action {told.action.name} is another agent's")
-    if workflow.ended or told.action.state in _ACTION_ENDED or state is ActionState.PENDING:
+    if workflow.ended or told.action.state in ACTION_ENDED or state is ActionState.PENDING:
         return Step(workflow)
     turn = current(workflow)
     if turn is None or turn.action.id != action_id:
@@ -253,15 +142,6 @@ def expire(workflow: Workflow, at: float, serving_since: float) -> Step:
         if at > due:
             return _overdue(workflow, turn, at)
     return Step(workflow)
-
-
-def find(workflow: Workflow, action_id: str) -> Turn | None:
-    """The action with this id."""
-    for task in workflow.tasks:
-        for action in task.actions:
-            if action.id == action_id:
-                return Turn(task, action)
-    return None
 
 
 def _overdue(workflow: Workflow, turn: Turn | None, at: float) -> Step:

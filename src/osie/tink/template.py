@@ -1,11 +1,13 @@
 """The document that a Template renders to: strict, since an unknown key is a typing error or a wish unmet."""
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 _UNSUPPORTED = {"retries", "retry-backoff", "if"}  # planned, and not to be taken for working
+
+_Item = TypeVar("_Item")
 
 
 def _text(value: object) -> object:
@@ -32,6 +34,13 @@ def _volume(text: str) -> str:
     if not 2 <= len(parts) <= 3 or not all(parts[:2]):
         raise ValueError("expected SOURCE:TARGET[:OPTIONS]")
     return text
+
+
+def _some(items: tuple[_Item, ...]) -> tuple[_Item, ...]:
+    # Not min_length: that counts the valid ones, and would tell of a bad item a second time.
+    if not items:
+        raise ValueError("expected at least one")
+    return items
 
 
 Text = Annotated[str, BeforeValidator(_text)]
@@ -84,7 +93,7 @@ class TaskForm(_Strict):
     worker: Annotated[Text, Field(max_length=253)] = ""  # an agent's id; "": the workflow's hardware
     volumes: Volumes = ()
     environment: Environment = {}
-    actions: Annotated[tuple[ActionForm, ...], Field(min_length=1)]
+    actions: Annotated[tuple[ActionForm, ...], AfterValidator(_some)]
 
     @model_validator(mode="after")
     def _unique(self) -> "TaskForm":
@@ -99,7 +108,7 @@ class TemplateForm(_Strict):
     name: Name
     id: Text = ""
     global_timeout: Seconds = 0
-    tasks: Annotated[tuple[TaskForm, ...], Field(min_length=1)]
+    tasks: Annotated[tuple[TaskForm, ...], AfterValidator(_some)]
 
     @model_validator(mode="after")
     def _unique(self) -> "TemplateForm":

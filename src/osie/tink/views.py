@@ -5,7 +5,7 @@ from typing import Any
 
 from osie.tink.netboot import with_netboot
 from osie.tink.resources import API_VERSION, Resource
-from osie.tink.states import Action, Task, Workflow, current
+from osie.tink.workflow import Action, Task, Workflow, current
 
 Json = dict[str, Any]
 Row = Mapping[Any, Any]  # as SQLAlchemy types a RowMapping

@@ -7,9 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from osie.tink.states import ENDED, Action, ActionState, State, Step, Task, Workflow
+from osie.tink.states import Step
 from osie.tink.store import insert
 from osie.tink.tables import action_logs, events, progress, workflow_agents, workflows
+from osie.tink.workflow import ENDED, Action, ActionState, State, Task, Workflow
 
 LOG_LINES = 10_000  # kept of an action: the last ones
 

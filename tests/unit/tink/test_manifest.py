@@ -1,0 +1,118 @@
+"""What can be told from the files alone."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from osie.tink.documents import UnreadableError, read
+from osie.tink.manifest import Batch, parse
+from osie.tink.resources import Kind, Ref
+
+HARDWARE = """\
+apiVersion: tinkerbell.org/v1alpha1
+kind: Hardware
+metadata:
+  name: m1
+spec:
+  bmcRef: {name: anything}
+  interfaces:
+    - dhcp: {mac: 52-54-00-12-34-56, ip: {address: 10.0.0.1, netmask: 255.255.255.0}}
+"""
+
+
+def faults(batch: Batch) -> list[tuple[int | None, str, str]]:
+    """(document, path, message) of each fault."""
+    return [(fault.document, fault.path, fault.message) for fault in batch.faults]
+
+
+def test_documents_of_all_files_are_read() -> None:
+    """YAML with several documents and a JSON file make one batch; empty documents don't count."""
+    template = {
+        "apiVersion": "tinkerbell.org/v1alpha1",
+        "kind": "Template",
+        "metadata": {"name": "t"},
+        "spec": {"data": "x"},
+    }
+    batch = parse(
+        [("a.yaml", f"# only a comment\n---\n{HARDWARE}---\n"), ("b.json", json.dumps(template, indent="\t"))]
+    )
+    assert batch.faults == []
+    assert set(batch.resources) == {Ref(Kind.HARDWARE, "default", "m1"), Ref(Kind.TEMPLATE, "default", "t")}
+    assert batch.sources[Ref(Kind.HARDWARE, "default", "m1")].document == 1
+
+
+def test_unknown_hardware_fields_are_kept() -> None:
+    """A CRD field that we don't read is stored as it is."""
+    batch = parse([("a", HARDWARE)])
+    assert batch.resources[Ref(Kind.HARDWARE, "default", "m1")].spec["bmcRef"] == {"name": "anything"}
+
+
+def test_every_fault_is_told_with_its_place() -> None:
+    """Bad YAML, unknown kinds, missing fields and bad addresses are told together, each with its document."""
+    text = "\n---\n".join(
+        [
+            "a: [1,\n2",
+            "apiVersion: v1\nkind: Pod",
+            HARDWARE.replace("52-54-00-12-34-56", "nonsense").replace("10.0.0.1", "10.0.0.300"),
+            "apiVersion: tinkerbell.org/v1alpha1\nkind: Workflow\n"
+            "metadata: {name: W}\nspec: {templateRef: x}",
+            "- just\n- a list",
+            "apiVersion: tinkerbell.org/v1alpha1\nkind: Template\nmetadata: {name: t}\nspce: {}",
+        ]
+    )
+    found = faults(parse([("all.yaml", text)]))
+    places = {(document, path) for document, path, _ in found}
+    assert places == {
+        (1, ""),
+        (2, "apiVersion"),
+        (2, "kind"),
+        (3, "spec.interfaces[0].dhcp.mac"),
+        (3, "spec.interfaces[0].dhcp.ip.address"),
+        (4, "metadata.name"),
+        (4, "spec.hardwareRef"),
+        (5, ""),
+        (6, "spec"),
+        (6, "spce"),
+    }
+    assert found[0][2].startswith("line 3")  # where the bracket is still missing
+
+
+def test_lines_are_the_files_own() -> None:
+    """An error in a later document tells its line in the file, not in the document."""
+    (fault,) = parse([("f", f"{HARDWARE}---\nok: 1\nok: 2\n")]).faults
+    assert fault.message.startswith("line 11, ")
+
+
+def test_twice_the_same_resource_is_a_fault() -> None:
+    """A name that two documents use is told with the place of both."""
+    (fault,) = parse([("a", HARDWARE), ("b", HARDWARE)]).faults
+    assert (fault.file, fault.path) == ("b", "metadata.name")
+    assert "a, document 1" in fault.message
+
+
+def test_a_key_twice_is_a_fault() -> None:
+    """YAML that says a thing twice says nothing."""
+    (fault,) = parse([("a", HARDWARE + "kind: Template\n")]).faults
+    assert "occurs twice" in fault.message
+
+
+def test_an_empty_file_is_a_fault() -> None:
+    """Nothing to apply is a mistake worth telling."""
+    assert faults(parse([("a", "# nothing\n")])) == [(None, "", "no document in it")]
+
+
+def test_alias_bombs_end_early() -> None:
+    """Aliases that unfold to millions of values are refused, not unfolded."""
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
+    with pytest.raises(UnreadableError, match="more than"):
+        read("\n".join(lines))
+
+
+@given(st.text(max_size=200))
+def test_no_text_breaks_the_reader(text: str) -> None:
+    """Any text gives resources or faults, never an exception."""
+    batch = parse([("any", text)])
+    assert batch.resources or batch.faults

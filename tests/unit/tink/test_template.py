@@ -1,0 +1,77 @@
+"""The rendered document: strict, and as lenient as upstream where upstream's templates count on it."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from osie.tink.drafting import draft
+from osie.tink.hardware import HardwareSpec
+from osie.tink.manifest import explain
+from osie.tink.resources import Kind, Ref, WorkflowSpec
+from osie.tink.template import TemplateForm
+
+MAC = "52:54:00:12:34:56"
+
+
+def document(**action: Any) -> dict[str, Any]:
+    """A document with one action, changed as said."""
+    actions = [{"name": "a", "image": "i", **action}]
+    return {"version": "0.1", "name": "t", "tasks": [{"name": "t", "worker": MAC, "actions": actions}]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "words"),
+    [
+        ({"imgae": "x"}, "tasks[0].actions[0].imgae", "did you mean 'image'"),
+        ({"timeout": -1}, "tasks[0].actions[0].timeout", "greater than or equal to 0"),
+        ({"name": ""}, "tasks[0].actions[0].name", "at least 1"),
+        ({"name": "x" * 200}, "tasks[0].actions[0].name", "at most 199"),
+        ({"volumes": ["nonsense"]}, "tasks[0].actions[0].volumes[0]", "SOURCE:TARGET"),
+        ({"environment": {"A": [1]}}, "tasks[0].actions[0].environment.A", "expected text, found a list"),
+        ({"image": "a b"}, "tasks[0].actions[0].image", "white space"),
+        ({"retries": 3}, "tasks[0].actions[0]", "not supported yet: retries"),
+    ],
+)
+def test_mistakes_are_told_with_their_path(changes: dict[str, Any], path: str, words: str) -> None:
+    """Each mistake in an action is an error at its own path."""
+    with pytest.raises(ValidationError) as caught:
+        TemplateForm.model_validate(document(**changes))
+    ((place, message),) = explain(caught.value)
+    assert place == path
+    assert words in message
+
+
+def test_duplicate_names_are_refused() -> None:
+    """Two actions of a task, or two tasks, may not share a name."""
+    value = document()
+    value["tasks"][0]["actions"] *= 2
+    value["tasks"].append({**value["tasks"][0], "actions": value["tasks"][0]["actions"][:1]})
+    with pytest.raises(ValidationError, match="duplicate action names: a"):
+        TemplateForm.model_validate(value)
+    value["tasks"][0]["actions"].pop()
+    with pytest.raises(ValidationError, match="duplicate task names: t"):
+        TemplateForm.model_validate(value)
+
+
+def test_scalars_become_text_as_upstream_does_it() -> None:
+    """Unquoted booleans and numbers in an environment are text, spelled as Kubernetes' reader spells them."""
+    form = TemplateForm.model_validate(document(environment={"COMPRESSED": True, "UID": 0, "EMPTY": None}))
+    assert form.tasks[0].actions[0].environment == {"COMPRESSED": "true", "UID": "0", "EMPTY": ""}
+
+
+def test_drafting_merges_what_the_task_gives() -> None:
+    """The task's volumes come first, the action's environment wins, the machine's ids are all known."""
+    value = document(environment={"A": "action"}, volumes=["/b:/b"], **{"on-failure": ["x"]}, reboot=True)
+    value["tasks"][0] |= {"environment": {"A": "task", "B": "task"}, "volumes": ["/a:/a"]}
+    hardware = HardwareSpec.model_validate(
+        {"agentID": "rack-7", "interfaces": [{"dhcp": {"mac": MAC.upper()}}]}
+    )
+    spec = WorkflowSpec(templateRef="t", hardwareRef="h")
+    made = draft(Ref(Kind.WORKFLOW, "default", "w"), spec, hardware, TemplateForm.model_validate(value))
+    (task,) = made.tasks
+    (action,) = task.actions
+    assert set(task.agents) == {"rack-7", MAC}
+    assert action.volumes == ("/a:/a", "/b:/b")
+    assert set(action.environment) == {"A=action", "B=task"}
+    assert action.reboot
