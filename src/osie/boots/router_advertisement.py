@@ -48,30 +48,32 @@ class Advertiser:
 
     def __init__(self, interface: str) -> None:
         self._interface = interface
+        self._peer: socket.socket | None = None
         self._answering: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Advertiser":
         try:
-            peer = _listen(self._interface)
+            self._peer = _listen(self._interface)
         except OSError as error:  # a host without IPv6: iPXE is slower then, and works
             log.warning("no_router_advertisements", interface=self._interface, reason=str(error))
             return self
-        self._answering = asyncio.create_task(self._answer(peer), name="boots router advertisements")
+        self._answering = asyncio.create_task(self._answer(self._peer), name="boots router advertisements")
         return self
 
     async def __aexit__(self, *_: object) -> None:
         if self._answering is not None:
             self._answering.cancel()
             await asyncio.gather(self._answering, return_exceptions=True)
+        if self._peer is not None:
+            self._peer.close()
 
     async def _answer(self, peer: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        with peer:
-            scope = socket.if_nametoindex(self._interface)
-            while True:
-                try:
-                    await loop.sock_recvfrom(peer, 2048)
-                    peer.sendto(render(), (_ALL_NODES, 0, 0, scope))
-                except OSError as error:  # our own address may not be settled yet; iPXE asks again
-                    log.debug("router_advertisement_failed", reason=str(error))
-                    await asyncio.sleep(0.1)  # a lasting error must not spin
+        scope = socket.if_nametoindex(self._interface)
+        while True:
+            try:
+                await loop.sock_recvfrom(peer, 2048)
+                peer.sendto(render(), (_ALL_NODES, 0, 0, scope))
+            except OSError as error:  # our own address may not be settled yet; iPXE asks again
+                log.debug("router_advertisement_failed", reason=str(error))
+                await asyncio.sleep(0.1)  # a lasting error must not spin

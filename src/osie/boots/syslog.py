@@ -42,8 +42,13 @@ class Message:
         """As the machine's log shows it: one line each, no control characters, the severity if it matters."""
         head = f"{self.severity} " if self.severity in _SEVERITIES[:5] else ""
         head += f"{self.app}: " if self.app else ""
-        cleaned = ("".join(c if c.isprintable() else " " for c in line) for line in self.text.splitlines())
-        return [f"{head}{line.rstrip()}"[:_LONGEST] for line in cleaned if line.strip()]
+        cleaned = (_printable(f"{head}{line}") for line in self.text.splitlines() if _printable(line))
+        return [line[:_LONGEST] for line in cleaned]
+
+
+def _printable(text: str) -> str:
+    """`text` without what a terminal would act upon."""
+    return "".join(c if c.isprintable() else " " for c in text).rstrip()
 
 
 def _given(value: str | None) -> str:
