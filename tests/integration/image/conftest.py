@@ -40,7 +40,7 @@ class Recorder:
     def started(self, step: str) -> None:
         """Say nothing."""
 
-    def finished(self, step: str, *, seconds: float, size_bytes: int, cached: bool) -> None:
+    def finished(self, step: str, *, seconds: float, size_bytes: int, cached: bool) -> None:  # noqa: ARG002
         """Note the step."""
         (self.cached if cached else self.done).append(step)
 
