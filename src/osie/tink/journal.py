@@ -25,12 +25,18 @@ async def see(
 
 
 async def add_event(
-    connection: AsyncConnection, mac: str, event: str, fields: Mapping[str, object], at: float
+    connection: AsyncConnection,
+    mac: str,
+    event: str,
+    fields: Mapping[str, object],
+    at: float,
+    *,
+    kept: int = EVENTS,
 ) -> None:
-    """Journal an event of a machine."""
+    """Journal an event of a machine, of which the latest `kept` stay."""
     await see(connection, mac, at)
     await connection.execute(machine_events.insert().values(mac=mac, at=at, event=event, fields=dict(fields)))
-    await _prune(connection, machine_events, mac, EVENTS)
+    await _prune(connection, machine_events, mac, kept)
 
 
 async def add_lines(connection: AsyncConnection, lines: Sequence[tuple[str, float, str]]) -> None:

@@ -179,9 +179,13 @@ class LogLine:
 
 
 async def add_logs(
-    connection: AsyncConnection, workflow_id: str, action_id: str, lines: Sequence[LogLine]
+    connection: AsyncConnection,
+    workflow_id: str,
+    action_id: str,
+    lines: Sequence[LogLine],
+    kept: int = LOG_LINES,
 ) -> None:
-    """Store lines; those that are there already are dropped, and so are the oldest beyond LOG_LINES."""
+    """Store lines; those that are there already are dropped, and so are the action's oldest but `kept`."""
     columns = action_logs.c
     rows = [{"workflow_id": workflow_id, "action_id": action_id, **asdict(line)} for line in lines]
     if not rows:
@@ -189,7 +193,7 @@ async def add_logs(
     await connection.execute(insert(connection, action_logs).on_conflict_do_nothing(), rows)
     newest = sa.select(sa.func.max(columns.sequence)).where(columns.action_id == action_id).scalar_subquery()
     await connection.execute(
-        action_logs.delete().where(columns.action_id == action_id, columns.sequence <= newest - LOG_LINES)
+        action_logs.delete().where(columns.action_id == action_id, columns.sequence <= newest - kept)
     )
 
 

@@ -1,0 +1,269 @@
+"""The engine's use cases, on both databases."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from osie.tink.applying import ConflictError, MissingError
+from osie.tink.dispatch import NoWorkError
+from osie.tink.manifest import RefusedError
+from osie.tink.queries import Queries
+from osie.tink.resources import Kind, Ref
+from osie.tink.service import Tink
+from osie.tink.states import NotYoursError, OutOfTurnError, UnknownActionError
+from osie.tink.workflow import ActionState, State, Turn
+
+from .conftest import HARDWARE, MAC, OTHER_MAC, TEMPLATE, Clock, manifests
+
+ID = "default/install-m1"
+WORKFLOW = Ref(Kind.WORKFLOW, "default", "install-m1")
+MACHINE = Ref(Kind.HARDWARE, "default", "m1")
+
+
+async def changes(tink: Tink, files: Sequence[tuple[str, str]]) -> list[str]:
+    """Apply, and tell what became of each resource."""
+    return [change for _, change in (await tink.resources.apply(files)).changes]
+
+
+async def netboots(tink: Tink, mac: str = MAC) -> bool:
+    """Whether the machine may netboot now."""
+    found = await tink.machines.find(mac)
+    assert found is not None
+    return found.allow_pxe
+
+
+async def tell(tink: Tink, turn: Turn, state: ActionState, agent: str = MAC, message: str = "") -> None:
+    """Report on an action of install-m1."""
+    await tink.agents.report(ID, agent, turn.action.id, state, message=message)
+
+
+async def state(tink: Tink) -> State:
+    """Of install-m1."""
+    return (await Queries(tink.store).workflow(WORKFLOW)).state
+
+
+async def test_from_applied_to_success(tink: Tink) -> None:
+    """A workflow runs action by action; netboot is on from its acceptance to its success."""
+    assert await changes(tink, manifests()) == ["created"] * 3
+    assert await netboots(tink)
+    _, write = await tink.agents.get_action(MAC.upper().replace(":", "-"))
+    assert (write.action.name, write.action.environment) == ("write", ("DISK=/dev/vda",))
+    assert write.action.image == "registry.local:5000/osie/image2disk"  # by the longest prefix
+    await tell(tink, write, ActionState.RUNNING)
+    await tell(tink, write, ActionState.SUCCESS)
+    _, restart = await tink.agents.get_action(MAC)
+    await tell(tink, restart, ActionState.RUNNING)
+    assert await netboots(tink)
+    await tell(tink, restart, ActionState.SUCCESS)
+    assert (await state(tink), await netboots(tink)) == (State.SUCCESS, False)
+    with pytest.raises(NoWorkError):
+        await tink.agents.get_action(MAC)
+
+
+async def test_applying_again_changes_nothing(tink: Tink) -> None:
+    """The same files again are unchanged, and a toggled netboot stays as the workflow wants it."""
+    await changes(tink, manifests())
+    assert await changes(tink, manifests()) == ["unchanged"] * 3
+    hostname = manifests()[0][1].replace("dhcp: {", "dhcp: {hostname: other, ")
+    assert await changes(tink, [("h", hostname)]) == ["configured"]
+    assert await netboots(tink)
+    # But where the operator says something new about netboot, that counts.
+    allowed = hostname.replace("allowPXE: false", "allowPXE: true")
+    await changes(tink, [("h", allowed)])
+    await changes(tink, [("h", hostname)])
+    assert not await netboots(tink)
+
+
+async def test_all_faults_at_once_and_nothing_applied(tink: Tink) -> None:
+    """References, rendered mistakes and duplicates are told together; of a bad batch nothing is stored."""
+    bad_template = TEMPLATE.replace("name: restart", "name: write").replace("timeout: 60", "timeuot: 60")
+    hardware, _, workflow = manifests()
+    files = [
+        hardware,
+        ("double.yaml", HARDWARE.format(name="m2", mac=MAC.upper(), address="10.0.0.1")),
+        ("template.yaml", bad_template),
+        workflow,
+        ("lost.yaml", workflow[1].replace("install-m1", "lost").replace("hardwareRef: m1", "hardwareRef: m9")),
+        ("none.yaml", workflow[1].replace("install-m1", "none").replace("templateRef: install", "templateRef: x")),
+        ("syntax.yaml", TEMPLATE.replace("name: install}", "name: syntax}").replace("{{ .device_1 }}", "{{ .dev")),
+        ("static.yaml", TEMPLATE.replace("name: install}", "name: static}").replace("timeout: 60", "timeout: x")
+            .replace("{{ .device_1 }}", "me").replace("{{ index .Hardware.Disks 0 }}", "y")),
+    ]  # fmt: skip
+    with pytest.raises(RefusedError) as caught:
+        await tink.resources.apply(files)
+    told = {(fault.file, fault.path) for fault in caught.value.faults}
+    assert told == {
+        ("double.yaml", "spec.interfaces[0].dhcp.mac"),
+        ("double.yaml", "spec.interfaces[0].dhcp.ip.address"),
+        ("workflow.yaml", "spec.templateRef"),
+        ("lost.yaml", "spec.hardwareRef"),
+        ("none.yaml", "spec.templateRef"),
+        ("syntax.yaml", "spec.data"),
+        ("static.yaml", "spec.data.tasks[0].actions[0].timeout"),
+    }
+    rendered = [fault.message for fault in caught.value.faults if fault.file == "workflow.yaml"]
+    assert any("template.yaml, document 1" in message and "timeuot" in message for message in rendered)
+    assert await tink.machines.every() == []
+    assert (await Queries(tink.store).resources(Kind.TEMPLATE, None, ("", ""), 9)).items == []
+
+
+async def test_identities_are_unique_against_the_store(tink: Tink) -> None:
+    """A hardware address can't be claimed twice, but two machines may swap theirs in one batch."""
+    one, two = (
+        HARDWARE.format(name=f"m{n}", mac=m, address=f"10.0.0.{n}") for n, m in ((1, MAC), (2, OTHER_MAC))
+    )
+    await changes(tink, [("1", one), ("2", two)])
+    with pytest.raises(RefusedError, match="belongs to Hardware default/m1"):
+        await tink.resources.apply([("3", HARDWARE.format(name="m3", mac=MAC, address="10.0.0.3"))])
+    swapped = [("1", one.replace(MAC, OTHER_MAC)), ("2", two.replace(OTHER_MAC, MAC))]
+    assert await changes(tink, swapped) == ["configured"] * 2
+
+
+async def test_a_workflow_that_began_can_not_be_changed(tink: Tink) -> None:
+    """Before its first action a workflow may be replaced; afterwards only deleted, by force while it runs."""
+    *rest, (name, text) = manifests()
+    await changes(tink, [*rest, (name, text)])
+    _, before = await tink.agents.get_action(MAC)
+    assert await changes(tink, [(name, text + "  note: new\n")]) == ["configured"]
+    _, turn = await tink.agents.get_action(MAC)
+    assert turn.action.id != before.action.id
+    with pytest.raises(UnknownActionError):
+        await tell(tink, before, ActionState.RUNNING)
+    await tell(tink, turn, ActionState.RUNNING)
+    with pytest.raises(RefusedError, match="is RUNNING"):
+        await tink.resources.apply([(name, text)])
+    with pytest.raises(ConflictError, match="RUNNING"):
+        await tink.resources.delete(WORKFLOW)
+    with pytest.raises(ConflictError, match="in use"):
+        await tink.resources.delete(MACHINE)
+    await tink.resources.delete(WORKFLOW, force=True)
+    assert await netboots(tink)  # its disk may be half written
+    with pytest.raises(UnknownActionError):
+        await tell(tink, turn, ActionState.SUCCESS)
+    await tink.resources.delete(MACHINE)
+    with pytest.raises(MissingError):
+        await tink.resources.delete(MACHINE)
+
+
+async def test_deleting_what_never_began_takes_netboot_back(tink: Tink) -> None:
+    """A pending workflow is deleted without force, and the machine boots as the operator wrote."""
+    await changes(tink, manifests())
+    await tink.resources.delete(WORKFLOW)
+    assert not await netboots(tink)
+
+
+async def test_a_failed_machine_goes_on_netbooting(tink: Tink) -> None:
+    """After a failure netboot stays on, so that no half-written disk is booted; the reason is kept."""
+    await changes(tink, manifests())
+    _, turn = await tink.agents.get_action(MAC)
+    await tell(tink, turn, ActionState.FAILED, message="exit code 4; last lines:\nsha256 differs\0")
+    found = await Queries(tink.store).resource(WORKFLOW)
+    assert found["status"]["state"] == "FAILED"
+    for word in ("write", "exit code 4", "sha256 differs"):
+        assert word in found["status"]["message"]
+    assert await netboots(tink)
+    with pytest.raises(NoWorkError):
+        await tink.agents.get_action(MAC)
+
+
+async def test_two_machines_never_get_each_others_work(tink: Tink) -> None:
+    """Each agent gets its own workflow, may not report on the other's, and is not told of it."""
+    await changes(tink, [*manifests(), *(manifests("m2", OTHER_MAC, "10.0.0.2")[i] for i in (0, 2))])
+    (one, mine), (two, theirs) = await asyncio.gather(
+        tink.agents.get_action(MAC), tink.agents.get_action(OTHER_MAC)
+    )
+    assert (one.name, two.name) == ("install-m1", "install-m2")
+    assert mine.action.id != theirs.action.id
+    with pytest.raises(NotYoursError):
+        await tell(tink, mine, ActionState.SUCCESS, agent=OTHER_MAC)
+    with pytest.raises(UnknownActionError):
+        await tell(tink, theirs, ActionState.SUCCESS)
+    with pytest.raises(NoWorkError):
+        await tink.agents.get_action("52:54:00:00:00:03")
+
+
+async def test_a_lost_reboot_report_is_made_up_by_the_boot(tink: Tink) -> None:
+    """The netboot after the reboot completes it, the workflow with it, and netboot is off."""
+    await changes(tink, manifests())
+    _, write = await tink.agents.get_action(MAC)
+    await tell(tink, write, ActionState.SUCCESS)
+    await tink.record_machine_event(MAC, "ipxe_script", {"kind": "install"})
+    assert await state(tink) is State.RUNNING
+    await tink.agents.get_action(MAC)
+    await tink.record_machine_event(MAC, "ipxe_script", {"kind": "install"})
+    assert (await state(tink), await netboots(tink)) == (State.SUCCESS, False)
+
+
+async def test_netboot_stays_on_for_the_next_workflow(tink: Tink) -> None:
+    """One workflow's success leaves netboot on while another on the same machine waits for it."""
+    *rest, (name, text) = manifests()
+    await changes(tink, [*rest, (name, text), ("next", text.replace("install-m1", "next"))])
+    for _ in range(2):
+        _, turn = await tink.agents.get_action(MAC)
+        await tell(tink, turn, ActionState.SUCCESS)
+    assert (await state(tink), await netboots(tink)) == (State.SUCCESS, True)
+    workflow, _ = await tink.agents.get_action(MAC)
+    assert workflow.name == "next"
+
+
+async def test_the_first_question_of_each_boot_is_journaled(tink: Tink) -> None:
+    """worker_up is told once a boot, however often and concurrently the worker asks."""
+    await changes(tink, [manifests()[0]])
+
+    async def ask() -> None:
+        with pytest.raises(NoWorkError):
+            await tink.agents.get_action(MAC, {"cpu": {"total_cores": 2}})
+
+    for _ in range(2):
+        await tink.record_machine_event(MAC, "ipxe_script", {"kind": "install"})
+        await asyncio.gather(*(ask() for _ in range(5)))
+        await ask()
+    rows = await Queries(tink.store).resources(Kind.HARDWARE, None, ("", ""), 1)
+    assert len(rows.items) == 1
+    machine = await Queries(tink.store).machine(MAC)
+    assert (machine["hardware"], machine["attributes"]) == ("m1", {"cpu": {"total_cores": 2}})
+    from osie.tink.tables import machine_events
+
+    events = await Queries(tink.store).machine_rows(machine_events, MAC, 0, 100)
+    assert [row["event"] for row in events] == ["ipxe_script", "worker_up"] * 2
+
+
+async def test_allow_workflow_false_gives_no_work(tink: Tink) -> None:
+    """A machine that the operator closed for workflows waits."""
+    hardware, *rest = manifests()
+    await changes(tink, [("h", hardware[1].replace("allowWorkflow: true", "allowWorkflow: false")), *rest])
+    with pytest.raises(OutOfTurnError, match="allowWorkflow"):
+        await tink.agents.get_action(MAC)
+
+
+async def test_overdue_actions_are_ended_by_the_tick(tink: Tink, clock: Clock) -> None:
+    """A silent worker's action times out, and the workflow says which."""
+    await changes(tink, manifests())
+    _, turn = await tink.agents.get_action(MAC)
+    await tell(tink, turn, ActionState.RUNNING)
+    clock.at += 119
+    await tink.agents.expire(serving_since=0)
+    assert await state(tink) is State.RUNNING
+    clock.at += 2
+    await tink.agents.expire(serving_since=0)
+    assert await state(tink) is State.TIMEOUT
+
+
+async def test_hardware_changes_are_told(tink: Tink) -> None:
+    """The netboot service hears of new hardware and of each toggle, and of nothing else."""
+    heard = tink.machines.changes()
+    await anext(heard)
+    assert await tink.machines.every() == []
+    waiting = asyncio.ensure_future(anext(heard))
+    await changes(tink, manifests())
+    await asyncio.wait_for(waiting, 10)
+    assert [(i.mac, i.address) for i in await tink.machines.every()] == [(MAC, "10.0.0.1")]
+    await heard.aclose()
+
+
+async def test_concurrent_applies_do_not_mix(tink: Tink) -> None:
+    """Of two batches that claim one address at once, one is applied and one is told why not."""
+    both = [[("f", HARDWARE.format(name=f"x{n}", mac=MAC, address="10.0.0.1"))] for n in range(2)]
+    outcomes = await asyncio.gather(*(tink.resources.apply(files) for files in both), return_exceptions=True)
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Applied", "RefusedError"]
