@@ -68,11 +68,6 @@ class Timeline:
         self.seen[event] = at
         return True
 
-    def restart(self) -> None:
-        """Forget it all: the machine is powered on anew."""
-        self.seen.clear()
-        self.peak_used_mib = None
-
     def console_line(self, text: str, at: float) -> str | None:
         """Read a line of the machine's console; return the event it stands for, if new."""
         if memory := _MEMORY.search(text):

@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from osie.cli.client import ApiError, Client, Json
 from osie.cli.demo.timeline import Timeline
+from osie.lab.machine import VirtualMachine
 
 _ENDED_BADLY = {"FAILED", "TIMEOUT"}
 _PROGRESS_S = 1.0  # how often the current action's progress is asked for
@@ -31,35 +33,49 @@ class Watch:
     on_progress: Callable[[str, Json | None], None]  # the current action's name and its progress
     timeline: Timeline = field(default_factory=Timeline)
 
-    def console_line(self, text: str, at: float) -> None:
-        """The machine said something on its console."""
-        self._tell(self.timeline.console_line(text, at))
+    async def run(self, machine: VirtualMachine) -> End:
+        """Follow it until the OS is up, or the workflow ended badly.
 
-    def reset(self, at: float) -> None:
-        """The machine reset itself; before the workflow's success that is no reboot of ours."""
-        if "workflow_success" in self.timeline.seen and self.timeline.saw("reboot", at):
-            self._tell("reboot")
-
-    async def run(self) -> End:
-        """Follow it until the OS is up, or the workflow ended badly."""
+        Raises TcgFault or MachineError where the machine can't go on.
+        """
         end: asyncio.Future[End] = asyncio.get_running_loop().create_future()
-        async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(self._machine(end)),
-                group.create_task(self._workflow(end)),
-                group.create_task(self._progress()),
-            ]
-            try:
-                return await end
-            finally:
-                for task in tasks:
-                    task.cancel()
+        sources = [
+            self._console(machine),
+            self._monitor(machine),
+            self._journal(end),
+            self._workflow(end),
+            self._progress(),
+        ]
+        tasks = [asyncio.create_task(source) for source in sources]
+        try:
+            awaited: list[asyncio.Future[Any]] = [end, *tasks]
+            await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done():
+                    task.result()  # raises: none of the sources ends by itself
+            return await end
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _tell(self, event: str | None) -> None:
         if event is not None:
             self.on_event(event, self.timeline.seen[event])
 
-    async def _machine(self, end: asyncio.Future[End]) -> None:
+    async def _console(self, machine: VirtualMachine) -> None:
+        async for line in machine.console.follow():
+            if line.at >= machine.powered_on_at:
+                self._tell(self.timeline.console_line(line.text, line.at))
+
+    async def _monitor(self, machine: VirtualMachine) -> None:
+        """A reset before the workflow's success is no reboot of ours."""
+        async for event in machine.events.follow():
+            after = self.timeline.seen.get("workflow_success")
+            if event.name == "RESET" and event.by_guest and after is not None and event.at >= after:
+                self._tell("reboot" if self.timeline.saw("reboot", event.at) else None)
+
+    async def _journal(self, end: asyncio.Future[End]) -> None:
         async for item in self._events(f"/machines/{self.mac}/events"):
             self._tell(self.timeline.machine_event(item, self.token))
             if "os_up" in self.timeline.seen and not end.done():
