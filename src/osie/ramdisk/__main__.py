@@ -3,10 +3,9 @@
 It may die at any moment: init starts it again, and each step takes over what is already there.
 """
 
-import faulthandler
+import contextlib
 import os
 import threading
-import traceback
 from pathlib import Path
 
 from osie import __version__
@@ -62,10 +61,8 @@ class Boot:
 
     def _load_early(self) -> None:
         """Load the worker's image while the network comes up. What fails here, the worker's step tells."""
-        try:
+        with contextlib.suppress(OsieError):
             self.worker.load_embedded()
-        except OsieError:
-            pass
 
     def _ship_logs(self) -> None:
         if not self._parameters.syslog_host:
@@ -108,7 +105,6 @@ def _watch(reporter: Reporter, boot: Boot, boot_thread: threading.Thread) -> Non
 
 def main() -> int:
     """Run until the machine ends; a return means that something broke that init shall start again."""
-    faulthandler.enable()
     reporter = Reporter()
     for device in console.active():
         reporter.add(console.sink(device))
@@ -128,8 +124,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        raise SystemExit(main())
-    except Exception:
-        traceback.print_exc()
-        raise
+    raise SystemExit(main())

@@ -43,7 +43,7 @@ def _list(text: str, separator: str | None = ",") -> tuple[str, ...]:
 def _interface_address(address: str, netmask: str) -> str:
     """`ADDRESS/PREFIX`; without a netmask the old classes decide, as the kernel's ip= does."""
     if not netmask:
-        first = int(address.split(".")[0])
+        first = int(address.partition(".")[0])
         netmask = "255.0.0.0" if first < 128 else "255.255.0.0" if first < 192 else "255.255.255.0"
     return str(ipaddress.IPv4Interface(f"{address}/{netmask}"))
 
@@ -105,7 +105,7 @@ def parse_ip(text: str) -> Static:
 
 
 def parse_lease(told: Mapping[str, str]) -> Addressing:
-    """What busybox udhcpc told its script, by environment variables. Raises OsieError where it has no address."""
+    """What busybox udhcpc told its script. Raises OsieError where there is no address in it."""
     try:
         routes = told.get("staticroutes", "").split()
         pairs = tuple(zip(routes[::2], routes[1::2], strict=False))
@@ -156,4 +156,4 @@ def resolv_conf(name_servers: Sequence[str], search: Sequence[str]) -> str:
 
 def hosts(hostname: str, address: str) -> str:
     """/etc/hosts."""
-    return f"127.0.0.1 localhost\n::1 localhost\n{address.split('/')[0]} {hostname}\n"
+    return f"127.0.0.1 localhost\n::1 localhost\n{address.partition('/')[0]} {hostname}\n"

@@ -3,11 +3,9 @@
 A machine whose clock battery is dead stands in 1970 or 2000, and no certificate is valid there yet.
 """
 
-import http.client
 import socket
 import time
 from collections.abc import Sequence
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from osie.ramdisk.report import Facts
@@ -49,16 +47,27 @@ def ask(server: str) -> float | None:
         return None
 
 
-def _http_date(host: str) -> float | None:
-    connection = http.client.HTTPConnection(host, _BOOTS_HTTP_PORT, timeout=_ANSWER_S)
+def http_date(answer: bytes) -> float | None:
+    """The time in an HTTP answer's Date field; None where it has none."""
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - slow to import, and rarely needed
+
+    for field in answer.decode("latin-1").splitlines():
+        name, _, value = field.partition(":")
+        if name.lower() == "date":
+            try:
+                return parsedate_to_datetime(value.strip()).timestamp()
+            except ValueError:
+                return None
+    return None
+
+
+def _ask_http(host: str) -> float | None:
     try:
-        connection.request("HEAD", "/")
-        told = connection.getresponse().getheader("Date")
-        return parsedate_to_datetime(told).timestamp() if told else None
-    except (OSError, ValueError, http.client.HTTPException):
+        with socket.create_connection((host, _BOOTS_HTTP_PORT), timeout=_ANSWER_S) as connection:
+            connection.sendall(b"HEAD / HTTP/1.0\r\nHost: " + host.encode("latin-1") + b"\r\n\r\n")
+            return http_date(connection.recv(4096))
+    except (OSError, ValueError):
         return None
-    finally:
-        connection.close()
 
 
 def built_at() -> float:
@@ -83,7 +92,7 @@ def set_clock(servers: Sequence[str], fallback_host: str, facts: Facts) -> None:
             facts.update(source=server, offset_s=offset)
             return
     facts["source"] = "rtc"
-    if time.time() < built_at() and fallback_host and (date := _http_date(fallback_host)):
+    if time.time() < built_at() and fallback_host and (date := _ask_http(fallback_host)):
         offset = date - time.time()
         _step_by(offset)
         facts.update(source=f"http://{fallback_host}:{_BOOTS_HTTP_PORT}", offset_s=offset)

@@ -28,7 +28,7 @@ def wanted(*, efi: bool) -> list[Mount]:
         Mount("/sys", "sysfs", "nosuid,nodev,noexec"),
         Mount("/dev", "devtmpfs", "nosuid,mode=0755"),
         Mount("/dev/pts", "devpts", "nosuid,noexec,gid=5,mode=0620,ptmxmode=0666"),
-        Mount("/dev/shm", "tmpfs", "nosuid,nodev,mode=1777"),
+        Mount("/dev/shm", "tmpfs", "nosuid,nodev,mode=1777"),  # noqa: S108 - its only place
         Mount("/run", "tmpfs", "nosuid,nodev,mode=0755"),
         Mount("/sys/fs/cgroup", "cgroup2", "nosuid,nodev,noexec"),
         Mount("/var/lib/docker", "tmpfs", f"mode=0710,size={_ENGINE_SHARE}%"),
@@ -60,7 +60,7 @@ def mount() -> None:
 
 
 def start_udev(facts: Facts) -> None:
-    """Start udevd where it isn't running, replay the devices that the kernel found, wait until all is named."""
+    """Start udevd where it isn't running, replay what the kernel found, wait until all is named."""
     if not Path("/run/udev/control").exists():
         run(["/usr/lib/systemd/systemd-udevd", "--daemon"])
     run(["udevadm", "trigger", "--type=subsystems", "--action=add"])

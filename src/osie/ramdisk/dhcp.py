@@ -95,7 +95,7 @@ class Client:
         assert process.stdout is not None  # noqa: S101 - for mypy: it is a pipe
         told_first = False
         for event in events(process.stdout):
-            # `deconfig` and `leasefail` change nothing: an address that others may reuse beats a disk half written
+            # `deconfig` and `leasefail` change nothing: a disk half written is worse than a stale address
             if event.get("event") not in {"bound", "renew"}:
                 continue
             try:

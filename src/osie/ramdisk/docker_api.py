@@ -1,13 +1,16 @@
 """A client of the Docker Engine API over its unix socket: just what starting the worker takes.
 
 Reference: https://docs.docker.com/reference/api/engine. Paths carry no version: the engine takes its own.
+HTTP/1.0 (RFC 1945): the answer is not chunked and ends with the connection, so that reading it takes a few
+lines, and not http.client, whose import (email, ssl) costs a third of our program's start.
 """
 
 import base64
-import http.client
 import json
+import os
 import socket
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -39,19 +42,6 @@ class Container:
     error: str  # why it could not be started
 
 
-class _Connection(http.client.HTTPConnection):
-    """HTTP over a unix socket."""
-
-    def __init__(self, path: str, timeout_s: float | None) -> None:
-        super().__init__("localhost")
-        self._path, self._timeout_s = path, timeout_s
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self._timeout_s)
-        self.sock.connect(self._path)
-
-
 def credentials(username: str, password: str, registry: str) -> str:
     """The X-Registry-Auth header."""
     told = {"username": username, "password": password, "serveraddress": registry}
@@ -69,8 +59,36 @@ def progress_error(line: bytes) -> str:
     return str((told.get("errorDetail") or {}).get("message") or told.get("error") or "")
 
 
+@dataclass(frozen=True)
+class Head:
+    """The first part of an answer."""
+
+    status: int
+    length: int | None  # of the body in bytes; None: until the connection ends
+
+    @classmethod
+    def read(cls, stream: IO[bytes]) -> "Head":
+        """Read up to the empty line. Raises EngineError where it isn't HTTP."""
+        words = stream.readline(65536).split(None, 2)
+        if len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not words[1].isdigit():
+            raise EngineError("the container engine's answer isn't HTTP")
+        length: int | None = None
+        while field := stream.readline(65536).strip():
+            name, _, value = field.partition(b":")
+            if name.lower() == b"content-length":
+                length = int(value)
+        return cls(int(words[1]), length)
+
+
+def request_head(method: str, path: str, *, length: int, headers: Mapping[str, str]) -> bytes:
+    """The first part of a request."""
+    fields = {"Host": "localhost", "Content-Length": str(length), **headers}
+    lines = [f"{method} {path} HTTP/1.0", *(f"{name}: {value}" for name, value in fields.items())]
+    return "".join(f"{text}\r\n" for text in [*lines, ""]).encode("latin-1")
+
+
 def unframed(read: IO[bytes]) -> Iterator[bytes]:
-    """The payloads of the engine's log stream: 8 bytes of header (stream, 0, 0, 0, size), then the payload."""
+    """The payloads of the engine's log stream; before each, 8 bytes: which stream, 0, 0, 0, size."""
     while len(header := read.read(8)) == 8:
         yield read.read(int.from_bytes(header[4:], "big"))
 
@@ -99,7 +117,7 @@ class Docker:
     def load(self, archive: Path) -> None:
         """Load images from a tar, streamed."""
         with archive.open("rb") as file:
-            headers = {"Content-Type": "application/x-tar", "Content-Length": str(archive.stat().st_size)}
+            headers = {"Content-Type": "application/x-tar"}
             told = self._call("POST", "/images/load?quiet=1", body=file, headers=headers, timeout_s=_LOAD_S)
         self._check_progress(told, f"loading {archive}")
 
@@ -149,18 +167,13 @@ class Docker:
     def log_lines(self, name: str, *, since_unix_s: int) -> Iterator[str]:
         """The container's lines, until it ends."""
         path = f"/containers/{name}/logs?follow=1&stdout=1&stderr=1&since={since_unix_s}"
-        connection = _Connection(self._path, None)
-        try:
-            connection.request("GET", path)
-            response = connection.getresponse()
+        with self._exchange("GET", path, timeout_s=None) as (head, stream):
+            if head.status >= 400:
+                raise EngineError(f"the log of {name}: {_why(stream.read())}", status=head.status)
             held = b""
-            for payload in unframed(response):  # type: ignore[arg-type]  # HTTPResponse reads like a file
+            for payload in unframed(stream):
                 *whole, held = (held + payload).split(b"\n")
                 yield from (line.decode("utf-8", "replace").rstrip("\r") for line in whole)
-        except (OSError, http.client.HTTPException) as error:
-            raise EngineError(f"the log of {name} broke off") from error
-        finally:
-            connection.close()
 
     def _check_progress(self, told: bytes, doing: str) -> None:
         for line in told.splitlines():
@@ -169,8 +182,8 @@ class Docker:
 
     def _json(
         self, method: str, path: str, *, body: Mapping[str, Any] | None = None, absent_is_fine: bool = False
-    ) -> Any:
-        sent = None if body is None else json.dumps(body).encode()
+    ) -> Any:  # JSON; the callers know what they asked for
+        sent = b"" if body is None else json.dumps(body).encode()
         try:
             told = self._call(method, path, body=sent, headers={"Content-Type": "application/json"})
         except EngineError as error:
@@ -184,22 +197,43 @@ class Docker:
         method: str,
         path: str,
         *,
-        body: bytes | IO[bytes] | None = None,
+        body: bytes | IO[bytes] = b"",
         headers: Mapping[str, str] | None = None,
         timeout_s: float = _CALL_S,
     ) -> bytes:
-        connection = _Connection(self._path, timeout_s)
-        try:
-            connection.request(method, path, body=body, headers=headers or {})
-            response = connection.getresponse()
-            told = response.read()
-        except (OSError, http.client.HTTPException) as error:
-            raise EngineError(f"the container engine doesn't answer {method} {path}") from error
-        finally:
-            connection.close()
-        if response.status >= 400:
-            raise EngineError(f"{method} {path}: {_why(told)}", status=response.status)
+        with self._exchange(method, path, body=body, headers=headers, timeout_s=timeout_s) as (head, stream):
+            told = stream.read()
+        if head.length is not None and len(told) != head.length and head.status not in {204, 304}:
+            raise EngineError(f"the container engine's answer to {method} {path} broke off")
+        if head.status >= 400:
+            raise EngineError(f"{method} {path}: {_why(told)}", status=head.status)
         return told
+
+    @contextmanager
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | IO[bytes] = b"",
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float | None,
+    ) -> Iterator[tuple[Head, IO[bytes]]]:
+        """Send a request, and read its answer's head; the connection ends with the block."""
+        length = len(body) if isinstance(body, bytes) else os.fstat(body.fileno()).st_size
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+                connection.settimeout(timeout_s)
+                connection.connect(self._path)
+                connection.sendall(request_head(method, path, length=length, headers=headers or {}))
+                if isinstance(body, bytes):
+                    connection.sendall(body)
+                else:
+                    connection.sendfile(body)
+                with connection.makefile("rb") as stream:
+                    yield Head.read(stream), stream
+        except OSError as error:
+            raise EngineError(f"the container engine doesn't answer {method} {path}") from error
 
 
 def _why(body: bytes) -> str:

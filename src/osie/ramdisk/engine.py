@@ -64,14 +64,14 @@ class Engine:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, facts: Facts) -> None:
-        """Start it where it isn't running, and return once it answers. Raises OsieError with its last words."""
+        """Start it where it isn't running; return once it answers. Raises OsieError with its last words."""
         if not self._docker.answers():
             self._launch()
             waiting.until(self._up_or_ended, deadline_s=_UP_S)
             if not self._docker.answers():
                 raise OsieError(
                     f"dockerd {self._fate()}: {last_words(LOG.read_bytes())}",
-                    hint=f"the whole log is {LOG}; a shell on the console comes with the parameter osie.debug",
+                    hint=f"the whole log is {LOG}; osie.debug gives a shell on the console",
                 )
         facts["version"] = self._docker.version()
 

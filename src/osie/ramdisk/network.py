@@ -56,7 +56,7 @@ def absence(wanted: Static, nics: Sequence[Nic], driverless: Sequence[str]) -> O
     lacking = f"; without a driver: {', '.join(driverless)}" if driverless else ""
     return OsieError(
         f"there is no network interface {asked}" if asked else "there is no network interface",
-        hint=f"interfaces found: {present}{lacking}. Does the ramdisk have the driver, and is hw_addr= right?",
+        hint=f"interfaces found: {present}{lacking}. Is its driver in the ramdisk, is hw_addr= right?",
     )
 
 

@@ -1,5 +1,6 @@
 """Reboot: when the worker asks for it, by creating /worker/reboot. Nothing in it may hang."""
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable
@@ -28,10 +29,9 @@ def _within(deadline_s: float, action: Callable[[], object]) -> None:
     """Do the action in a thread of its own, and wait for it no longer than that."""
 
     def tolerant() -> None:
-        try:
+        # it is the last thing that this machine does; the reset comes all the same
+        with contextlib.suppress(OsieError, OSError):
             action()
-        except (OsieError, OSError):
-            pass  # it is the last thing that this machine does; the reset comes all the same
 
     thread = threading.Thread(target=tolerant, daemon=True)
     thread.start()

@@ -1,5 +1,6 @@
 """The same lines by UDP to a syslog server (RFC 3164, whose `TAG: content` our lines already are)."""
 
+import contextlib
 import socket
 import time
 
@@ -31,9 +32,7 @@ def sink(server: str, port: int) -> Sink:
     sender.setblocking(False)
 
     def send(text: str) -> None:
-        try:
+        with contextlib.suppress(OSError):
             sender.sendto(packet(text, host=socket.gethostname(), at=time.time()), address)
-        except OSError:
-            pass
 
     return send
