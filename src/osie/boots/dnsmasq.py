@@ -76,8 +76,9 @@ def render(config: BootsConfig, loaders: dict[str, str]) -> str:
 def _boot_lines(config: BootsConfig, loaders: dict[str, str]) -> list[str]:
     """Who asks decides what is handed out: iPXE a script, firmware an iPXE that fits it."""
     lines = [
-        "dhcp-userclass=set:ipxe,iPXE",  # option 77
-        "dhcp-match=set:ipxe,175",  # iPXE's own option, where the user class was changed
+        # Option 77. Not option 175 as well: an iPXE that gives itself another class wants to be taken for
+        # other firmware (a NIC's own build that lacks HTTP, say), and gets a better iPXE.
+        "dhcp-userclass=set:ipxe,iPXE",
         f"dhcp-boot=tag:ipxe,{config.base_url}/auto.ipxe",
         "dhcp-option=tag:ipxe,encap:175,176,1b",  # no-pxedhcp: don't wait for a proxy DHCP server
     ]

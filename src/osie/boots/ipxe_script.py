@@ -227,9 +227,13 @@ def for_machine(machine: Machine, around: Surroundings, asked: int = 0) -> Scrip
 
 
 def who_are_you(around: Surroundings) -> str:
-    """Have iPXE ask again and say who it is: netX is the NIC it opened last, so the one it boots from."""
+    """Have iPXE ask again and say who it is: netX is the NIC it opened last, so the one it boots from.
+
+    The serial number is last: some iPXE leave an `&` in it as it is. `${uuid:uristring}` would be the raw
+    bytes, and end the line at the first zero.
+    """
     asked = (
-        f"{around.base_url}/auto.ipxe?mac=${{netX/mac:hexhyp}}&uuid=${{uuid:uristring}}"
-        "&serial=${serial:uristring}&platform=${platform:uristring}&arch=${buildarch:uristring}"
+        f"{around.base_url}/auto.ipxe?mac=${{netX/mac:hexhyp}}&uuid=${{uuid}}"
+        "&platform=${platform}&arch=${buildarch}&serial=${serial:uristring}"
     )
     return f"#!ipxe\nchain --replace {asked} || exit\n"
