@@ -123,8 +123,9 @@ async def _store(connection: AsyncConnection, admission: Admission, at: float) -
     for resource in changed:
         if resource.ref.kind is Kind.HARDWARE:
             await resource_rows.save_identities(connection, resource)
-    for ref, workflow in admission.drafts.items():
-        await _replace_workflow(connection, ref, workflow, at)
+    for place, (ref, workflow) in enumerate(admission.drafts.items()):
+        # Agents take the oldest first: a batch's workflows are a microsecond apart, in the files' order.
+        await _replace_workflow(connection, ref, workflow, at + place * 1e-6)
 
 
 async def _replace_workflow(connection: AsyncConnection, ref: Ref, workflow: Workflow, at: float) -> None:

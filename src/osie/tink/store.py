@@ -1,6 +1,7 @@
 """The store: where everything is that must outlive this process. Opening it brings its tables up to date."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -45,6 +46,7 @@ class Store:
             ) from error
         told = engine.url.render_as_string(hide_password=True)
         if engine.dialect.name == "sqlite":
+            _check_folder(engine)
             _prepare_sqlite(engine)
         elif engine.dialect.name != "postgresql":
             raise StoreError(f"{told}: neither SQLite nor PostgreSQL")
@@ -107,6 +109,15 @@ def _upgrade(connection: sa.Connection) -> None:
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def _check_folder(engine: AsyncEngine) -> None:
+    # Told by us, since aiosqlite leaves a thread behind when it can't open a file.
+    folder = Path(engine.url.database or "").parent
+    if engine.url.database in (None, "", ":memory:"):
+        raise StoreError(f"{engine.url}: no file named", hint="sqlite+aiosqlite:///FILE")
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise StoreError(f"{engine.url}: can't be opened: {folder} is no folder that we may write to")
 
 
 def _prepare_sqlite(engine: AsyncEngine) -> None:

@@ -96,7 +96,7 @@ def postgres() -> Iterator[str]:
             _wait_until_ready(folder)
             yield str(folder)
         finally:
-            running.send_signal(signal.SIGINT)  # "fast": it ends its sessions, and then itself
+            running.send_signal(signal.SIGQUIT)  # "immediate": what it has is thrown away
             running.wait(30)
     finally:
         shutil.rmtree(folder)

@@ -12,6 +12,7 @@ from osie.tink.queries import Queries
 from osie.tink.resources import Kind, Ref
 from osie.tink.service import Tink
 from osie.tink.states import NotYoursError, OutOfTurnError, UnknownActionError
+from osie.tink.tables import machine_events
 from osie.tink.workflow import ActionState, State, Turn
 
 from .conftest import HARDWARE, MAC, OTHER_MAC, TEMPLATE, Clock, manifests
@@ -77,19 +78,32 @@ async def test_applying_again_changes_nothing(tink: Tink) -> None:
 
 async def test_all_faults_at_once_and_nothing_applied(tink: Tink) -> None:
     """References, rendered mistakes and duplicates are told together; of a bad batch nothing is stored."""
-    bad_template = TEMPLATE.replace("name: restart", "name: write").replace("timeout: 60", "timeuot: 60")
     hardware, _, workflow = manifests()
+
+    def template(name: str, *changes: tuple[str, str]) -> tuple[str, str]:
+        text = TEMPLATE
+        for old, new in (("name: install}", f"name: {name}}}"), *changes):
+            text = text.replace(old, new)
+        return f"{name}.yaml", text
+
+    def other(name: str, old: str, new: str) -> tuple[str, str]:
+        return f"{name}.yaml", workflow[1].replace("install-m1", name).replace(old, new)
+
     files = [
         hardware,
         ("double.yaml", HARDWARE.format(name="m2", mac=MAC.upper(), address="10.0.0.1")),
-        ("template.yaml", bad_template),
+        template("install", ("name: restart", "name: write"), ("timeout: 60", "timeuot: 60")),
         workflow,
-        ("lost.yaml", workflow[1].replace("install-m1", "lost").replace("hardwareRef: m1", "hardwareRef: m9")),
-        ("none.yaml", workflow[1].replace("install-m1", "none").replace("templateRef: install", "templateRef: x")),
-        ("syntax.yaml", TEMPLATE.replace("name: install}", "name: syntax}").replace("{{ .device_1 }}", "{{ .dev")),
-        ("static.yaml", TEMPLATE.replace("name: install}", "name: static}").replace("timeout: 60", "timeout: x")
-            .replace("{{ .device_1 }}", "me").replace("{{ index .Hardware.Disks 0 }}", "y")),
-    ]  # fmt: skip
+        other("lost", "hardwareRef: m1", "hardwareRef: m9"),
+        other("none", "templateRef: install", "templateRef: x"),
+        template("syntax", ("{{ .device_1 }}", "{{ .dev")),
+        template(
+            "static",
+            ("timeout: 60", "timeout: x"),
+            ("{{ .device_1 }}", "a"),
+            ("{{ index .Hardware.Disks 0 }}", "b"),
+        ),
+    ]
     with pytest.raises(RefusedError) as caught:
         await tink.resources.apply(files)
     told = {(fault.file, fault.path) for fault in caught.value.faults}
@@ -103,7 +117,7 @@ async def test_all_faults_at_once_and_nothing_applied(tink: Tink) -> None:
         ("static.yaml", "spec.data.tasks[0].actions[0].timeout"),
     }
     rendered = [fault.message for fault in caught.value.faults if fault.file == "workflow.yaml"]
-    assert any("template.yaml, document 1" in message and "timeuot" in message for message in rendered)
+    assert any("install.yaml, document 1" in message and "timeuot" in message for message in rendered)
     assert await tink.machines.every() == []
     assert (await Queries(tink.store).resources(Kind.TEMPLATE, None, ("", ""), 9)).items == []
 
@@ -223,8 +237,6 @@ async def test_the_first_question_of_each_boot_is_journaled(tink: Tink) -> None:
     assert len(rows.items) == 1
     machine = await Queries(tink.store).machine(MAC)
     assert (machine["hardware"], machine["attributes"]) == ("m1", {"cpu": {"total_cores": 2}})
-    from osie.tink.tables import machine_events
-
     events = await Queries(tink.store).machine_rows(machine_events, MAC, 0, 100)
     assert [row["event"] for row in events] == ["ipxe_script", "worker_up"] * 2
 

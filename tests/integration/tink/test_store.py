@@ -70,6 +70,7 @@ async def test_a_newer_store_is_left_alone(url: str) -> None:
     [
         "nonsense",
         "mysql://x/y",
+        "sqlite+aiosqlite://",
         "sqlite+aiosqlite:////no/such/folder/tink.db",
         "postgresql+psycopg://osie:secret@/none?host=/no/such/folder",
     ],
@@ -79,6 +80,15 @@ async def test_what_can_not_be_opened_is_told(bad: str) -> None:
     with pytest.raises(StoreError) as caught:
         await Store.open(bad)
     assert "secret" not in str(caught.value)
+
+
+async def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
+    """Some other file in the database's place is an error of one sentence, and stays as it is."""
+    file = tmp_path / "notes.txt"
+    file.write_text("nothing of ours " * 100)
+    with pytest.raises(StoreError, match="not a database"):
+        await Store.open(f"sqlite+aiosqlite:///{file}")
+    assert file.read_text().startswith("nothing")
 
 
 async def test_a_workflow_survives_storage_unchanged(store: Store) -> None:
