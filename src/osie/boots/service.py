@@ -32,6 +32,7 @@ class Boots:
         self._dhcp = DhcpServer(config, self._heard)
         self._strangers: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._refreshing = asyncio.Lock()
+        self._rendered: dict[str, str] = {}  # what dnsmasq was last given
 
     @property
     def base_url(self) -> str:
@@ -70,6 +71,9 @@ class Boots:
             machines = await self._machines.every()
             self._leases.reserve(machines)
             rendered = {"hosts": dnsmasq.render_hosts(machines), "options": dnsmasq.render_options(machines)}
+            if rendered == self._rendered:  # netboot turned on or off, say: nothing that DHCP hands out
+                return
+            self._rendered = rendered
             for name, text in rendered.items():
                 write_atomically(self._config.dnsmasq_dir / name, text)
             self._dhcp.reread()
