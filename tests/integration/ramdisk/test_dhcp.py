@@ -54,7 +54,8 @@ def machine(tmp_path: Path) -> Iterator[str]:
              "--interface=server", "--bind-interfaces", "--port=0", "--no-ping", "--user=root",
              f"--dhcp-leasefile={tmp_path}/leases", "--pid-file=", "--dhcp-authoritative",
              "--dhcp-range=10.77.0.50,10.77.0.60,255.255.255.0,1h", "--dhcp-option=option:router,10.77.0.1",
-        run(["ip", "-n", server, "link", "add", "server", "type", "veth", "peer", "machine", "netns", client])
+             "--dhcp-option=option:dns-server,10.77.0.2,10.77.0.3",
+             "--dhcp-option=option:ntp-server,10.77.0.4",
              "--dhcp-option=option:mtu,1400"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
