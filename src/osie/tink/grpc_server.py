@@ -9,7 +9,7 @@ import grpc
 import structlog
 from google.protobuf import json_format
 from google.protobuf.message import Message
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from osie.contracts import telemetry_pb2, tink_pb2
 from osie.core.errors import OsieError
@@ -118,6 +118,8 @@ def _guarded(call: _Call) -> Callable[[Any, _Context], Awaitable[Message]]:
             return await call(request)
         except (OsieError, ValueError) as error:
             await context.abort(_STATUS.get(type(error), grpc.StatusCode.INTERNAL), str(error))
+        except DataError:  # a NUL in an id, for instance, which PostgreSQL can't even compare
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "an id that no store can hold")
         except (SQLAlchemyError, OSError) as error:
             _log.warning("store failed", call=call.__name__, error=str(error))
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the store does not answer")

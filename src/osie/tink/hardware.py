@@ -20,6 +20,13 @@ def _netmask(text: str) -> str:
     return text
 
 
+def printable(text: str) -> str:
+    """An agent's id, if it can be one: databases and log lines have to hold it."""
+    if not text.isprintable():
+        raise ValueError("an agent's id has printable characters only")
+    return text
+
+
 def _absent_list(value: object) -> object:
     return () if value is None else value
 
@@ -105,7 +112,7 @@ class Disk(_Open):
 class HardwareSpec(_Open):
     """One machine."""
 
-    agentID: Annotated[str, Field(max_length=253)] = ""
+    agentID: Annotated[str, Field(max_length=253), AfterValidator(printable)] = ""
     disks: Annotated[tuple[Disk, ...], BeforeValidator(_absent_list)] = ()
     interfaces: Annotated[tuple[Interface, ...], BeforeValidator(_absent_list)] = ()
     metadata: dict[str, Any] | None = None

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import fastapi
 from fastapi import FastAPI, Header, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from osie.contracts import mac as macs
 from osie.tink import http_forms, views
@@ -56,7 +56,7 @@ def create(tink: Tink) -> FastAPI:
     for kind, plural in ((Kind.HARDWARE, "hardware"), (Kind.TEMPLATE, "templates")):
         app.include_router(_resources(tink, queries, kind, plural), prefix="/api/v1")
     app.include_router(_machines(tink, queries), prefix="/api/v1")
-    for error, status in ((MissingError, 404), (ConflictError, 409), (ValueError, 400)):
+    for error, status in ((MissingError, 404), (ConflictError, 409), (ValueError, 400), (DataError, 400)):
         app.add_exception_handler(error, _answer(status))
     app.add_exception_handler(RefusedError, _refused)
     app.add_exception_handler(SQLAlchemyError, _away)

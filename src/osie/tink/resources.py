@@ -32,15 +32,21 @@ class Ref:
         return f"{self.kind} {self.namespace}/{self.name}"
 
 
+_NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+
+
 class Metadata(BaseModel):
     """Names as Kubernetes allows them (RFC 1123 subdomains)."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
+    name: Annotated[str, Field(pattern=_NAME, max_length=253)]
     namespace: Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)] = "default"
     labels: dict[str, Text] = {}
     annotations: dict[str, Text] = {}
+
+
+_RefName = Annotated[str, Field(pattern=_NAME, max_length=253)]
 
 
 class TemplateSpec(BaseModel):
@@ -64,8 +70,8 @@ class WorkflowSpec(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    templateRef: Annotated[str, Field(min_length=1)]
-    hardwareRef: Annotated[str, Field(min_length=1)]
+    templateRef: _RefName
+    hardwareRef: _RefName
     hardwareMap: Annotated[dict[str, Text], BeforeValidator(lambda value: value or {})] = {}
     bootOptions: Annotated[BootOptions, BeforeValidator(lambda value: value or {})] = BootOptions()
 

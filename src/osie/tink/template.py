@@ -5,6 +5,8 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from osie.tink.hardware import printable
+
 _UNSUPPORTED = {"retries", "retry-backoff", "if"}  # planned, and not to be taken for working
 
 _Item = TypeVar("_Item")
@@ -90,7 +92,9 @@ class TaskForm(_Strict):
     """Actions that one worker runs, one after the other."""
 
     name: Name
-    worker: Annotated[Text, Field(max_length=253)] = ""  # an agent's id; "": the workflow's hardware
+    worker: Annotated[Text, Field(max_length=253), AfterValidator(printable)] = (
+        ""  # an agent's id; "": the workflow's hardware
+    )
     volumes: Volumes = ()
     environment: Environment = {}
     actions: Annotated[tuple[ActionForm, ...], AfterValidator(_some)]

@@ -121,18 +121,18 @@ _numbers = iter(range(10_000))
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database's URL, on each kind of database."""
+    """The URL of an empty database, of each kind."""
     if request.param == "sqlite":
         return f"sqlite+aiosqlite:///{tmp_path / 'tink.db'}"
     folder = request.getfixturevalue("postgres")
+    # A schema for each test: a database of its own would be 300 files.
     name = f"test{next(_numbers)}"
-    engine = sa.create_engine(
-        f"postgresql+psycopg://osie@/postgres?host={folder}", isolation_level="AUTOCOMMIT"
-    )
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    address = f"postgresql+psycopg://osie@/postgres?host={folder}"
+    engine = sa.create_engine(address)
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"CREATE SCHEMA {name}"))
     engine.dispose()
-    return f"postgresql+psycopg://osie@/{name}?host={folder}"
+    return f"{address}&options=-csearch_path%3D{name}"
 
 
 @pytest.fixture

@@ -118,6 +118,8 @@ async def test_refusals_are_statuses(tink: Tink, agent: Agent) -> None:
     success = tink_pb2.ACTION_STATE_SUCCESS
     wrong = told(action, success)
     wrong.action_id = "unknown"
+    strange = told(action, success)
+    strange.workflow_id = "default/a\0b"
     nowhere = told(action, success)
     nowhere.workflow_id = "default/none"
     ref = telemetry_pb2.ActionRef(
@@ -140,6 +142,11 @@ async def test_refusals_are_statuses(tink: Tink, agent: Agent) -> None:
         ("GetAction", ask("not-a-mac"), grpc.StatusCode.NOT_FOUND),
     ]:
         assert await agent(method, request) is status, (method, request)
+    refused = {
+        grpc.StatusCode.NOT_FOUND,
+        grpc.StatusCode.INVALID_ARGUMENT,
+    }  # SQLite compares what PostgreSQL can't
+    assert await agent("ReportActionStatus", strange) in refused
 
 
 async def test_a_fleet_at_once(tink: Tink, agent: Agent) -> None:
