@@ -90,7 +90,7 @@ def engine_socket(tmp_path_factory: pytest.TempPathFactory, busybox: bytes) -> I
         subprocess.run([*call, "-X", "POST", *kind, target], check=True, capture_output=True)
         yield socket
     finally:
-        with contextlib.suppress(OSError, ValueError):  # its own end also removes the containers' cgroups
+        with contextlib.suppress(OSError, IndexError):  # its own end also removes the containers' cgroups
             os.kill(_child_of(process.pid), signal.SIGTERM)
         try:
             process.wait(20)
@@ -268,9 +268,10 @@ async def worker(tink: TinkServer, engine: Engine, engine_socket: str) -> AsyncI
 class Scripts:
     """Makes actions that run a shell script; /worker in them is the folder `shared`, with a FIFO `gate`."""
 
-    def __init__(self, shared: Path, prefix: str) -> None:
+    def __init__(self, shared: Path, prefix: str, gate: int) -> None:
         self.shared = shared
         self._prefix = prefix
+        self._gate = gate
 
     def __call__(self, script: str, **given: object) -> tink_pb2.ActionResponse:
         """An action as the server hands it out; `given` replaces its fields."""
@@ -287,19 +288,20 @@ class Scripts:
         }
         return tink_pb2.ActionResponse(**{**fields, **given})
 
-    async def open_gate(self) -> None:
-        """Let a script go on that waits in `read x < /worker/gate`."""
-        async with asyncio.timeout(DEADLINE_S):
-            await asyncio.to_thread((self.shared / "gate").write_text, "go\n")
+    def open_gate(self) -> None:
+        """Let one script go on that waits, or will wait, in `read x < /worker/gate`."""
+        os.write(self._gate, b"go\n")
 
 
 @pytest.fixture
-def action(tmp_path: Path) -> Scripts:
+def action(tmp_path: Path) -> Iterator[Scripts]:
     """Makes this test's actions."""
     shared = tmp_path / "shared"
     shared.mkdir()
     os.mkfifo(shared / "gate")
-    return Scripts(shared, tmp_path.name)
+    gate = os.open(shared / "gate", os.O_RDWR)  # for both: so neither we nor the script block in opening it
+    yield Scripts(shared, tmp_path.name, gate)
+    os.close(gate)
 
 
 @pytest.fixture

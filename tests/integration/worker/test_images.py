@@ -62,7 +62,7 @@ async def test_images_come_and_go(tink, worker, engine, action, registry) -> Non
     await tink.until(lambda: tink.states[4:] == ["RUNNING"])
     assert not await engine.has_image(first)
     await tink.until(lambda: len(tink.asked) == 3)
-    await action.open_gate()
+    action.open_gate()
     await tink.until(lambda: len(tink.asked) >= 5)  # idle: asked, and asked again
     assert tink.states == ["RUNNING", "SUCCESS"] * 3
     assert not await engine.has_image(second)
