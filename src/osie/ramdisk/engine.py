@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -66,11 +67,14 @@ class Engine:
     def start(self, facts: Facts) -> None:
         """Start it where it isn't running; return once it answers. Raises OsieError with its last words."""
         if not self._docker.answers():
-            self._launch()
+            if not self._pid():  # else an earlier run of ours started it, and it isn't up yet
+                self._launch()
             waiting.until(self._up_or_ended, deadline_s=_UP_S)
             if not self._docker.answers():
+                fate = self._fate()
+                self._kill()  # a second one beside it would break both
                 raise OsieError(
-                    f"dockerd {self._fate()}: {last_words(LOG.read_bytes())}",
+                    f"dockerd {fate}: {last_words(LOG.read_bytes())}",
                     hint=f"the whole log is {LOG}; osie.debug gives a shell on the console",
                 )
         facts["version"] = self._docker.version()
@@ -81,7 +85,7 @@ class Engine:
             self._process.wait()
             return
         try:
-            process = os.pidfd_open(int(_PID_FILE.read_text()))
+            process = os.pidfd_open(self._pid())
         except (OSError, ValueError):
             return
         try:
@@ -105,11 +109,25 @@ class Engine:
                 start_new_session=True,
             )
 
+    def _pid(self) -> int:
+        """The engine's process; 0 where there is none."""
+        if self._process is not None:
+            return self._process.pid if self._process.poll() is None else 0
+        try:
+            pid = int(_PID_FILE.read_text())
+            return pid if Path(f"/proc/{pid}/comm").read_text() == "dockerd\n" else 0
+        except (OSError, ValueError):
+            return 0
+
     def _up_or_ended(self) -> bool:
-        assert self._process is not None  # noqa: S101 - for mypy: _launch made it
-        return self._process.poll() is not None or self._docker.answers()
+        return not self._pid() or self._docker.answers()
+
+    def _kill(self) -> None:
+        if pid := self._pid():
+            os.kill(pid, signal.SIGKILL)
+            self.wait_until_it_dies()
 
     def _fate(self) -> str:
-        if self._process is None or self._process.poll() is None:
+        if self._pid():
             return f"doesn't answer after {_UP_S:g} s"
-        return f"ended with status {self._process.returncode}"
+        return f"ended with status {self._process.returncode}" if self._process else "ended"
