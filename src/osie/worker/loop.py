@@ -126,11 +126,15 @@ class Worker:
     async def _leftovers(self) -> Sequence[Run]:
         """What an earlier worker began. The engine may still be starting."""
         backoff = Backoff()
+        told = ""
         while True:
             try:
                 return await self._runtime.leftovers()
             except OsieError as error:
-                tell("engine_unreachable", reason=": ".join(chain(error)))
+                why = ": ".join(chain(error))
+                if why != told:
+                    tell("engine_unreachable", reason=why)
+                    told = why
                 await asyncio.sleep(backoff.next_s())
 
     async def _next(self) -> Action:
