@@ -125,8 +125,9 @@ def entries_of(profile: Profile) -> list[str]:
 def unpack(tree: Tree, modules: Iterable[str], target: Path) -> None:
     """Put the modules, decompressed, and their indexes into `target`/usr/lib/modules/RELEASE.
 
-    Decompressed, so that no module is unpacked twice over. That costs size: the default profile's modules take
-    18.9 MB of the squashed root (zstd 15), and 16.8 MB as Debian's .ko.xz. The boot time it saves isn't measured.
+    Decompressed, so that no module is unpacked twice over. That costs size: the default profile's modules
+    take 18.9 MB of the squashed root (zstd 15), and 16.8 MB as Debian's .ko.xz. What it saves at boot isn't
+    measured.
     """
     folder = target / _MODULES / tree.release
     for name in modules:
