@@ -102,7 +102,8 @@ async def test_actions_from_a_file(worker, tmp_path, last, states) -> None:
     """Without a server the worker runs a file's actions, writes their statuses, and ends."""
     file = tmp_path / "actions.json"
     scripts = {"a": "echo hi", "b": last}
-    actions = [{"name": n, "image": "osie-test", "command": ["/bin/sh", "-c", s]} for n, s in scripts.items()]
+    given = {"image": "osie-test", "volumes": [f"{tmp_path}:/worker"]}  # ours would be made on this host
+    actions = [{"name": n, "command": ["/bin/sh", "-c", s], **given} for n, s in scripts.items()]
     file.write_text(json.dumps(actions))
     worker.environment |= {"OSIE_ACTIONS_FILE": str(file), "TINKERBELL_GRPC_AUTHORITY": ""}
     await worker.start()
