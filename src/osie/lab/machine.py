@@ -16,7 +16,7 @@ from osie.lab.console import Console, Line
 from osie.lab.history import History
 from osie.lab.network import Network
 from osie.lab.qmp import Event
-from osie.lab.running_qemu import RunningQemu
+from osie.lab.running_qemu import QemuError, RunningQemu
 
 # Multi-threaded TCG now and then executes a breakpoint that the kernel, patching its own code, had set and
 # removed again: a fault of the emulator, not of the guest.
@@ -68,6 +68,13 @@ class VirtualMachine:
         """Whether it has power."""
         return self._running is not None and self._running.alive
 
+    @property
+    def pid(self) -> int:
+        """QEMU's process."""
+        if self._running is None:
+            raise MachineError(f"{self.hardware.name} is off: there is no process")
+        return self._running.process.pid
+
     async def power_on(self) -> None:
         """Switch it on; return when QEMU runs. `powered_on_at` is the moment before."""
         if self.is_on:
@@ -76,13 +83,16 @@ class VirtualMachine:
         self.tcg_fault = None
         self._fail(None)
         self.powered_on_at = time.time()
-        self._running = await RunningQemu.start(
-            self.network,
-            self._command,
-            on_console=self.console.feed,
-            on_event=self.events.add,
-            on_end=self._ended,
-        )
+        try:
+            self._running = await RunningQemu.start(
+                self.network,
+                self._command,
+                on_console=self.console.feed,
+                on_event=self.events.add,
+                on_end=self._ended,
+            )
+        except QemuError as error:
+            raise MachineError(f"{self.hardware.name} can't be powered on") from error
 
     async def power_off(self, *, within_s: float = 20.0) -> None:
         """Press the power button; when that has no effect in time, hold it down."""
