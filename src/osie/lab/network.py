@@ -20,6 +20,7 @@ from osie.core.errors import OsieError
 from osie.core.process import clean_environment, run
 from osie.lab import owner
 from osie.lab.namespace import inside
+from osie.lab.no_router import NoRouter
 
 BRIDGE = "br0"
 _FOLDERS = Path("/run/osie/lab")
@@ -37,6 +38,7 @@ class Network:
         self.address = str(next(self.subnet.hosts()))
         self._children: list[subprocess.Popen[bytes]] = []
         self._taps = 0
+        self._no_router: NoRouter | None = None
 
     def __enter__(self) -> Self:
         sweep()
@@ -47,6 +49,8 @@ class Network:
             # A bridge with its defaults drops frames for 15 s: it learns the network's topology first.
             self._ip("link", "add", BRIDGE, "type", "bridge", "stp_state", "0", "forward_delay", "0")
             self._ip("address", "add", f"{self.address}/{self.subnet.prefixlen}", "dev", BRIDGE)
+            if Path("/proc/sys/net/ipv6").exists():
+                self._no_router = NoRouter(self.name, BRIDGE)
             self._ip("link", "set", BRIDGE, "up")
         except BaseException:
             self._remove()
@@ -118,6 +122,8 @@ class Network:
         run(["ip", "-netns", self.name, *words])
 
     def _remove(self) -> None:
+        if self._no_router is not None:
+            self._no_router.close()
         for child in self._children:
             stop(child)
         remove(self.name)

@@ -16,6 +16,7 @@ from osie.core.process import run
 from osie.lab import owner
 from osie.lab.namespace import inside
 from osie.lab.network import Network, sweep
+from osie.lab.no_router import advertisement
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
 
@@ -110,6 +111,27 @@ def test_our_socket_in_the_network() -> None:
         assert ":7171" in listening
         assert ":7171" not in run(["ss", "-Hltn", "sport", "=", ":7171"]).stdout
         assert inside(network.name, os.getpid) == os.getpid()
+
+
+def test_router_solicitation_is_answered() -> None:
+    """Who asks for an IPv6 router is told at once that there is none; iPXE waits 16 s otherwise."""
+
+    def ask() -> bytes:
+        index = socket.if_nametoindex("br0")
+        asking = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+        with asking:
+            asking.settimeout(10)
+            asking.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+            asking.sendto(bytes([133, 0, 0, 0, 0, 0, 0, 0]), ("ff02::2", 0, 0, index))
+            while (message := asking.recv(1500))[0] != 134:
+                pass
+            return message
+
+    with Network() as network:
+        network.add_tap()
+        answer = inside(network.name, ask)
+    assert answer[6:8] == b"\0\0", "a router's lifetime of 0: not a default router"
+    assert len(answer) == len(advertisement()), "no prefix, so no addresses"
 
 
 def test_inherited_socket_of_the_host() -> None:

@@ -112,6 +112,7 @@ def answer_dhcp(network: Network, folder: Path) -> None:
 bind-interfaces
 interface=br0
 leasefile-ro
+no-ping
 log-dhcp
 log-facility=-
 user=root
