@@ -1,0 +1,138 @@
+"""A rack of real machines in the lab, with the real server: what the VM tests hand workflows to."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import yaml
+
+from osie.cli.client import Client, Json
+from osie.cli.demo.stage import Stage
+from osie.lab import accelerator, qemu
+from osie.lab.machine import TcgFault, VirtualMachine, create_disk
+
+ENDED = {"SUCCESS", "FAILED", "TIMEOUT"}
+DISK_BYTES = 2 << 30
+
+
+@dataclass
+class Rack:
+    """The server and the machines; tests hand out workflows."""
+
+    stage: Stage
+    served: Path  # http://.../images/
+    machines: list[VirtualMachine] = field(default_factory=list)
+    workflows: int = 0
+
+    @property
+    def client(self) -> Client:
+        """The operator."""
+        return self.stage.client
+
+    def mac(self, number: int) -> str:
+        """The machine's address."""
+        return self.machines[number].hardware.mac
+
+    async def add(self, memory_mib: int) -> VirtualMachine:
+        """A machine that netboots and finds no work yet."""
+        number = len(self.machines)
+        disk = self.stage.workdir / f"disk-{number}.raw"
+        create_disk(disk, DISK_BYTES)
+        hardware = qemu.Hardware(
+            name=f"machine-{number}", mac=f"52:54:00:05:1e:{number:02x}", memory_mib=memory_mib, disk=disk
+        )
+        log = self.stage.workdir / f"console-{number}.log"
+        machine = VirtualMachine(self.stage.network, hardware, log=log, accelerated_by=accelerator.best())
+        self.machines.append(machine)
+        await self.client.apply([("hardware.yaml", hardware_yaml(hardware.name, hardware.mac, number))])
+        return machine
+
+    async def start(self, name: str, number: int, actions: list[Json], **options: Json) -> str:
+        """Apply a template of these actions, and a workflow of it for the machine."""
+        self.workflows += 1
+        name = f"{name}-{self.workflows}"
+        task = {"name": "t", "worker": "{{ .device_1 }}", "actions": actions}
+        template = {"version": "0.1", "name": name, "global_timeout": 1800, "tasks": [task]}
+        documents = [
+            _document("Template", name, {"data": yaml.safe_dump(template)}),
+            _document(
+                "Workflow",
+                name,
+                {
+                    "templateRef": name,
+                    "hardwareRef": self.machines[number].hardware.name,
+                    "hardwareMap": {"device_1": self.mac(number)},
+                    **options,
+                },
+            ),
+        ]
+        await self.client.apply([(f"{name}.yaml", yaml.safe_dump_all(documents))])
+        return name
+
+    async def ended(self, name: str, timeout_s: float = 240) -> Json:
+        """The workflow once it has ended."""
+        return await self.until(name, lambda w: w["status"]["state"] in ENDED, timeout_s)
+
+    async def until(self, name: str, reached: Callable[[Json], bool], timeout_s: float = 240) -> Json:
+        """The workflow once `reached` says yes; with a deadline, and an eye on the machines."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            workflow: Json = await self.client.request("GET", f"/workflows/{name}")
+            if reached(workflow):
+                return workflow
+            for machine in self.machines:
+                if machine.tcg_fault:
+                    pytest.skip(f"QEMU's emulator broke the guest: {machine.tcg_fault.text}")
+            assert time.monotonic() < deadline, f"{name} still {workflow['status']}"
+            await asyncio.sleep(0.2)
+
+    async def log(self, name: str) -> list[str]:
+        """What the workflow's actions printed."""
+        items = (await self.client.request("GET", f"/workflows/{name}/logs"))["items"]
+        return [item["text"] for item in items]
+
+    async def starts(self, name: str) -> dict[str, int]:
+        """How often each action began."""
+        counts: dict[str, int] = {}
+        for event in (await self.client.request("GET", f"/workflows/{name}/events"))["items"]:
+            if event["action"] and event["to"] == "RUNNING":
+                counts[event["action"]] = counts.get(event["action"], 0) + 1
+        return counts
+
+
+def _document(kind: str, name: str, spec: Json) -> Json:
+    return {"apiVersion": "tinkerbell.org/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+def hardware_yaml(name: str, mac: str, number: int) -> str:
+    """A machine that may netboot."""
+    dhcp = {
+        "mac": mac,
+        "hostname": name,
+        "ip": {
+            "address": f"192.168.137.{20 + number}",
+            "netmask": "255.255.255.0",
+            "gateway": "192.168.137.1",
+        },
+    }
+    interface = {"dhcp": dhcp, "netboot": {"allowPXE": True, "allowWorkflow": True}}
+    return yaml.safe_dump(
+        _document("Hardware", name, {"disks": [{"device": "/dev/vda"}], "interfaces": [interface]})
+    )
+
+
+async def boot(rack: Rack, number: int) -> None:
+    """Switch the machine on until its worker asks for work; again where the emulator fails."""
+    machine = rack.machines[number]
+    for _ in range(3):
+        try:
+            await machine.power_on()
+            await machine.console.wait_for(r"osie: worker ok", 240, since=machine.powered_on_at)
+            return
+        except TcgFault as fault:
+            print(f"{fault}; powering on again")
+            await machine.cut()
+    pytest.fail("QEMU's emulator broke the guest three times")

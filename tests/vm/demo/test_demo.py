@@ -1,0 +1,61 @@
+"""`osie demo`, as a newcomer runs it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from osie.cli.demo.performance import Built
+from osie.cli.demo.timeline import EVENTS
+
+SIDE_BY_SIDE = {"network_up", "engine_up"}
+
+
+def _demo(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-m", "osie.cli", "demo", *map(str, arguments)]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=900, check=False)
+
+
+def _namespaces() -> set[str]:
+    listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
+    return {line.split()[0] for line in listed.splitlines()}
+
+
+def _mounts() -> list[str]:
+    return Path("/proc/mounts").read_text().splitlines()
+
+
+@pytest.mark.parametrize("firmware", ["bios", "uefi"])
+def test_power_on_to_installed_os(built: Built, tmp_path: Path, firmware: str) -> None:
+    """With 1024 MiB the OS is installed, starts from its disk and says so; nothing of the lab is left."""
+    assert built.kernel_bytes + built.initramfs_bytes < 130_000_000
+    before = _namespaces(), _mounts()
+    done = _demo("--memory", "1024", "--firmware", firmware, "--report", tmp_path / "r.json")
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    assert "The machine booted from its own disk" in done.stdout
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert (report["result"], report["firmware"], report["memory_mib"]) == ("success", firmware, 1024)
+    assert [row["event"] for row in report["timeline"]] == list(EVENTS)
+    ordered = [row["at_s"] for row in report["timeline"] if row["event"] not in SIDE_BY_SIDE]
+    assert ordered == sorted(ordered)
+    assert 100 < report["memory"]["peak_used_mib"] < 1024
+    assert report["artifacts"] == {
+        "kernel_bytes": built.kernel_bytes,
+        "initramfs_bytes": built.initramfs_bytes,
+    }
+    assert (_namespaces(), _mounts()) == before
+
+
+def test_a_demo_that_fails_says_which_and_why(built: Built, tmp_path: Path) -> None:
+    """A wrong image: exit status 1, the action's name and its reason, in the report too."""
+    assert built.os.path.exists()
+    done = _demo("--fault", "digest", "--report", tmp_path / "r.json")
+    assert done.returncode == 1
+    assert "The demo failed" in done.stdout
+    assert "write-os" in done.stdout
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert report["result"] == "failure"
+    assert "write-os" in report["reason"]
+    assert "os_up" not in {row["event"] for row in report["timeline"]}
