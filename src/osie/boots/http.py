@@ -46,6 +46,8 @@ class Handlers:
             return _ipxe(ipxe_script.who_are_you(self._around))
         mac = _mac(request)
         asked = _count(request.query.get("asked", ""))
+        if asked == 0:
+            await self._machines.booted(mac)  # first: it may decide what the machine is to do now
         machine = await self._machines.find(mac)
         if machine is None:
             script = ipxe_script.unknown(mac, self._around, asked)

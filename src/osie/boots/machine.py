@@ -41,5 +41,8 @@ class Machines(Protocol):
     async def record(self, mac: str, event: str, fields: Mapping[str, object]) -> None:
         """Put an event into the machine's journal, whether it is known or not."""
 
+    async def booted(self, mac: str) -> None:
+        """The machine started anew, and will ask what to do: a reboot that it was told to do is done."""
+
     async def log(self, mac: str, line: str) -> None:
         """Keep a line that the machine sent to syslog."""

@@ -32,6 +32,10 @@ class TinkMachines:
         """Put an event into the machine's journal."""
         await self._tink.record_machine_event(mac, event, fields)
 
+    async def booted(self, mac: str) -> None:
+        """The machine started anew."""
+        await self._tink.machine_booted(mac)
+
     async def log(self, mac: str, line: str) -> None:
         """Keep a line that the machine sent to syslog."""
         self._tink.machines.log(mac, line)

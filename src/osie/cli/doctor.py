@@ -44,6 +44,7 @@ NEEDS = (
     Need("/usr/share/OVMF/OVMF_CODE_4M.fd", "ovmf", "lab"),
     Need("/usr/share/seabios/bios-256k.bin", "seabios", "lab"),
     Need("/usr/lib/ipxe/qemu/pxe-virtio.rom", "ipxe-qemu", "lab"),
+    Need("cpio", "cpio", "lab"),
     Need("sfdisk", "fdisk", "lab"),
     Need("mcopy", "mtools", "lab"),
     Need("mkfs.vfat", "dosfstools", "lab"),

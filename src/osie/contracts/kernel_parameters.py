@@ -1,7 +1,8 @@
 """What the ramdisk reads from /proc/cmdline, and what the netboot service writes there.
 
 Sources: the kernel's Documentation/admin-guide/kernel-parameters.rst for quoting;
-docs/reference/kernel-parameters.md for the meaning of each. Unknown parameters are ignored: other programs put theirs on the same line.
+docs/reference/kernel-parameters.md for the meaning of each. Unknown parameters are ignored: other programs
+put theirs on the same line.
 """
 
 from collections.abc import Mapping

@@ -42,6 +42,9 @@ class RememberedMachines:
             self.events.append((mac, event, dict(fields)))
             self.changed.notify_all()
 
+    async def booted(self, mac: str) -> None:
+        """Nothing waits for a reboot here."""
+
     async def log(self, mac: str, line: str) -> None:
         async with self.changed:
             self.lines.append((mac, line))

@@ -33,6 +33,7 @@ class Nobody:
     async def find(self, mac): return None
     async def every(self): return []
     async def record(self, mac, event, fields): pass
+    async def booted(self, mac): pass
     async def log(self, mac, line): pass
 
 async def main():

@@ -37,6 +37,7 @@ machine = Machine(**json.loads(known)) if known else None
 class Machines:
     async def find(self, mac): return machine if machine and machine.mac == mac else None
     async def every(self): return [machine] if machine else []
+    async def booted(self, mac): pass
     async def log(self, mac, line): pass
     async def record(self, mac, event, fields): print(json.dumps([mac, event, dict(fields)]), flush=True)
 
