@@ -25,8 +25,8 @@ test-fast: setup-dev ## the tests that need neither root nor network
 	@$(BIN)/pytest tests/unit $(ARGS)
 
 lint: setup-dev ## ruff, mypy, import-linter
-	@$(BIN)/ruff check src tests
-	@$(BIN)/ruff format --check src tests
+	@$(BIN)/ruff check src tests bench
+	@$(BIN)/ruff format --check src tests bench
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache | tail -n 1
 
@@ -34,7 +34,7 @@ format: setup-dev ## let ruff put the code in shape
 	@$(BIN)/ruff format src tests && $(BIN)/ruff check --fix src tests
 
 bench: setup-dev ## measure the demo (3 runs) and the writer against a pipe; writes bench/ and docs/reference/
-	@$(BIN)/python -m bench $(ARGS)
+	@PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
 
 proto: setup-dev ## make the protobuf modules again (needs grpcio-tools 1.51: see docs/decisions)
 	@scripts/proto
