@@ -20,8 +20,10 @@ from osie.lab.no_router import advertisement
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
 
+# SIGINT as in a terminal: a suite that runs in a shell's background has it ignored.
 HOLDER = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from osie.lab.interruption import terminable
 from osie.lab.network import Network
 with terminable(), Network() as network:

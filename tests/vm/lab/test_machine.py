@@ -21,8 +21,10 @@ from osie.lab.qemu import Firmware, Nic
 MAC = "52:54:00:05:1e:bb"
 Make = Callable[..., VirtualMachine]
 
+# SIGINT as in a terminal: a suite that runs in a shell's background has it ignored.
 HOLDER = """
-import asyncio, sys
+import asyncio, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 from osie.lab import accelerator, qemu
 from osie.lab.interruption import terminable
