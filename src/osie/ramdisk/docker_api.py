@@ -225,10 +225,10 @@ class Docker:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
                 connection.settimeout(timeout_s)
                 connection.connect(self._path)
-                connection.sendall(request_head(method, path, length=length, headers=headers or {}))
-                if isinstance(body, bytes):
-                    connection.sendall(body)
-                else:
+                head = request_head(method, path, length=length, headers=headers or {})
+                # In one piece: an engine that has answered and closed by then refuses even an empty body.
+                connection.sendall(head + body if isinstance(body, bytes) else head)
+                if not isinstance(body, bytes):
                     connection.sendfile(body)
                 with connection.makefile("rb") as stream:
                     yield Head.read(stream), stream
