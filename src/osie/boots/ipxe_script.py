@@ -153,8 +153,9 @@ def install(machine: Machine, around: Surroundings) -> Script:
 _TO_DISK = (
     # BIOS: `exit` would go to the next boot device, which many firmwares take for the network again.
     "iseq ${platform} pcbios && sanboot --no-describe --drive 0x80 ||",
-    # UEFI: the next entry of the firmware's boot order. Also where the BIOS found no disk to boot.
-    "exit",
+    # UEFI: the next entry of the firmware's boot order. After a success it would stop at its menu
+    # (UEFI 2.10, 3.1.1). Also where the BIOS found no disk to boot.
+    "exit 1",
 )
 
 
@@ -172,7 +173,7 @@ def custom(machine: Machine) -> Script:
         return Script("custom", f"{head}{text}" + ("" if text.endswith("\n") else "\n"))
     # `${net0/mac}` and its like are meant here, so they may stand.
     url = _one_word(machine.ipxe_url, "ipxe.url")
-    return Script("custom", f"#!ipxe\nchain --replace {url} || exit\n")
+    return Script("custom", f"#!ipxe\nchain --replace {url} || exit 1\n")
 
 
 def _again(mac: str, around: Surroundings, asked: int) -> list[str]:
@@ -183,7 +184,7 @@ def _again(mac: str, around: Surroundings, asked: int) -> list[str]:
     return [
         f"echo Asking again in {_ASK_AGAIN_S} s",
         f"sleep {_ASK_AGAIN_S}",
-        f"chain --replace {url} || exit",
+        f"chain --replace {url} || exit 1",
     ]
 
 
@@ -236,4 +237,4 @@ def who_are_you(around: Surroundings) -> str:
         f"{around.base_url}/auto.ipxe?mac=${{netX/mac:hexhyp}}&uuid=${{uuid}}"
         "&platform=${platform}&arch=${buildarch}&serial=${serial:uristring}"
     )
-    return f"#!ipxe\nchain --replace {asked} || exit\n"
+    return f"#!ipxe\nchain --replace {asked} || exit 1\n"

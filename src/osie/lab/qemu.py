@@ -87,7 +87,10 @@ def _firmware(hardware: Hardware, connections: Connections) -> list[str]:
     if hardware.firmware == "bios":
         return []
     code = f"if=pflash,unit=0,format=raw,readonly=on,file={OVMF_CODE}"
-    return ["-drive", code, "-drive", f"if=pflash,unit=1,format=raw,file={connections.variables}"]
+    variables = f"if=pflash,unit=1,format=raw,file={connections.variables}"
+    # Its PXE over IPv6 waits 68 s for an offer before the boot order's next entry; nobody here makes one.
+    no_ipv6 = "name=opt/org.tianocore/IPv6PXESupport,string=n"
+    return ["-drive", code, "-drive", variables, "-fw_cfg", no_ipv6]
 
 
 def _network(hardware: Hardware, connections: Connections) -> list[str]:

@@ -150,7 +150,7 @@ def test_netboot_off_means_the_disk() -> None:
     assert script.kind == "disk"
     assert script.text.splitlines()[-2:] == [
         "iseq ${platform} pcbios && sanboot --no-describe --drive 0x80 ||",
-        "exit",
+        "exit 1",
     ]
     assert "kernel" not in script.text
 
@@ -183,7 +183,8 @@ def test_custom_contents_go_out_as_written() -> None:
 def test_a_custom_url_is_chained_to() -> None:
     """iPXE's settings may stand in it, a second command may not."""
     script = ipxe_script.for_machine(replace(MACHINE, ipxe_url="http://x/${mac}.ipxe"), AROUND)
-    assert (script.kind, script.text) == ("custom", "#!ipxe\nchain --replace http://x/${mac}.ipxe || exit\n")
+    assert script.kind == "custom"
+    assert script.text == "#!ipxe\nchain --replace http://x/${mac}.ipxe || exit 1\n"
     assert ipxe_script.for_machine(replace(MACHINE, ipxe_url="http://x\nshell"), AROUND).kind == "error"
 
 

@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
+from osie.core.process import run
 from osie.lab import accelerator, qemu
 from osie.lab.machine import VirtualMachine
 from osie.lab.network import Network
 from osie.lab.qemu import Firmware, Nic
 
 MAC = "52:54:00:05:1e:bb"
+PLATFORM = {"bios": "pcbios", "uefi": "efi"}  # as iPXE calls them
 # mov si, 0x7c15; print the text there to the serial port 0x3f8; hlt
 PRINTS = bytes.fromhex("31c08ed8be157cbaf803ac84c07403eeebf8f4ebfd")
 
@@ -88,10 +90,25 @@ async def serving(network: Network, folder: Path, known: dict[str, object] | Non
         transport.close()
 
 
+def talking_disk(disk: Path, firmware: Firmware) -> None:
+    """A disk that says on the console that it was booted."""
+    if firmware == "bios":
+        disk.write_bytes((PRINTS + b"THE DISK BOOTS\r\n\0").ljust(510, b"\0") + b"\x55\xaa" + bytes(1 << 20))
+        return
+    words = disk.with_suffix(".cfg")
+    words.write_text("echo THE DISK BOOTS\nsleep 60\n")
+    program = disk.with_suffix(".efi")
+    target = ["--format", "x86_64-efi", "--prefix", "/", "--config", words, "--output", program]
+    run(["grub-mkimage", *target, "normal", "echo", "sleep"])
+    run(["mkfs.vfat", "-C", disk, str(4096)])
+    run(["mmd", "-i", disk, "::/EFI", "::/EFI/BOOT"])
+    run(["mcopy", "-i", disk, program, "::/EFI/BOOT/BOOTX64.EFI"])
+
+
 def machine(network: Network, folder: Path, firmware: Firmware, nic: Nic) -> VirtualMachine:
-    """A machine whose disk says so on the serial port when it is booted."""
+    """A machine with a talking disk."""
     disk = folder / "disk.raw"
-    disk.write_bytes((PRINTS + b"THE DISK BOOTS\r\n\0").ljust(510, b"\0") + b"\x55\xaa" + bytes(1 << 20))
+    talking_disk(disk, firmware)
     hardware = qemu.Hardware("m", MAC, disk, memory_mib=256, firmware=firmware, nic=nic)
     return VirtualMachine(network, hardware, log=folder / "console", accelerated_by=accelerator.best())
 
@@ -113,16 +130,19 @@ async def test_an_unknown_machine_says_so_on_its_console(network: Network, tmp_p
 
 
 @pytest.mark.parametrize("nic", ["ipxe-rom", "pxe"])
-async def test_netboot_off_starts_the_disk(network: Network, tmp_path: Path, nic: Nic) -> None:
-    """From the NIC's own iPXE, and from undionly.kpxe that a plain PXE client was handed."""
+@pytest.mark.parametrize("firmware", ["bios", "uefi"])
+async def test_netboot_off_starts_the_disk(
+    network: Network, tmp_path: Path, firmware: Firmware, nic: Nic
+) -> None:
+    """From the NIC's own iPXE, and from undionly.kpxe or snponly.efi that a plain PXE client was handed."""
     known = {"mac": MAC, "address": "10.78.0.10", "allow_pxe": False}
-    async with serving(network, tmp_path, known) as seen, machine(network, tmp_path, "bios", nic) as guest:
+    async with serving(network, tmp_path, known) as seen, machine(network, tmp_path, firmware, nic) as guest:
         await guest.power_on()
         assert await seen("dhcp_ack") == (MAC, {"address": "10.78.0.10"})
         mac, fields = await seen("ipxe_script")
-        assert (mac, fields["kind"], fields["platform"]) == (MAC, "disk", "pcbios")
-        await guest.console.wait_for("THE DISK BOOTS", 20)
-        if nic == "pxe":
+        assert (mac, fields["kind"], fields["platform"]) == (MAC, "disk", PLATFORM[firmware])
+        await guest.console.wait_for("THE DISK BOOTS", 60)
+        if (firmware, nic) == ("bios", "pxe"):
             await guest.console.wait_for("using undionly", 1)
 
 
