@@ -66,6 +66,7 @@ def _manifest(steps: Steps, built: dict[str, Path]) -> Manifest:
         packages=selection.contained(packages, root, also=[f"linux-image-{release}"]),
         kernel_release=release,
         kernel_parameters=steps.profile.kernel_parameters,
+        memory_min_mib=steps.profile.memory_min_mib,
         parts={
             "kernel": built[artifacts.KERNEL].stat().st_size,
             "root": base,

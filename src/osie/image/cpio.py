@@ -1,6 +1,8 @@
-"""Deterministic cpio archives in the kernel's initramfs form ("newc"): same entries, same bytes.
+"""Deterministic cpio archives in the kernel's initramfs form: same entries, same bytes.
 
-Source: the kernel's Documentation/driver-api/early-userspace/buffer-format.rst.
+The form is "newc" with checksums (070702): the kernel adds up each file's bytes as it unpacks them, and says
+"Initramfs unpacking failed: bad data checksum" where the sum is another (decision 0008).
+Source: the kernel's Documentation/driver-api/early-userspace/buffer-format.rst, init/initramfs.c.
 """
 
 import shutil
@@ -14,6 +16,7 @@ from osie.core.errors import OsieError
 
 _ALIGNMENT = 4
 _LARGEST = 0xFFFFFFFF  # sizes have eight hexadecimal digits
+_PIECE = 1 << 20  # bytes read at once
 _BLOCK = 512  # a whole number of blocks, as other archivers write
 
 
@@ -30,6 +33,16 @@ class Entry:
     def size(self) -> int:
         """Bytes of content."""
         return self.content.stat().st_size if isinstance(self.content, Path) else len(self.content)
+
+    @property
+    def checksum(self) -> int:
+        """The sum of the content's bytes, of regular files only: the kernel checks no other."""
+        if not stat.S_ISREG(self.mode):
+            return 0
+        if not isinstance(self.content, Path):
+            return sum(self.content) & _LARGEST
+        with self.content.open("rb") as source:
+            return sum(sum(piece) for piece in iter(lambda: source.read(_PIECE), b"")) & _LARGEST
 
 
 def directory(path: str, mode: int = 0o755) -> Entry:
@@ -70,13 +83,13 @@ def _write_one(archive: IO[bytes], entry: Entry, inode: int, mtime: int) -> int:
         raise OsieError(f"{entry.path}: {size} bytes are more than a cpio archive can hold in one file")
     name = entry.path.encode() + b"\0"
     links = 2 if stat.S_ISDIR(entry.mode) else 1
-    fields = (inode, entry.mode, 0, 0, links, mtime, size, 0, 0, *entry.device, len(name), 0)
-    header = b"070701" + b"".join(b"%08X" % field for field in fields) + name
+    fields = (inode, entry.mode, 0, 0, links, mtime, size, 0, 0, *entry.device, len(name), entry.checksum)
+    header = b"070702" + b"".join(b"%08X" % field for field in fields) + name
     archive.write(header)
     written = len(header) + _pad(archive, len(header), _ALIGNMENT)
     if isinstance(entry.content, Path):
         with entry.content.open("rb") as source:
-            shutil.copyfileobj(source, archive, 1 << 20)
+            shutil.copyfileobj(source, archive, _PIECE)
     else:
         archive.write(entry.content)
     return written + size + _pad(archive, size, _ALIGNMENT)

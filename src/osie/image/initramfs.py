@@ -8,8 +8,13 @@ from osie.image import cpio
 _FOLDERS = ("bin", "dev", "proc", "sys", "run", "root", "modules")
 
 
-def entries(*, init: Path, busybox: Path, modules: Iterable[Path], squashed: Path) -> Iterator[cpio.Entry]:
-    """The archive's members. `modules` are .ko files, in the order to load them in."""
+def entries(
+    *, init: Path, busybox: Path, modules: Iterable[Path], squashed: Path, memory_min_mib: int
+) -> Iterator[cpio.Entry]:
+    """The archive's members. `modules` are .ko files, in the order to load them in.
+
+    /init and all that it needs come first: where the kernel stops unpacking, it can say so.
+    """
     for folder in _FOLDERS:
         yield cpio.directory(folder)
     # The kernel opens it as /init's input and output (init/main.c, console_on_rootfs).
@@ -22,6 +27,7 @@ def entries(*, init: Path, busybox: Path, modules: Iterable[Path], squashed: Pat
         yield cpio.file(f"modules/{module.name}", module)
         order.append(f"/modules/{module.name}\n")
     yield cpio.file("modules.load", "".join(order).encode())
+    yield cpio.file("memory_min_mib", b"%d\n" % memory_min_mib)
     yield cpio.file("init", init, 0o755)
     yield cpio.file("root.squashfs", squashed)
 

@@ -28,6 +28,7 @@ class Manifest:
     packages: Sequence[Mapping[str, str]]  # {"name", "version"} of what the artifacts hold files of
     kernel_release: str = ""
     kernel_parameters: Sequence[str] = ()
+    memory_min_mib: int = 0  # of a machine that boots this; 0: not known
     parts: Mapping[str, int] = field(default_factory=dict)  # bytes, by what takes them
 
     @property

@@ -13,7 +13,7 @@ from osie.core.errors import OsieError
 
 _LONGEST_CHAIN = 8
 _LISTS = ("packages", "without_packages", "exclude", "firmware", "kernel_parameters")
-_SINGLE = ("name", "suite", "mirror", "engine", "size_budget_bytes")
+_SINGLE = ("name", "suite", "mirror", "engine", "size_budget_bytes", "memory_min_mib")
 
 
 @cache
@@ -97,6 +97,7 @@ class _Partial(_Strict):
     kernel_parameters: tuple[Parameter, ...] = ()
     engine: Literal["docker"] | None = None
     size_budget_bytes: Annotated[int, Field(gt=0)] | None = None
+    memory_min_mib: Annotated[int, Field(ge=256)] | None = None
 
 
 class Profile(_Strict):
@@ -114,6 +115,7 @@ class Profile(_Strict):
     kernel_parameters: tuple[str, ...] = ()  # recorded in the manifest, for who writes the boot script
     engine: Literal["docker"] = "docker"
     size_budget_bytes: int | None = None  # of kernel and initramfs together
+    memory_min_mib: int = 768  # of the machine; with less the ramdisk says so and doesn't go on
 
 
 def load(name_or_path: str, folder: Path) -> Profile:

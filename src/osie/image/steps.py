@@ -16,6 +16,7 @@ SOURCE = Path(osie.__file__).parent
 # What the ramdisk's Python gets of ours; the protobuf modules need a library that it doesn't have.
 _OURS = ("contracts", "core", "ramdisk")
 _NOT_OURS = shutil.ignore_patterns("*_pb2.py", "*_pb2.pyi", "__pycache__", "root", "initramfs")
+_NOT_IN_THE_ROOT = {"name", "size_budget_bytes", "memory_min_mib", "kernel_parameters"}  # of a profile
 _INSIDE = "usr/lib/osie"
 _TOP = "osie"
 _TOP_WORKER = "osie-worker"
@@ -68,7 +69,7 @@ class Steps:
         """`tree`: the root without our Python and the worker; `digest`: of the tree; `modules.load`."""
         inputs = [
             self.packages.parent.name,
-            self.profile.model_dump(exclude={"name", "size_budget_bytes", "kernel_parameters"}, mode="json"),
+            self.profile.model_dump(exclude=_NOT_IN_THE_ROOT, mode="json"),
             [sha256_of_file(file.source) for file in self.profile.files if file.source],
             self.additions_by_name,
             _sources(
@@ -150,12 +151,21 @@ class Steps:
 
         def build(result: Path) -> None:
             members = initramfs.entries(
-                init=self.init, busybox=tree_of_root / "usr/bin/busybox", modules=modules, squashed=squashed
+                init=self.init,
+                busybox=tree_of_root / "usr/bin/busybox",
+                modules=modules,
+                squashed=squashed,
+                memory_min_mib=self.profile.memory_min_mib,
             )
             initramfs.write(result / "initramfs", members, mtime=int(debian.EPOCH))
             (result / "sha256").write_text(sha256_of_file(result / "initramfs"))
 
-        inputs = [squashed.parent.name, sha256_of_file(self.init), _sources("initramfs.py", "cpio.py")]
+        inputs = [
+            squashed.parent.name,
+            sha256_of_file(self.init),
+            self.profile.memory_min_mib,
+            _sources("initramfs.py", "cpio.py"),
+        ]
         return self.cache.get("initramfs", inputs, build) / "initramfs"
 
 

@@ -56,12 +56,25 @@ def test_lengths_of_any_kind_keep_the_archive_aligned(files: list[tuple[str, byt
     at = 0
     for name, content in [*files, ("TRAILER!!!", b"")]:
         assert at % 4 == 0
-        assert archive[at : at + 6] == b"070701"
+        assert archive[at : at + 6] == b"070702"
         start = at + 110
         assert archive[start : start + len(name) + 1] == name.encode() + b"\0"
         data = (start + len(name) + 1 + 3) // 4 * 4
         assert archive[data : data + len(content)] == content
         at = (data + len(content) + 3) // 4 * 4
+
+
+def test_a_changed_byte_is_noticed(tmp_path: Path) -> None:
+    """Each file's checksum is in the archive: a reader that checks it, as the kernel does, finds damage."""
+    held = tmp_path / "held"
+    held.write_bytes(b"from a file")
+    archive = _archive([cpio.file("given", b"from memory"), cpio.file("held", held)])
+    for content in (b"from memory", b"from a file"):
+        damaged = archive.replace(content, b"F" + content[1:])
+        read = subprocess.run(
+            ["cpio", "-i", "--quiet"], input=damaged, cwd=tmp_path, capture_output=True, check=False
+        )
+        assert b"checksum error" in read.stderr
 
 
 def test_same_entries_same_bytes(tmp_path: Path) -> None:

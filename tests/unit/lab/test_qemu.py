@@ -58,6 +58,19 @@ def test_plain_pxe_has_no_ipxe_rom(changes: dict[str, object], kernel: bool, rom
     assert ("romfile=" not in card) is rom
 
 
+def test_a_kernel_handed_over() -> None:
+    """A direct boot gives QEMU kernel, ramdisk and command line, and leaves the card without a ROM."""
+    direct = qemu.Direct(Path("/vmlinuz"), Path("/initramfs"), "console=ttyS0 a=b")
+    argv = qemu.command(replace(HARDWARE, direct=direct), CONNECTIONS, TCG)
+    assert [options(argv, name) for name in ("-kernel", "-initrd", "-append")] == [
+        ["/vmlinuz"],
+        ["/initramfs"],
+        ["console=ttyS0 a=b"],
+    ]
+    (card,) = [device for device in options(argv, "-device") if device.startswith("virtio-net")]
+    assert card.endswith("romfile=")
+
+
 def test_cpu_of_the_host_with_kvm_only() -> None:
     """TCG emulates a plain CPU, KVM hands the host's through."""
     assert options(qemu.command(HARDWARE, CONNECTIONS, KVM), "-cpu") == ["host"]
