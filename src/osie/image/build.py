@@ -9,7 +9,7 @@ from osie.contracts import artifacts
 from osie.core.cache import BuildProgress, Cache
 from osie.core.errors import OsieError
 from osie.core.files import sha256_of_file, write_atomically
-from osie.image import kernel, selection
+from osie.image import kernel, parts, selection
 from osie.image.manifest import Artifact, Manifest
 from osie.image.profile import Profile
 from osie.image.steps import SOURCE, Steps
@@ -55,9 +55,6 @@ def _check(steps: Steps) -> None:
 def _manifest(steps: Steps, built: dict[str, Path]) -> Manifest:
     packages, root = steps.packages, steps.root / "tree"
     release = kernel.release(root)
-    base = steps.squashed_root.stat().st_size
-    with_worker = steps.with_worker.stat().st_size
-    whole = steps.complete.stat().st_size
     return Manifest(
         profile=steps.profile.name,
         arch=artifacts.ARCH,
@@ -67,23 +64,17 @@ def _manifest(steps: Steps, built: dict[str, Path]) -> Manifest:
         kernel_release=release,
         kernel_parameters=steps.profile.kernel_parameters,
         memory_min_mib=steps.profile.memory_min_mib,
-        parts={
-            "kernel": built[artifacts.KERNEL].stat().st_size,
-            "root": base,
-            "worker": with_worker - base,
-            "ours": whole - with_worker,
-            "initramfs": built[artifacts.INITRAMFS].stat().st_size - whole,
-        },
+        parts=steps.parts,
     )
 
 
 def _check_budget(profile: Profile, manifest: Manifest) -> None:
     budget = profile.size_budget_bytes
     if budget is not None and manifest.size > budget:
-        parts = ", ".join(f"{name} {size:,}" for name, size in manifest.parts.items())
+        told = ", ".join(f"{name} {size:,}" for name, size in parts.flat(manifest.parts).items())
         raise OsieError(
             f"profile {profile.name}: kernel and initramfs take {manifest.size:,} bytes,"
-            f" {manifest.size - budget:,} more than its size_budget_bytes of {budget:,} ({parts})",
+            f" {manifest.size - budget:,} more than its size_budget_bytes of {budget:,} ({told})",
             hint="leave something out of the profile, or raise its size_budget_bytes",
         )
 

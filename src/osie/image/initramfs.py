@@ -1,19 +1,29 @@
-"""The outer initramfs: the little that finds and starts the squashed root. The kernel unpacks it into RAM."""
+"""The outer initramfs: the little that finds and starts the squashed root. The kernel unpacks it into RAM.
 
+Two archives, one after the other: a compressed one with /init and what it needs, and a plain one with the
+root, which is compressed already. The kernel takes any number of archives, each compressed or not (its
+Documentation/driver-api/early-userspace/buffer-format.rst).
+"""
+
+import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import zstandard
+
 from osie.image import cpio
 
+_LEVEL = 19
+_ALIGNMENT = 4  # of an archive that isn't compressed; the kernel skips zeroes between two
 _FOLDERS = ("bin", "dev", "proc", "sys", "run", "root", "modules")
 
 
 def entries(
-    *, init: Path, busybox: Path, modules: Iterable[Path], squashed: Path, memory_min_mib: int
+    *, init: Path, busybox: Path, modules: Iterable[Path], memory_min_mib: int
 ) -> Iterator[cpio.Entry]:
-    """The archive's members. `modules` are .ko files, in the order to load them in.
+    """The first archive's members. `modules` are .ko files, in the order to load them in.
 
-    /init and all that it needs come first: where the kernel stops unpacking, it can say so.
+    /init and all that it needs come before the root: where the kernel stops unpacking, it can say so.
     """
     for folder in _FOLDERS:
         yield cpio.directory(folder)
@@ -29,10 +39,13 @@ def entries(
     yield cpio.file("modules.load", "".join(order).encode())
     yield cpio.file("memory_min_mib", b"%d\n" % memory_min_mib)
     yield cpio.file("init", init, 0o755)
-    yield cpio.file("root.squashfs", squashed)
 
 
-def write(archive: Path, members: Iterable[cpio.Entry], *, mtime: int) -> int:
-    """Write the initramfs, uncompressed: nearly all of it is compressed already. Return its size in bytes."""
+def write(archive: Path, starting: Iterable[cpio.Entry], *, squashed: Path, mtime: int) -> None:
+    """Write the initramfs: what starts, and the root."""
+    plain = io.BytesIO()
+    cpio.write(plain, starting, mtime=mtime)
+    packed = zstandard.ZstdCompressor(level=_LEVEL).compress(plain.getvalue())
     with archive.open("wb") as file:
-        return cpio.write(file, members, mtime=mtime)
+        file.write(packed + bytes(-len(packed) % _ALIGNMENT))
+        cpio.write(file, [cpio.file("root.squashfs", squashed)], mtime=mtime)

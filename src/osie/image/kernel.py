@@ -122,6 +122,16 @@ def entries_of(profile: Profile) -> list[str]:
     return [*wanted, *profile.modules.names]
 
 
+def by_class(tree: Tree, profile: Profile) -> dict[str, str]:
+    """The class of each module that the profile gets: the first that asks for it; "named" where none does."""
+    modules = select(tree, entries_of(profile))
+    found: dict[str, str] = {}
+    for name in ("root", *profile.modules.classes):
+        for path in select(tree, module_classes()[name]):
+            found.setdefault(path, name)
+    return {path: found.get(path, "named") for path in modules}
+
+
 def unpack(tree: Tree, modules: Iterable[str], target: Path) -> None:
     """Put the modules, decompressed, and their indexes into `target`/usr/lib/modules/RELEASE.
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from osie.core.errors import OsieError
+from osie.image.parts import Tree
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Manifest:
     kernel_release: str = ""
     kernel_parameters: Sequence[str] = ()
     memory_min_mib: int = 0  # of a machine that boots this; 0: not known
-    parts: Mapping[str, int] = field(default_factory=dict)  # bytes, by what takes them
+    parts: Tree = field(default_factory=dict)  # bytes, by what takes them
 
     @property
     def size(self) -> int:

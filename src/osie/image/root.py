@@ -1,5 +1,6 @@
 """The root tree: the files a machine runs from, made of the unpacked packages and the profile."""
 
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,16 +13,17 @@ _FIRMWARE = Path("usr/lib/firmware")
 
 
 def build(profile: Profile, packages: Path, result: Path, *, links: Mapping[str, str]) -> None:
-    """Fill `result` with `tree`, the root; `digest`, of the tree; `modules.load`, what starts the machine.
-
-    `links` are symbolic links: path in the root, target.
+    """Fill `result` with `tree`, the root; `digest`, of the tree; `modules.load`, what starts the machine;
+    `modules.json`, the class of each module. `links` are symbolic links: path in the root, target.
     """
     root = result / "tree"
     root.mkdir()
     selection.copy(packages, root, without=profile.without_packages, exclude=profile.exclude)
     configuration.configure(root)
     modules = kernel.read(packages)
-    kernel.unpack(modules, kernel.select(modules, kernel.entries_of(profile)), root)
+    classes = kernel.by_class(modules, profile)
+    kernel.unpack(modules, classes, root)
+    (result / "modules.json").write_text(json.dumps(classes))
     (result / "modules.load").write_text("\n".join(kernel.select(modules, kernel.ROOT_CLASS)))
     _copy_firmware(packages, root)
     selection.drop_unneeded_libraries(root)

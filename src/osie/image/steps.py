@@ -1,5 +1,6 @@
 """The steps of a build, each cached under all that its result depends on."""
 
+import json
 import shutil
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +10,19 @@ import osie
 from osie.core import debian
 from osie.core.cache import Cache
 from osie.core.files import sha256_of_file, sha256_of_tree
-from osie.image import initramfs, kernel, python, root, squash, tree
+from osie.image import (
+    docker_store,
+    embedded,
+    initramfs,
+    kernel,
+    parts,
+    podman_store,
+    python,
+    root,
+    selection,
+    squash,
+    tree,
+)
 from osie.image.profile import Profile
 
 SOURCE = Path(osie.__file__).parent
@@ -87,7 +100,7 @@ class Steps:
         """From where they belong to what changes more often, and is added at the top: see squash.extend."""
         return {
             f"{_INSIDE}/python": f"/{_TOP}/python",
-            f"{_INSIDE}/worker.tar": f"/{_TOP_WORKER}/worker.tar",
+            f"{_INSIDE}/{self.profile.engine}": f"/{_TOP_WORKER}/{self.profile.engine}",
             **{name: f"/{_TOP}/root/{name}" for name in self.additions_by_name},
         }
 
@@ -104,17 +117,23 @@ class Steps:
 
     @cached_property
     def with_worker(self) -> Path:
-        """The squashed root, with the worker's image in it."""
+        """The squashed root, with the worker's image in it as its engine stores it."""
         base = self.squashed_root
 
         def build(result: Path) -> None:
             stage = result / "stage"
-            (stage / _TOP_WORKER).mkdir(parents=True)
-            shutil.copyfile(self.worker_image, stage / _TOP_WORKER / "worker.tar")
+            place = stage / _TOP_WORKER
+            image = embedded.unpack(self.worker_image, place / "layers", inside=f"/{_TOP_WORKER}/layers")
+            store = podman_store if self.profile.engine == "podman" else docker_store
+            store.create(image, place / self.profile.engine)
             squash.extend(base, result / "image", stage)
             shutil.rmtree(stage)
 
-        inputs = [base.parent.name, sha256_of_file(self.worker_image)]
+        inputs = [
+            base.parent.name,
+            sha256_of_file(self.worker_image),
+            _sources("embedded.py", "docker_store.py", "podman_store.py"),
+        ]
         return self.cache.get("squash-worker", inputs, build) / "image"
 
     @cached_property
@@ -154,10 +173,9 @@ class Steps:
                 init=self.init,
                 busybox=tree_of_root / "usr/bin/busybox",
                 modules=modules,
-                squashed=squashed,
                 memory_min_mib=self.profile.memory_min_mib,
             )
-            initramfs.write(result / "initramfs", members, mtime=int(debian.EPOCH))
+            initramfs.write(result / "initramfs", members, squashed=squashed, mtime=int(debian.EPOCH))
             (result / "sha256").write_text(sha256_of_file(result / "initramfs"))
 
         inputs = [
@@ -167,6 +185,25 @@ class Steps:
             _sources("initramfs.py", "cpio.py"),
         ]
         return self.cache.get("initramfs", inputs, build) / "initramfs"
+
+    @cached_property
+    def parts(self) -> parts.Tree:
+        """Where the bytes of kernel and initramfs go."""
+        initramfs = self.initramfs
+
+        def build(result: Path) -> None:
+            tree = parts.attribute(
+                kernel=self.kernel.stat().st_size,
+                initramfs=initramfs.stat().st_size,
+                squashed=self.complete,
+                owners=selection.owners(self.packages),
+                classes=json.loads((self.root / "modules.json").read_text()),
+            )
+            (result / "parts.json").write_text(json.dumps(tree))
+
+        inputs = [self.packages.parent.name, initramfs.parent.name, _sources("parts.py", "squashfs.py")]
+        found: parts.Tree = json.loads((self.cache.get("parts", inputs, build) / "parts.json").read_text())
+        return found
 
 
 def _copy_python(source: Path, target: Path) -> None:

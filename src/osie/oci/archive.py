@@ -1,9 +1,8 @@
 """One image of a layout as a tar that `docker load` takes, with plain layers.
 
-The ramdisk's squashfs compresses the tar, so compressed layers in it would only cost time. The tar's first
-file, layers.json, is for us; Docker ignores it. It maps the layers' digests in the registry to those of their
-plain tars: written to Docker's distribution/diffid-by-digest before the engine starts, it spares every
-machine the pull of a base layer that it has.
+The ramdisk's squashfs compresses what is in the tar, so compressed layers in it would only cost time. The
+tar's first file, oci-manifest.json, is for us; Docker ignores it. It is the image's manifest as the registry
+has it: from its digests an engine knows that it has a layer already, and doesn't pull it.
 """
 
 import io
@@ -15,10 +14,10 @@ import zstandard
 
 from osie.core.debian import EPOCH
 from osie.core.errors import OsieError
-from osie.oci import document, layout
+from osie.oci import layout
 from osie.oci.layer import digest_of
 
-LAYERS = "layers.json"
+REGISTRY_MANIFEST = "oci-manifest.json"
 
 
 def write(folder: Path, ref: str, tar: Path, name: str) -> None:
@@ -26,7 +25,8 @@ def write(folder: Path, ref: str, tar: Path, name: str) -> None:
 
     The image's ID is its config's digest, the same as that of the image pulled from a registry.
     """
-    manifest, config = layout.manifest(folder, ref)
+    registered, config = layout.manifest(folder, ref)
+    manifest = json.loads(registered)
     diff_ids: list[str] = json.loads(config)["rootfs"]["diff_ids"]
     digests = [part["digest"] for part in manifest["layers"]]
     config_path = _path(manifest["config"]["digest"])
@@ -39,7 +39,7 @@ def write(folder: Path, ref: str, tar: Path, name: str) -> None:
     tar.parent.mkdir(parents=True, exist_ok=True)
     try:
         with tarfile.open(temporary, "w", format=tarfile.GNU_FORMAT) as archive:
-            _add(archive, LAYERS, document.encode(dict(zip(digests, diff_ids, strict=True))))
+            _add(archive, REGISTRY_MANIFEST, registered)
             _add(archive, "manifest.json", json.dumps([contents], sort_keys=True).encode())
             _add(archive, config_path, config)
             for digest, diff_id in zip(digests, diff_ids, strict=True):

@@ -51,15 +51,15 @@ def blob(layout: Path, digest: str) -> Path:
     return layout / "blobs" / algorithm / value
 
 
-def manifest(layout: Path, ref: str) -> tuple[dict[str, Any], bytes]:
-    """The manifest and the config of the image that the index calls `ref`."""
+def manifest(layout: Path, ref: str) -> tuple[bytes, bytes]:
+    """The manifest and the config, as they are stored, of the image that the index calls `ref`."""
     index = layout / "index.json"
     if not index.exists():
         raise OsieError(f"{layout} holds no images", hint="`osie build` makes them")
     for entry in json.loads(index.read_bytes())["manifests"]:
         if entry.get("annotations", {}).get(document.REF_NAME) == ref:
-            found: dict[str, Any] = json.loads(blob(layout, entry["digest"]).read_bytes())
-            return found, blob(layout, found["config"]["digest"]).read_bytes()
+            found = blob(layout, entry["digest"]).read_bytes()
+            return found, blob(layout, json.loads(found)["config"]["digest"]).read_bytes()
     raise OsieError(f"{layout} holds no image {ref}")
 
 

@@ -7,12 +7,10 @@ lines, and not http.client, whose import (email, ssl) costs a third of our progr
 
 import base64
 import json
-import os
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote, urlencode
 
@@ -20,7 +18,7 @@ from osie.core.errors import OsieError
 
 SOCKET = "/var/run/docker.sock"
 _CALL_S = 60.0
-_LOAD_S = 300.0  # unpacking an image on a slow, busy machine
+_PULL_S = 300.0  # with its unpacking, on a slow, busy machine
 
 
 class EngineError(OsieError):
@@ -37,7 +35,7 @@ class Container:
 
     running: bool
     exit_code: int
-    image: str  # the name it was made from
+    labels: Mapping[str, str]
     environment: tuple[str, ...]
     error: str  # why it could not be started
 
@@ -49,7 +47,7 @@ def credentials(username: str, password: str, registry: str) -> str:
 
 
 def progress_error(line: bytes) -> str:
-    """The error in one line of a pull's or load's progress, empty where it tells none."""
+    """The error in one line of a pull's progress, empty where it tells none."""
     try:
         told = json.loads(line)
     except ValueError:
@@ -114,13 +112,6 @@ class Docker:
         """Whether the engine has the image."""
         return self._json("GET", f"/images/{quote(name)}/json", absent_is_fine=True) is not None
 
-    def load(self, archive: Path) -> None:
-        """Load images from a tar, streamed."""
-        with archive.open("rb") as file:
-            headers = {"Content-Type": "application/x-tar"}
-            told = self._call("POST", "/images/load?quiet=1", body=file, headers=headers, timeout_s=_LOAD_S)
-        self._check_progress(told, f"loading {archive}")
-
     def pull(self, name: str, auth: str = "") -> None:
         """Fetch an image from its registry."""
         headers = {"X-Registry-Auth": auth} if auth else {}
@@ -128,7 +119,7 @@ class Docker:
         if not colon or "/" in tag:  # no tag: without one the engine would fetch all of them
             repository, tag = name, "latest"
         query = {"fromImage": name} if "@" in name else {"fromImage": repository, "tag": tag}
-        told = self._call("POST", f"/images/create?{urlencode(query)}", headers=headers, timeout_s=_LOAD_S)
+        told = self._call("POST", f"/images/create?{urlencode(query)}", headers=headers, timeout_s=_PULL_S)
         self._check_progress(told, f"pulling {name}")
 
     def container(self, name: str) -> Container | None:
@@ -139,7 +130,7 @@ class Docker:
         return Container(
             running=bool(told["State"]["Running"]),
             exit_code=int(told["State"]["ExitCode"]),
-            image=str(told["Config"]["Image"]),
+            labels=told["Config"]["Labels"] or {},
             environment=tuple(told["Config"]["Env"] or ()),
             error=str(told["State"].get("Error") or ""),
         )
@@ -163,6 +154,11 @@ class Docker:
     def running(self) -> list[str]:
         """The IDs of the containers that run."""
         return [str(container["Id"]) for container in self._json("GET", "/containers/json")]
+
+    def states(self) -> dict[str, str]:
+        """What became of each container, by name: running, exited, ..."""
+        found = self._json("GET", "/containers/json?all=true")
+        return {str(one["Names"][0]).lstrip("/"): str(one["State"]) for one in found}
 
     def log_lines(self, name: str, *, since_unix_s: int) -> Iterator[str]:
         """The container's lines, until it ends."""
@@ -197,7 +193,7 @@ class Docker:
         method: str,
         path: str,
         *,
-        body: bytes | IO[bytes] = b"",
+        body: bytes = b"",
         headers: Mapping[str, str] | None = None,
         timeout_s: float = _CALL_S,
     ) -> bytes:
@@ -215,21 +211,18 @@ class Docker:
         method: str,
         path: str,
         *,
-        body: bytes | IO[bytes] = b"",
+        body: bytes = b"",
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None,
     ) -> Iterator[tuple[Head, IO[bytes]]]:
         """Send a request, and read its answer's head; the connection ends with the block."""
-        length = len(body) if isinstance(body, bytes) else os.fstat(body.fileno()).st_size
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
                 connection.settimeout(timeout_s)
                 connection.connect(self._path)
-                head = request_head(method, path, length=length, headers=headers or {})
+                head = request_head(method, path, length=len(body), headers=headers or {})
                 # In one piece: an engine that has answered and closed by then refuses even an empty body.
-                connection.sendall(head + body if isinstance(body, bytes) else head)
-                if not isinstance(body, bytes):
-                    connection.sendfile(body)
+                connection.sendall(head + body)
                 with connection.makefile("rb") as stream:
                     yield Head.read(stream), stream
         except OSError as error:

@@ -1,48 +1,30 @@
-"""Docker Engine: its configuration, its start, and starting it again where it dies."""
+"""The container engine, whichever it is: its start, and knowing when it dies."""
 
-import json
 import os
 import select
 import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from osie.contracts.kernel_parameters import KernelParameters
 from osie.core.errors import OsieError
 from osie.core.files import write_atomically
-from osie.core.process import clean_environment
-from osie.ramdisk import waiting
+from osie.core.process import clean_environment, run
+from osie.ramdisk import dockerd, podman, waiting
 from osie.ramdisk.docker_api import Docker
+from osie.ramdisk.program import STORAGE, Program
 from osie.ramdisk.report import Facts
 
-CONFIG = Path("/etc/docker/daemon.json")
-LOG = Path("/run/osie/dockerd.log")
-_PID_FILE = Path("/run/docker.pid")
+LOG = Path("/run/osie/engine.log")
+_PID_FILE = Path("/run/osie/engine.pid")
 _UP_S = 120.0
 _SAID_LINES = 3
 
 
-def daemon_json(parameters: KernelParameters) -> dict[str, Any]:
-    """The engine's configuration (dockerd(8), daemon configuration file)."""
-    config: dict[str, Any] = {
-        "data-root": "/var/lib/docker",
-        "storage-driver": "overlay2",
-        "exec-opts": ["native.cgroupdriver=cgroupfs"],
-        "log-level": "warn",
-        "log-driver": "json-file",  # in memory, hence bounded
-        "log-opts": {"max-size": "4m", "max-file": "2"},
-        "live-restore": True,  # an engine that dies leaves the worker and the action running
-        "userland-proxy": False,
-        # 198.18.0.0/15 is for benchmarks (RFC 2544): the default, 172.17.0.0/16, is in use in data centres
-        "bip": "198.18.0.1/24",
-        "default-address-pools": [{"base": "198.19.0.0/16", "size": 24}],
-        "shutdown-timeout": 5,
-    }
-    if parameters.insecure_registries:
-        config["insecure-registries"] = list(parameters.insecure_registries)
-    return config
+def installed(parameters: KernelParameters) -> Program:
+    """The engine that this ramdisk was built with."""
+    return podman.program(parameters) if Path("/usr/bin/podman").exists() else dockerd.program(parameters)
 
 
 def environment(parameters: KernelParameters) -> Mapping[str, str]:
@@ -61,6 +43,7 @@ class Engine:
 
     def __init__(self, parameters: KernelParameters, docker: Docker) -> None:
         self._parameters = parameters
+        self._program = installed(parameters)
         self._docker = docker
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -74,7 +57,7 @@ class Engine:
                 fate = self._fate()
                 self._kill()  # a second one beside it would break both
                 raise OsieError(
-                    f"dockerd {fate}: {last_words(LOG.read_bytes())}",
+                    f"{self._program.name} {fate}: {last_words(LOG.read_bytes())}",
                     hint=f"the whole log is {LOG}; osie.debug gives a shell on the console",
                 )
         facts["version"] = self._docker.version()
@@ -96,18 +79,29 @@ class Engine:
             os.close(process)
 
     def _launch(self) -> None:
-        write_atomically(CONFIG, json.dumps(daemon_json(self._parameters), indent=1))
+        for path, text in self._program.files.items():
+            write_atomically(path, text)
+        self._seed()
         LOG.parent.mkdir(parents=True, exist_ok=True)
-        _PID_FILE.unlink(missing_ok=True)  # of one that was killed: its number may belong to another by now
+        for path in self._program.stale:
+            path.unlink(missing_ok=True)
         with LOG.open("wb") as log:
             self._process = subprocess.Popen(
-                ["dockerd", *self._parameters.engine_args],
+                self._program.argv,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env=clean_environment(environment(self._parameters)),
                 start_new_session=True,
             )
+        write_atomically(_PID_FILE, str(self._process.pid))
+
+    def _seed(self) -> None:
+        """Let the storage begin with the embedded image; later starts of the engine leave it as it is."""
+        seed, done = self._program.seed, STORAGE / ".seeded"
+        if seed is not None and seed.is_dir() and not done.exists():
+            run(["cp", "-a", f"{seed}/.", STORAGE])
+            done.touch()
 
     def _pid(self) -> int:
         """The engine's process; 0 where there is none."""
@@ -115,7 +109,7 @@ class Engine:
             return self._process.pid if self._process.poll() is None else 0
         try:
             pid = int(_PID_FILE.read_text())
-            return pid if Path(f"/proc/{pid}/comm").read_text() == "dockerd\n" else 0
+            return pid if Path(f"/proc/{pid}/comm").read_text() == f"{self._program.name}\n" else 0
         except (OSError, ValueError):
             return 0
 

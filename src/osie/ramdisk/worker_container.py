@@ -4,18 +4,17 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from osie.contracts.kernel_parameters import KernelParameters
 from osie.core.errors import OsieError
 from osie.ramdisk import waiting
-from osie.ramdisk.docker_api import Docker, EngineError, credentials
+from osie.ramdisk.docker_api import Container, Docker, EngineError, credentials
 from osie.ramdisk.report import Facts, Reporter
 
 NAME = "tink-worker"
-EMBEDDED = Path("/usr/lib/osie/worker.tar")
-EMBEDDED_NAME = "osie/tink-worker:embedded"
+EMBEDDED_NAME = "osie/tink-worker:embedded"  # in the engine's storage from its first start on
+_IMAGE_LABEL = "osie.image"  # what was asked for: engines tell names in forms of their own
 _STOP_S = 10
 _STEADY_S = 60.0  # one that ran this long has not "failed again"
 
@@ -30,7 +29,7 @@ def specification(image: str, environment: Mapping[str, str]) -> dict[str, Any]:
     return {
         "Image": image,
         "Env": [f"{name}={value}" for name, value in environment.items()],
-        "Labels": {"osie.part": "worker"},
+        "Labels": {"osie.part": "worker", _IMAGE_LABEL: image},
         "StopTimeout": _STOP_S,
         "HostConfig": {
             "Privileged": True,
@@ -53,35 +52,25 @@ class WorkerContainer:
         self._docker = docker
         self._reporter = reporter
         self._stopping = threading.Event()
-        self._loading = threading.Lock()
 
     @property
     def image(self) -> str:
         """The image's name: the one asked for, else the embedded one."""
         return self._parameters.tink_worker_image or EMBEDDED_NAME
 
-    def load_embedded(self) -> None:
-        """Give the engine the embedded image, where that is the one to run and it lacks it."""
-        with self._loading:
-            if self._parameters.tink_worker_image or self._docker.has_image(EMBEDDED_NAME):
-                return
-            if not EMBEDDED.exists():
-                raise OsieError(
-                    "this ramdisk has no embedded worker, and tink_worker_image= names none",
-                    hint="give tink_worker_image=, or build the ramdisk with its worker",
-                )
-            self._docker.load(EMBEDDED)
-
     def start(self, facts: Facts, boot_mac: str) -> None:
         """Have the image, create the container where it lacks or differs, start it."""
         if self._parameters.tink_worker_image:
             self._pull()
-        else:
-            self.load_embedded()
+        elif not self._docker.has_image(EMBEDDED_NAME):
+            raise OsieError(
+                "the engine doesn't have the embedded worker, and tink_worker_image= names no other",
+                hint="give tink_worker_image=, or build the ramdisk again",
+            )
         parameters = identified(self._parameters, boot_mac)
         spec = specification(self.image, parameters.worker_environment())
         existing = self._docker.container(NAME)
-        if existing is not None and not self._matches(existing.image, existing.environment, spec):
+        if existing is not None and not self._matches(existing, spec):
             self._docker.remove(NAME)
             existing = None
         if existing is None:
@@ -89,8 +78,9 @@ class WorkerContainer:
         self._docker.start(NAME)
         facts.update(image=self.image, id=parameters.identity)
 
-    def _matches(self, image: str, environment: tuple[str, ...], spec: Mapping[str, Any]) -> bool:
-        return image == spec["Image"] and set(spec["Env"]) <= set(environment)
+    def _matches(self, existing: Container, spec: Mapping[str, Any]) -> bool:
+        asked_for = existing.labels.get(_IMAGE_LABEL)
+        return asked_for == spec["Image"] and set(spec["Env"]) <= set(existing.environment)
 
     def _pull(self) -> None:
         if self._docker.has_image(self.image):

@@ -1,7 +1,11 @@
 """A small ramdisk built for real (kernel, Python, no Docker), and what records a build's steps."""
 
+import hashlib
+import io
+import json
 import os
 import shutil
+import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +32,30 @@ names = ["dummy"]
 path = "/etc/motd"
 content = "small"
 """
+
+
+def write_image(tar: Path, *layers: dict[str, bytes]) -> None:
+    """An image's tar as oci.archive writes it; each layer is contents by path."""
+    packed = [_tar(layer) for layer in layers]
+    diff_ids = [f"sha256:{hashlib.sha256(content).hexdigest()}" for content in packed]
+    config = json.dumps({"rootfs": {"type": "layers", "diff_ids": diff_ids}}).encode()
+    registered = [{"digest": f"sha256:{number:064x}", "size": 1} for number in range(len(layers))]
+    paths = [f"blobs/sha256/{diff_id[7:]}" for diff_id in diff_ids]
+    told = [{"Config": "config", "RepoTags": ["osie/tink-worker:embedded"], "Layers": paths}]
+    manifest = {"schemaVersion": 2, "layers": registered}
+    documents = {"oci-manifest.json": json.dumps(manifest), "manifest.json": json.dumps(told)}
+    contents = {name: text.encode() for name, text in documents.items()} | {"config": config}
+    tar.write_bytes(_tar(contents | dict(zip(paths, packed, strict=True))))
+
+
+def _tar(contents: dict[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as tar:
+        for name, content in contents.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return file.getvalue()
 
 
 @dataclass
@@ -85,7 +113,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
         pytest.skip("building a ramdisk needs root")
     folder = tmp_path_factory.mktemp("workshop")
     (folder / "small.toml").write_text(SMALL)
-    (folder / "worker.tar").write_bytes(b"the worker's image\n" * 100)
+    write_image(folder / "worker.tar", {"usr/lib/osie/worker.txt": b"the worker\n"})
     shutil.copytree(SOURCE, folder / "source", ignore=shutil.ignore_patterns("__pycache__"))
     made = Workshop(folder, profile.load("small", folder))
     made.build()

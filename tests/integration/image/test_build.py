@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from osie.contracts import artifacts
 from osie.core.cache import Cache, Silent
@@ -24,11 +25,16 @@ FROM_THE_ROOT_ON = ["root", "squash", "squash-worker", "squash-ours", "initramfs
 
 
 def _unpacked(workshop: Workshop, into: Path) -> Path:
-    """The initramfs, unpacked by cpio."""
+    """The initramfs, unpacked as the kernel does it: a compressed archive, then a plain one."""
     into.mkdir()
-    wanted = ["root.squashfs", "modules.load", "modules/*"]
-    with (workshop.output / artifacts.INITRAMFS).open("rb") as archive:
-        subprocess.run(["cpio", "-i", "-d", "--quiet", *wanted], stdin=archive, cwd=into, check=True)
+    data = (workshop.output / artifacts.INITRAMFS).read_bytes()
+    first = zstandard.ZstdDecompressor().decompressobj()
+    starting = first.decompress(data)
+    rest = first.unused_data.lstrip(b"\0")
+    assert rest.startswith(b"070702")
+    assert (len(data) - len(rest)) % 4 == 0
+    for archive, wanted in ((starting, ["modules.load", "modules/*"]), (rest, ["root.squashfs"])):
+        subprocess.run(["cpio", "-i", "-d", "--quiet", *wanted], input=archive, cwd=into, check=True)
     return into
 
 
@@ -61,8 +67,10 @@ def test_the_root_holds_what_the_machine_starts_from(workshop: Workshop, tmp_pat
     assert (root / "etc/motd").read_text() == "small"
     assert (root / "etc/inittab").readlink() == Path("/osie/root/etc/inittab")
     assert (root / "osie/root/etc/inittab").is_file()
-    assert (root / "usr/lib/osie/worker.tar").readlink() == Path("/osie-worker/worker.tar")
-    assert (root / "osie-worker/worker.tar").read_bytes() == (workshop.folder / "worker.tar").read_bytes()
+    assert (root / "usr/lib/osie/docker").readlink() == Path("/osie-worker/docker")
+    (layer,) = (root / "osie-worker/docker/overlay2").glob("*/diff")
+    assert layer.readlink() == Path("/osie-worker/layers/0")
+    assert (root / "osie-worker/layers/0/usr/lib/osie/worker.txt").read_text() == "the worker\n"
     assert (root / "etc/ssl/certs/ca-certificates.crt").read_text().count("BEGIN CERTIFICATE") > 100
     ours = root / "osie/python/osie"
     assert sorted(path.name for path in ours.iterdir() if path.is_dir() and path.name[0] != "_") == [

@@ -93,16 +93,11 @@ def test_absence_is_no_error(docker: Docker) -> None:
     assert not docker.has_image("a/b:c")
 
 
-def test_an_image_is_streamed(stub: _Stub, docker: Docker, tmp_path: Path) -> None:
-    """All bytes of the archive arrive; an error within the progress is one."""
-    archive = tmp_path / "w.tar"
-    archive.write_bytes(bytes(range(256)) * 4096)
-    stub.answers["/images/load"] = b'HTTP/1.0 200 OK\r\n\r\n{"stream":"Loaded"}\n'
-    docker.load(archive)
-    assert stub.bodies["/images/load?quiet=1"] == archive.read_bytes()
-    stub.answers["/images/load"] = b'HTTP/1.0 200 OK\r\n\r\n{"errorDetail":{"message":"no space left"}}\n'
+def test_an_error_within_a_pulls_progress(stub: _Stub, docker: Docker) -> None:
+    """A pull that begins well and then fails is an error, though its status says 200."""
+    stub.answers["/images/create"] = b'HTTP/1.0 200 OK\r\n\r\n{"errorDetail":{"message":"no space left"}}\n'
     with pytest.raises(EngineError, match="no space left"):
-        docker.load(archive)
+        docker.pull("host:5000/w")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,45 @@
+"""Docker Engine as a program: its configuration and how it is started."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from osie.contracts.kernel_parameters import KernelParameters
+from osie.ramdisk.program import STORAGE, Program
+
+CONFIG = Path("/etc/docker/daemon.json")
+# What the build made of the worker's image: Docker's own files, and links to the layers in the squashed root.
+# Docker has no read-only store to look into, so this is copied: some twenty small files.
+_SEED = Path("/usr/lib/osie/docker")
+
+
+def daemon_json(parameters: KernelParameters) -> dict[str, Any]:
+    """The engine's configuration (dockerd(8), daemon configuration file)."""
+    config: dict[str, Any] = {
+        "data-root": str(STORAGE),
+        "storage-driver": "overlay2",
+        "exec-opts": ["native.cgroupdriver=cgroupfs"],
+        "log-level": "warn",
+        "log-driver": "json-file",  # in memory, hence bounded
+        "log-opts": {"max-size": "4m", "max-file": "2"},
+        "live-restore": True,  # an engine that dies leaves the worker and the action running
+        "userland-proxy": False,
+        # 198.18.0.0/15 is for benchmarks (RFC 2544): the default, 172.17.0.0/16, is in use in data centres
+        "bip": "198.18.0.1/24",
+        "default-address-pools": [{"base": "198.19.0.0/16", "size": 24}],
+        "shutdown-timeout": 5,
+    }
+    if parameters.insecure_registries:
+        config["insecure-registries"] = list(parameters.insecure_registries)
+    return config
+
+
+def program(parameters: KernelParameters) -> Program:
+    """Docker Engine for this machine."""
+    return Program(
+        name="dockerd",
+        argv=("dockerd", *parameters.engine_args),
+        files={CONFIG: json.dumps(daemon_json(parameters), indent=1)},
+        seed=_SEED,
+        stale=(Path("/run/docker.pid"),),
+    )
