@@ -1,0 +1,68 @@
+"""Where the bytes go: a squashfs read back, and the tree that sums up."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from osie.core.errors import OsieError
+from osie.image import parts, squash, squashfs
+
+
+def _write(root: Path, contents: dict[str, bytes]) -> Path:
+    for name, content in contents.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content)
+    return root
+
+
+NOISE = os.urandom(600_000)  # doesn't compress: its size in the image is its size
+CONTENTS = {
+    "usr/bin/tool": NOISE,
+    "usr/lib/modules/6/kernel/drivers/net/nic.ko": NOISE[:300_001],
+    "usr/lib/python3.13/ssl.pyc": b"python" * 1000,
+    "osie-worker/layers/0/copy": NOISE,
+    **{f"many/{number:03}": b"%d" % number * 50 for number in range(400)},
+}
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A squashfs of them."""
+    folder = tmp_path_factory.mktemp("squashed")
+    squash.create(folder / "image", _write(folder / "tree", CONTENTS))
+    return folder / "image"
+
+
+def test_every_file_is_found_with_the_bytes_it_takes(image: Path) -> None:
+    """Noise takes what it is long, a second copy of it nothing, and all together not more than the image."""
+    sizes = squashfs.Reader(image).sizes()
+    assert sizes.keys() == CONTENTS.keys()
+    assert len(NOISE) * 0.99 < sizes["usr/bin/tool"] < len(NOISE) * 1.01
+    assert sizes["osie-worker/layers/0/copy"] == 0
+    assert 0 < sizes["usr/lib/python3.13/ssl.pyc"] < 6000
+    assert sum(sizes.values()) < image.stat().st_size < sum(sizes.values()) + 20_000
+
+
+def test_the_parts_sum_up_to_the_artifacts(image: Path) -> None:
+    """By class, package and kind; the sum is that of the files, to the byte."""
+    whole = image.stat().st_size
+    tree = parts.attribute(
+        kernel=1000,
+        initramfs=whole + 77,
+        squashed=image,
+        owners={"/usr/lib/python3.13/ssl.py": "libpython3.13-stdlib", "/usr/bin/tool": "podman"},
+        classes={"drivers/net/nic": "network"},
+    )
+    assert parts.total(tree) == 1000 + whole + 77
+    assert (tree["kernel"], tree["initramfs"], tree["worker"]) == (1000, 77, 0)
+    assert list(parts.flat(tree))[:2] == ["engine", "modules"]
+    assert parts.flat(tree["modules"]).keys() == {"network"}  # type: ignore[arg-type]
+    assert parts.flat(tree["python"]).keys() == {"libpython3.13-stdlib"}  # type: ignore[arg-type]
+
+
+def test_what_is_no_squashfs_is_told(tmp_path: Path) -> None:
+    """By its path."""
+    (tmp_path / "image").write_bytes(bytes(200))
+    with pytest.raises(OsieError, match="image: not a squashfs"):
+        squashfs.Reader(tmp_path / "image")
