@@ -4,7 +4,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup setup-dev demo test test-fast lint format bench proto lock clean
+.PHONY: help setup setup-dev demo test test-fast lint format bench bench-boot proto lock clean
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ format: setup-dev ## let ruff put the code in shape
 
 bench: setup-dev ## measure the demo (3 runs) and the writer against a pipe; writes bench/ and docs/reference/
 	@PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
+
+bench-boot: setup-dev ## measure the boot, phase by phase (ARGS="--runs 5 --profile default --cpus 2 ...")
+	@PYTHONPATH=tests $(BIN)/python -m bench.boot $(ARGS)
 
 proto: setup-dev ## make the protobuf modules again (needs grpcio-tools 1.51: see docs/decisions)
 	@scripts/proto
