@@ -14,6 +14,8 @@ _BINDS = ("/dev:/dev", "/worker:/worker", "/run:/run")
 # What an action prints is held in RAM: 2 files of 8 MiB at most, and the older one goes.
 _LOGGING = {"Type": "json-file", "Config": {"max-size": "8m", "max-file": "2"}}
 
+_OOM_SCORE = 500  # of 1000: where memory is used up, the action goes, and neither worker nor engine
+
 
 def name(action: Action) -> str:
     """The container's name, in the characters that engines allow."""
@@ -76,6 +78,7 @@ def body(run: Run, *, image: str, pulled: bool) -> dict[str, Any]:
         "PidMode": action.pid,
         "Binds": binds(action),
         "LogConfig": _LOGGING,
+        "OomScoreAdj": _OOM_SCORE,
     }
     made: dict[str, Any] = {
         "Image": image,

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from osie.contracts import action_events
 from osie.core.errors import OsieError, chain
-from osie.worker import container, image_name
+from osie.worker import container, image_name, storage
 from osie.worker.action import Listener, Outcome, Run, State
 from osie.worker.backoff import Backoff
 from osie.worker.engine import Container, Engine, EngineError, EngineUnreachable
@@ -22,6 +22,7 @@ from osie.worker.verdict import Tail, judge
 _STOP_PATIENCE_S = 5  # between SIGTERM and SIGKILL for an action whose time is over
 _LOG_DRAIN_S = 5.0  # the log ends with the container; an engine that doesn't end it must not stop us
 _PULL_RETRY_S = 60.0  # a registry restarts in less
+_ENGINE_AWAY_S = 300.0  # the ramdisk starts an engine that died again, in seconds
 _FINAL_STATUSES = {400, 401, 403, 404}  # of a pull: trying again won't help
 
 
@@ -29,11 +30,17 @@ class DockerRuntime:
     """The runtime over one engine."""
 
     def __init__(
-        self, engine: Engine, credentials: image_name.Credentials, *, clock: Callable[[], float] = time.time
+        self,
+        engine: Engine,
+        credentials: image_name.Credentials,
+        *,
+        clock: Callable[[], float] = time.time,
+        room: Callable[[], storage.Room] = storage.room,
     ) -> None:
         self._engine = engine
         self._credentials = credentials
         self._clock = clock
+        self._room = room
         self._pulled: set[str] = set()  # images that came with actions, and may go when they are done
 
     async def leftovers(self) -> Sequence[Run]:
@@ -51,16 +58,36 @@ class DockerRuntime:
         return sorted(runs, key=lambda run: run.started_at)
 
     async def execute(self, run: Run, listener: Listener) -> Outcome:
-        """Run the action to its end. What the engine refuses is the action's failure."""
-        try:
-            found = await self._find(run)
-            if found is None:
-                found = await self._create(run)
-            else:
-                tell("action_adopted", action=run.action.name, container=found[:12])
-            return await self._finish(found, run, listener)
-        except EngineError as error:
-            return Outcome(State.FAILED, ": ".join(chain(error)), self._clock())
+        """Run the action to its end. What the engine refuses is the action's failure.
+
+        An engine that died is waited for; the label then tells how far this run had come.
+        """
+        backoff, give_up_at = Backoff(), 0.0
+        while True:
+            try:
+                return await self._take_up(run, listener)
+            except EngineUnreachable as error:
+                give_up_at = give_up_at or time.monotonic() + _ENGINE_AWAY_S
+                if time.monotonic() > give_up_at:
+                    return self._refused(error)
+                tell("engine_lost", action=run.action.name, reason=": ".join(chain(error)))
+                await asyncio.sleep(backoff.next_s())
+            except EngineError as error:
+                return self._refused(error)
+
+    async def _take_up(self, run: Run, listener: Listener) -> Outcome:
+        found = await self._find(run)
+        if found is None:
+            found = await self._create(run)
+        else:
+            tell("action_adopted", action=run.action.name, container=found[:12])
+        return await self._finish(found, run, listener)
+
+    def _refused(self, error: EngineError) -> Outcome:
+        why = ": ".join(chain(error))
+        if storage.out_of_space(why):
+            why = f"{self._room().explain()}: {why}"
+        return Outcome(State.FAILED, why, self._clock())
 
     async def forget(self, run: Run) -> None:
         """Remove the container. Its image stays until it is known that the next action hasn't the same."""
@@ -100,8 +127,11 @@ class DockerRuntime:
         while True:
             try:
                 await self._engine.pull(image, self._credentials.for_image(image))
+            except EngineUnreachable:
+                raise
             except EngineError as error:
-                if error.status in _FINAL_STATUSES or time.monotonic() > give_up_at:
+                final = error.status in _FINAL_STATUSES or storage.out_of_space(str(error))
+                if final or time.monotonic() > give_up_at:
                     raise EngineError(f"can't pull the image {image}", status=error.status) from error
                 tell("pull_failed", image=image, reason=": ".join(chain(error)))
                 await asyncio.sleep(backoff.next_s())
@@ -129,7 +159,7 @@ class DockerRuntime:
         finally:
             following.cancel()
             await asyncio.wait({following})
-        return judge(ended, timeout_s=timeout_s, stopped=stopped, tail=tail.lines)
+        return judge(ended, timeout_s=timeout_s, stopped=stopped, tail=tail.lines, room=self._room())
 
     async def _end(self, found: str, left_s: float | None) -> tuple[Container, bool]:
         """Wait for the container's end; stop it when its time is over, and say whether that was needed.
@@ -164,17 +194,29 @@ class DockerRuntime:
         return True
 
     async def _follow(self, found: str, listener: Listener, tail: Tail) -> None:
-        """Read the log to its end. Without it the action is none the worse."""
+        """Read the log to its end; from its beginning again where the engine died meanwhile.
+
+        Without it the action is none the worse.
+        """
+        backoff = Backoff()
+        while True:
+            tail.clear()
+            try:
+                return await self._read_log(found, listener, tail)
+            except EngineUnreachable as error:
+                tell("log_lost", reason=": ".join(chain(error)))
+                await asyncio.sleep(backoff.next_s())
+            except OsieError as error:
+                return tell("log_lost", reason=": ".join(chain(error)))
+
+    async def _read_log(self, found: str, listener: Listener, tail: Tail) -> None:
         count = 0  # of ordinary lines, so that progress leaves no gaps in the numbers
-        try:
-            async with aclosing(self._engine.logs(found)) as lines:
-                async for line in lines:
-                    progress = action_events.decode(line.text)
-                    if progress is not None:
-                        listener.progress(progress)
-                    else:
-                        count += 1
-                        tail.add(line.text)
-                        listener.line(replace(line, sequence=count))
-        except OsieError as error:
-            tell("log_lost", reason=": ".join(chain(error)))
+        async with aclosing(self._engine.logs(found)) as lines:
+            async for line in lines:
+                progress = action_events.decode(line.text)
+                if progress is not None:
+                    listener.progress(progress)
+                else:
+                    count += 1
+                    tail.add(line.text)
+                    listener.line(replace(line, sequence=count))

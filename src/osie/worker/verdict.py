@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from osie.worker.action import Outcome, State
 from osie.worker.engine import Container
+from osie.worker.storage import Room, out_of_space
 
 TAIL_LINES = 20
 _LINE_CHARACTERS = 500  # of a line in a message; the whole line goes by telemetry
@@ -21,6 +22,10 @@ class Tail:
         """Keep a line, and let the oldest go."""
         cut = text if len(text) <= _LINE_CHARACTERS else text[:_LINE_CHARACTERS] + " ..."
         self._lines.append(cut)
+
+    def clear(self) -> None:
+        """Begin again: the log is read anew."""
+        self._lines.clear()
 
     @property
     def lines(self) -> Sequence[str]:
@@ -39,11 +44,12 @@ def _exit(container: Container) -> str:
     return f"exit code {container.exit_code}{by}"
 
 
-def judge(container: Container, *, timeout_s: int, stopped: bool, tail: Sequence[str]) -> Outcome:
+def judge(container: Container, *, timeout_s: int, stopped: bool, tail: Sequence[str], room: Room) -> Outcome:
     """The outcome of a container that isn't running.
 
     `stopped`: this worker ended it, because its time was over. A worker that did so may have died before its
     report; the next one sees it by the container's own times.
+    `room`: in the engine's storage, while the container is still there. It may also be a disk that is full.
     """
     ran_s = max(0.0, container.finished_at - container.started_at)
     last = "\n".join(["; last lines:", *tail]) if tail else "; it printed nothing"
@@ -53,4 +59,5 @@ def judge(container: Container, *, timeout_s: int, stopped: bool, tail: Sequence
         )
     if container.exit_code == 0:
         return Outcome(State.SUCCESS, f"exit code 0 in {ran_s:.1f}s", container.finished_at)
-    return Outcome(State.FAILED, _exit(container) + last, container.finished_at)
+    full = f", {room.explain()}" if room.is_full and any(map(out_of_space, tail)) else ""
+    return Outcome(State.FAILED, _exit(container) + full + last, container.finished_at)

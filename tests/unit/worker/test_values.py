@@ -13,10 +13,12 @@ from osie.worker.action import Action, Report, Run, State
 from osie.worker.backoff import Backoff
 from osie.worker.engine import Container
 from osie.worker.grpc_transport import status_request
+from osie.worker.storage import Room
 from osie.worker.verdict import Tail, judge
 
 ACTION = Action("ns/w", "t", "a", "id/1", "write", "image:1", timeout_s=60)
 RUN = Run(ACTION, 1000.5)
+PLENTY = Room(size=300 << 20, free=200 << 20)
 
 
 def ended(exit_code: int, *, ran_s: float = 1.25, out_of_memory: bool = False) -> Container:
@@ -37,7 +39,7 @@ def ended(exit_code: int, *, ran_s: float = 1.25, out_of_memory: bool = False) -
 )
 def test_verdicts(given, state, first_line) -> None:
     """The end of a container says what became of the action, also one that a dead worker had stopped."""
-    outcome = judge(given, timeout_s=60, stopped=False, tail=["one", "two"])
+    outcome = judge(given, timeout_s=60, stopped=False, tail=["one", "two"], room=PLENTY)
     assert outcome.state is state
     assert outcome.message.splitlines()[0] == first_line
     assert outcome.finished_at == given.finished_at
@@ -45,9 +47,24 @@ def test_verdicts(given, state, first_line) -> None:
 
 def test_verdict_without_lines_or_timeout() -> None:
     """No timeout is no timeout however long it takes; silence is told."""
-    assert judge(ended(0, ran_s=1e6), timeout_s=0, stopped=False, tail=[]).state is State.SUCCESS
-    assert judge(ended(1), timeout_s=0, stopped=False, tail=[]).message == "exit code 1; it printed nothing"
-    assert judge(ended(0), timeout_s=1, stopped=True, tail=[]).state is State.TIMEOUT
+    assert judge(ended(0, ran_s=1e6), timeout_s=0, stopped=False, tail=[], room=PLENTY).state is State.SUCCESS
+    assert (
+        judge(ended(1), timeout_s=0, stopped=False, tail=[], room=PLENTY).message
+        == "exit code 1; it printed nothing"
+    )
+    assert judge(ended(0), timeout_s=1, stopped=True, tail=[], room=PLENTY).state is State.TIMEOUT
+
+
+def test_a_full_storage_is_named() -> None:
+    """An action that could not write is told why, where it is the engine's storage that is full."""
+    tail = ["OSError: [Errno 28] No space left on device"]
+    full = Room(size=300 << 20, free=1 << 20)
+    message = judge(ended(1), timeout_s=0, stopped=False, tail=tail, room=full).message
+    assert message.startswith("exit code 1, the engine's storage, 300 MiB of this machine's memory, is full")
+    assert message.endswith(tail[0])
+    for said, room in ((tail, PLENTY), (["other"], full)):
+        message = judge(ended(1), timeout_s=0, stopped=False, tail=said, room=room).message
+        assert message.startswith("exit code 1; last lines:")
 
 
 def test_tail_is_bounded() -> None:
@@ -73,6 +90,7 @@ def test_container_of_a_plain_action() -> None:
     made = container.body(RUN, image="image:1", pulled=False)
     host = made["HostConfig"]
     assert (host["Privileged"], host["NetworkMode"], host["PidMode"]) == (True, "host", "")
+    assert host["OomScoreAdj"] == 500
     assert host["Binds"] == ["/dev:/dev", "/worker:/worker", "/run:/run"]
     assert "Cmd" not in made
     assert container.name(ACTION) == "tink-id-1"

@@ -1,0 +1,147 @@
+"""Machines that are handed their kernel and ramdisk directly, and a rack whose actions do harm."""
+
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from rack import Rack, boot
+
+import osie
+from osie.cli.demo.stage import Stage
+from osie.cli.workshop import Workshop, cache_root
+from osie.core.cache import Cache, Silent
+from osie.image.manifest import Manifest
+from osie.lab import accelerator, qemu
+from osie.lab.machine import TcgFault, VirtualMachine, create_disk
+from osie.lab.network import Network
+from osie.oci import images
+
+HUGE_BYTES = 1 << 30  # unpacked; more than any of these machines has for its engine
+
+FAULT = '''
+"""A test's action: does the harm that FAULT names, and says how far it came."""
+import os, signal, time
+from pathlib import Path
+
+fault = os.environ["FAULT"]
+print("began:", fault, flush=True)
+if fault == "engine":
+    for name in Path("/proc").glob("[0-9]*/comm"):
+        if name.read_text().strip() in {"dockerd", "podman"}:
+            os.kill(int(name.parent.name), signal.SIGKILL)
+            print("killed", flush=True)
+    time.sleep(float(os.environ["LASTS_S"]))  # the engine is to come back while this action still runs
+elif fault == "storage":
+    with open("/filling", "wb") as file:
+        while True:
+            file.write(bytes(1 << 20))
+elif fault == "memory":
+    held = []
+    while True:
+        held.append(b"x" * (1 << 24))
+print("ended:", fault, flush=True)
+'''
+
+
+@dataclass(frozen=True)
+class Ramdisk:
+    """A built ramdisk."""
+
+    folder: Path
+    manifest: Manifest
+
+    @property
+    def kernel(self) -> Path:
+        """The kernel."""
+        return self.folder / "vmlinuz-x86_64"
+
+    @property
+    def initramfs(self) -> Path:
+        """The ramdisk itself."""
+        return self.folder / "initramfs-x86_64"
+
+
+@pytest.fixture(scope="session")
+def ramdisk(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Ramdisk]:
+    """The ramdisk of a profile; what is unchanged is not built again."""
+    built: dict[str, Ramdisk] = {}
+
+    def build(profile: str) -> Ramdisk:
+        if profile not in built:
+            folder = tmp_path_factory.mktemp(profile)
+            manifest = Workshop.at(cache_root(), Silent()).ramdisk(profile, folder)
+            built[profile] = Ramdisk(folder, manifest)
+        return built[profile]
+
+    return build
+
+
+@pytest.fixture
+def network() -> Iterator[Network]:
+    """A network with nobody else in it."""
+    with Network() as network:
+        yield network
+
+
+@pytest.fixture
+def console(network: Network, tmp_path: Path) -> Callable[..., object]:
+    """Boots a kernel and a ramdisk directly until the console shows a pattern, and returns its lines."""
+
+    async def lines(kernel: Path, initramfs: Path, memory_mib: int, until: str) -> list[str]:
+        disk = tmp_path / "disk.raw"
+        create_disk(disk, 64 << 20)
+        direct = qemu.Direct(kernel, initramfs, "console=ttyS0")
+        hardware = qemu.Hardware("m", "52:54:00:05:1e:f0", disk, memory_mib=memory_mib, direct=direct)
+        log = tmp_path / "console"
+        for _ in range(3):
+            machine = VirtualMachine(network, hardware, log=log, accelerated_by=accelerator.best())
+            async with machine:
+                await machine.power_on()
+                try:
+                    await machine.console.wait_for(until, 120)
+                except TcgFault as fault:
+                    print(f"{fault}; powering on again")
+                    continue
+                return [line.text for line in machine.console.lines]
+        pytest.fail("QEMU's emulator broke the guest three times")
+
+    return lines
+
+
+@pytest.fixture(scope="session")
+def layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The images, and two more: an action that does harm, and one whose image is huge."""
+    folder = tmp_path_factory.mktemp("layout")
+    source = folder / "source/osie"
+    shutil.copytree(Path(osie.__file__).parent, source, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("fault", "huge"):
+        action = source / "actions" / name
+        action.mkdir()
+        (action / "__init__.py").touch()
+        (action / "__main__.py").write_text(FAULT)
+    with (source / "actions/huge/zeros").open("wb") as zeros:
+        zeros.truncate(HUGE_BYTES)
+    cache = Cache(cache_root() / "build", Silent())
+    images.build_all(layout=folder / "images", cache=cache, progress=Silent(), source=source)
+    return folder / "images"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def rack(
+    ramdisk: Callable[[str], Ramdisk], layout: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Rack]:
+    """A machine with Docker that waits for work; its kernel and ramdisk are handed to it."""
+    workdir = tmp_path_factory.mktemp("rack")
+    (workdir / "images").mkdir()
+    built = ramdisk("default")
+    async with AsyncExitStack() as stack:
+        stage = Stage(workdir, artifacts=built.folder, layout=layout, images=workdir / "images")
+        await stack.enter_async_context(stage)
+        rack = Rack(stage, workdir / "images")
+        await stack.enter_async_context(await rack.add(built.manifest.memory_min_mib))
+        await boot(rack, 0)
+        yield rack
