@@ -1,6 +1,5 @@
 """Files that are whole or not there, and their digests."""
 
-import hashlib
 import json
 import os
 from pathlib import Path
@@ -31,6 +30,8 @@ def write_atomically(path: Path, content: bytes | str, *, mode: int = 0o644) -> 
 
 def sha256_of_file(path: Path) -> str:
     """The SHA-256 of the file's bytes, in hexadecimal."""
+    import hashlib  # noqa: PLC0415 - loads libcrypto, which the booting machine can do without
+
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
@@ -40,6 +41,8 @@ def sha256_of_file(path: Path) -> str:
 
 def sha256_of_tree(root: Path, *, suffixes: tuple[str, ...] = ()) -> str:
     """One digest over the names, modes and contents below `root`, byte code left out."""
+    import hashlib  # noqa: PLC0415 - loads libcrypto, which the booting machine can do without
+
     digest = hashlib.sha256()
     for path in sorted(p for p in root.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
         if suffixes and path.suffix not in suffixes:
@@ -51,4 +54,6 @@ def sha256_of_tree(root: Path, *, suffixes: tuple[str, ...] = ()) -> str:
 
 def sha256_of_values(*values: object) -> str:
     """One digest over JSON-like values; Path and other types count by their text."""
+    import hashlib  # noqa: PLC0415 - as above
+
     return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()

@@ -10,12 +10,15 @@ from pathlib import Path
 
 from osie import __version__
 from osie.contracts.kernel_parameters import KernelParameters, parse
-from osie.core.errors import OsieError
-from osie.ramdisk import clock, console, devices, machine, memory, syslog
+from osie.core.errors import OsieError, chain
+from osie.ramdisk import clock, console, devices, drivers, machine, memory, nat, storage, syslog
 from osie.ramdisk import reboot as rebooting
+from osie.ramdisk.background import Background
 from osie.ramdisk.docker_api import Docker
 from osie.ramdisk.engine import Engine
+from osie.ramdisk.kernel_log import KernelLog
 from osie.ramdisk.network import Network, NetworkStep
+from osie.ramdisk.program import STORAGE
 from osie.ramdisk.report import Reporter
 from osie.ramdisk.worker_container import WorkerContainer, identified
 
@@ -33,36 +36,58 @@ class Boot:
         self._engine = Engine(parameters, self.docker)
         self.worker = WorkerContainer(parameters, self.docker, reporter)
         self._engine_is_up = threading.Event()
+        self._devices_are_settled = threading.Event()
 
     def run(self) -> None:
-        """Everything up to the running worker, then keep it running."""
+        """Everything up to the running worker, then keep it running.
+
+        The engine takes longest. It needs neither drivers nor the network, so these come up beside it, and
+        the network beside the round over all devices.
+        """
         with self._reporter.step("devices") as facts:
             devices.mount()
-            # The engine takes longest, and needs neither drivers nor the network
             threading.Thread(target=self._keep_engine, name="engine", daemon=True).start()
-            devices.start_udev(facts)
+            devices.start_udev()
+            network_up = Background(self._connect, name="network")
+            devices.settle(facts)
+            self._devices_are_settled.set()
         _STARTED.touch()
-        step = NetworkStep(self._parameters, self._reporter)
+        network = network_up.result()
+        self._engine_is_up.wait()
+        self._reporter.persist("worker", lambda facts: self.worker.start(facts, network.mac))
+        self._reporter.event("root", read_bytes=machine.read_bytes())
+        self._show_status(network)
+        self._open_the_way_out()
+        self.worker.keep_running(network.mac)
+
+    def _connect(self) -> Network:
+        """The network, and what needs nothing but it."""
+        drivers.load_network()
+        step = NetworkStep(self._parameters, self._reporter, self._devices_are_settled)
         network = self._reporter.persist("network", step.bring_up)
         self._ship_logs()
         self._set_clock(network)
-        self._engine_is_up.wait()
-        self._reporter.persist("worker", lambda facts: self.worker.start(facts, network.mac))
-        self._show_status(network)
-        self.worker.keep_running(network.mac)
+        return network
 
     def _keep_engine(self) -> None:
         while True:
             self._reporter.persist("engine", self._engine.start)
+            if self._engine_is_up.is_set():
+                self._show_containers()
             self._engine_is_up.set()
-            self._load_early()
             self._engine.wait_until_it_dies()
-            self._reporter.event("engine-ended", reason="dockerd died; it is started again")
+            self._reporter.event("engine-ended", reason="the container engine died; it is started again")
 
-    def _load_early(self) -> None:
-        """Load the worker's image while the network comes up. What fails here, the worker's step tells."""
-        with contextlib.suppress(OsieError):
-            self.worker.load_embedded()
+    def _show_containers(self) -> None:
+        """After the engine's death: which containers outlived it. The worker reports its action's fate."""
+        with contextlib.suppress(OsieError):  # the engine is away again, and that is said
+            self._reporter.event("containers", **self.docker.states())
+
+    def _open_the_way_out(self) -> None:
+        try:
+            nat.masquerade()
+        except OsieError as error:  # only containers with a network of their own lack something
+            self._reporter.event("nat", failed=": ".join(chain(error)))
 
     def _ship_logs(self) -> None:
         if not self._parameters.syslog_host:
@@ -95,8 +120,10 @@ class Boot:
 def _watch(reporter: Reporter, boot: Boot, boot_thread: threading.Thread) -> None:
     """Sample the memory and look for the worker's wish to reboot, until the machine or our program ends."""
     watch = memory.MemoryWatch(reporter)
+    full = storage.StorageWatch(reporter, lambda: storage.room(STORAGE))
     while boot_thread.is_alive():
         watch.sample()
+        full.sample()
         if rebooting.REQUEST.exists():
             watch.conclude()
             rebooting.reboot(reporter, boot.docker, boot.worker.stop, "asked for by the worker")
@@ -105,6 +132,7 @@ def _watch(reporter: Reporter, boot: Boot, boot_thread: threading.Thread) -> Non
 
 def main() -> int:
     """Run until the machine ends; a return means that something broke that init shall start again."""
+    memory.go_last()
     reporter = Reporter()
     for device in console.active():
         reporter.add(console.sink(device))
@@ -116,6 +144,7 @@ def main() -> int:
     with reporter.step("parameters") as facts:
         parameters = parse(Path("/proc/cmdline").read_text())
         facts.update(server=parameters.grpc_authority or "none", worker=parameters.identity or "by-mac")
+    threading.Thread(target=KernelLog(reporter).follow, name="kernel-log", daemon=True).start()
     boot = Boot(reporter, parameters)
     thread = threading.Thread(target=boot.run, name="boot", daemon=True)
     thread.start()

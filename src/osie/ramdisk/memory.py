@@ -1,4 +1,4 @@
-"""How much memory is in use, and the most there ever was: for sizing machines, and for the demo's report."""
+"""How much memory is in use, and the most there ever was, to size machines by; and who dies last."""
 
 from pathlib import Path
 
@@ -6,6 +6,15 @@ from osie.ramdisk.machine import meminfo_mib
 from osie.ramdisk.report import Reporter
 
 _WORTH_SAYING_MIB = 16  # how far the peak must rise to be said again
+_OURS = -900  # of -1000 (never) to 1000 (first), see proc(5); an action's container is at 500
+
+
+def go_last(own: Path = Path("/proc/self/oom_score_adj")) -> None:
+    """Have the kernel end actions, not us, where memory is used up. It never ends PID 1.
+
+    What we start, such as the engine, inherits it.
+    """
+    own.write_text(str(_OURS))
 
 
 class MemoryWatch:

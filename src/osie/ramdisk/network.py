@@ -63,7 +63,9 @@ def absence(wanted: Static, nics: Sequence[Nic], driverless: Sequence[str]) -> O
 class NetworkStep:
     """Brings the network up, and keeps its lease."""
 
-    def __init__(self, parameters: KernelParameters, reporter: Reporter) -> None:
+    def __init__(self, parameters: KernelParameters, reporter: Reporter, settled: threading.Event) -> None:
+        """`settled`: all interfaces of the machine that can be found have been found."""
+        self._settled = settled
         self._parameters = parameters
         self._reporter = reporter
         self._applying = threading.Lock()
@@ -72,11 +74,7 @@ class NetworkStep:
         """One attempt. Raises OsieError that tells the interface, its driver and link, and what to check."""
         wanted = wishes(self._parameters)
         run(["ip", "link", "set", "lo", "up"])
-        changes = nic.LinkChanges()
-        try:
-            chosen = self._linked(wanted, changes)
-        finally:
-            changes.close()
+        chosen = self._linked(wanted)
         failures = []
         for each in chosen:
             try:
@@ -92,21 +90,32 @@ class NetworkStep:
         told = "; ".join(f"{error} ({each.describe()})" for each, error in failures)
         raise OsieError(told, hint=f"does a DHCP server serve this network and this MAC? {_CABLE}")
 
-    def _linked(self, wanted: Static, changes: nic.LinkChanges) -> list[Nic]:
+    def _linked(self, wanted: Static) -> list[Nic]:
         """The interfaces to try, up and with a link."""
+        if not (wanted.interface or wanted.mac):  # the choice is between all
+            self._settled.wait(_APPEAR_S)
 
         def present() -> list[Nic]:
             return nic.candidates(nic.physical(), interface=wanted.interface, address=wanted.mac)
 
-        found = waiting.until(present, deadline_s=_APPEAR_S, every_s=0.5, waker=changes)
+        def named() -> list[Nic]:
+            found = present()
+            return found if all(each.named for each in found) else []
+
+        with nic.Announcements.of_udev() as done:
+            # an interface that udev takes too long for is used under the name it has
+            found = waiting.until(named, deadline_s=_APPEAR_S, every_s=0.5, waker=done) or present()
         if not found:
             raise absence(wanted, nic.physical(), nic.driverless())
-        for each in found:
-            run(["ip", "link", "set", "dev", each.name, "up"])
-        names = [each.name for each in found]
-        if not changes.until_carrier(names, _CARRIER_S, _SYS_NET):
-            told = "; ".join(each.describe() for each in present())
-            raise OsieError(f"no link within {_CARRIER_S:g} s: {told}", hint=_CABLE)
+        with nic.Announcements.of_links() as changes:
+            for each in found:
+                run(["ip", "link", "set", "dev", each.name, "up"])
+            names = [each.name for each in found]
+            if not waiting.until(
+                lambda: nic.linked(names), deadline_s=_CARRIER_S, every_s=1.0, waker=changes
+            ):
+                told = "; ".join(each.describe() for each in present())
+                raise OsieError(f"no link within {_CARRIER_S:g} s: {told}", hint=_CABLE)
         return [each for each in present() if each.carrier]
 
     def _configure(self, parent: Nic, wanted: Static) -> Network:

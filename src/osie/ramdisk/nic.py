@@ -5,12 +5,14 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from osie.contracts import mac
-from osie.ramdisk import waiting
 
 _ETHERNET = "1"  # ARPHRD_ETHER, if_arp.h
 _RTMGRP_LINK = 1  # rtnetlink(7)
+_NETLINK_KOBJECT_UEVENT = 15  # linux/netlink.h
+_UDEV_GROUP = 2  # MONITOR_GROUP_UDEV, systemd's src/libsystemd/sd-device/device-monitor-private.h
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Nic:
     hardware_id: str  # PCI vendor:device, 8086:100e; empty on other buses
     up: bool
     carrier: bool
+    named: bool  # udev is done with it: it won't be renamed any more
 
     def describe(self) -> str:
         """For a person who stands before the machine."""
@@ -39,7 +42,7 @@ def _text(path: Path) -> str:
         return ""
 
 
-def _read(folder: Path) -> Nic | None:
+def _read(folder: Path, udev_data: Path) -> Nic | None:
     device = folder / "device"
     if _text(folder / "type") != _ETHERNET or not device.exists():
         return None
@@ -66,12 +69,15 @@ def _read(folder: Path) -> Nic | None:
         hardware_id=f"{_text(pci / 'vendor')[2:]}:{_text(pci / 'device')[2:]}" if pci else "",
         up=bool(int(_text(folder / "flags") or "0", 16) & 1),  # IFF_UP
         carrier=_text(folder / "carrier") == "1",
+        named=(udev_data / f"n{_text(folder / 'ifindex')}").exists(),
     )
 
 
-def physical(sys_class_net: Path = Path("/sys/class/net")) -> list[Nic]:
+def physical(
+    sys_class_net: Path = Path("/sys/class/net"), udev_data: Path = Path("/run/udev/data")
+) -> list[Nic]:
     """All physical interfaces, by name."""
-    found = (_read(folder) for folder in sorted(sys_class_net.iterdir()))
+    found = (_read(folder, udev_data) for folder in sorted(sys_class_net.iterdir()))
     return [nic for nic in found if nic is not None]
 
 
@@ -87,37 +93,46 @@ def candidates(nics: Sequence[Nic], *, interface: str, address: str) -> list[Nic
     return sorted(nics, key=lambda nic: (not nic.carrier, nic.name))
 
 
-class LinkChanges:
-    """Becomes readable when the kernel tells a change of any link (rtnetlink(7), RTMGRP_LINK)."""
+class Announcements:
+    """Becomes readable when a netlink group tells something; what it was, the caller reads elsewhere."""
 
-    def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
-        self._socket.bind((0, _RTMGRP_LINK))
+    def __init__(self, protocol: int, group: int) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
+        self._socket.bind((0, group))
         self._socket.setblocking(False)
+
+    @classmethod
+    def of_links(cls) -> "Announcements":
+        """The kernel's, of changes of any link."""
+        return cls(socket.NETLINK_ROUTE, _RTMGRP_LINK)
+
+    @classmethod
+    def of_udev(cls) -> "Announcements":
+        """udev's, of devices that it is done with."""
+        return cls(_NETLINK_KOBJECT_UEVENT, _UDEV_GROUP)
 
     def fileno(self) -> int:
         """For poll(2)."""
         return self._socket.fileno()
 
     def drain(self) -> None:
-        """Take in all that was told; what changed is read from sysfs."""
+        """Take in all that was told."""
         try:
             while self._socket.recv(65536):
                 pass
         except OSError:  # EAGAIN: empty; ENOBUFS: some were lost, which is as good as told
             pass
 
-    def close(self) -> None:
-        """Stop listening."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._socket.close()
 
-    def until_carrier(self, names: Sequence[str], deadline_s: float, sys_class_net: Path) -> str:
-        """The first of the interfaces that has a link; empty where none gets one in time."""
 
-        def linked() -> str | None:
-            return next((n for n in names if _text(sys_class_net / n / "carrier") == "1"), None)
-
-        return waiting.until(linked, deadline_s=deadline_s, every_s=1.0, waker=self) or ""
+def linked(names: Sequence[str], sys_class_net: Path = Path("/sys/class/net")) -> str:
+    """The first of the interfaces that has a link; empty where none has."""
+    return next((name for name in names if _text(sys_class_net / name / "carrier") == "1"), "")
 
 
 def driverless(sys_bus_pci: Path = Path("/sys/bus/pci/devices")) -> list[str]:

@@ -16,11 +16,10 @@ _SCRIPT = Path(osie.__file__).parent / "ramdisk/root/usr/lib/osie/dhcp-event"
 _CLIENT = """
 import subprocess, sys
 from pathlib import Path
-from osie.ramdisk import addressing, dhcp, nic
-from osie.ramdisk.report import boot_seconds
-changes = nic.LinkChanges()
-assert changes.until_carrier(["machine"], 10, Path("/sys/class/net")) == "machine"
-changes.close()
+from osie.ramdisk import addressing, dhcp, nic, waiting
+with nic.Announcements.of_links() as changes:
+    linked = waiting.until(lambda: nic.linked(["machine"]), deadline_s=10, every_s=1, waker=changes)
+assert linked == "machine"
 client = dhcp.Client("machine", lambda lease: None, script=Path(sys.argv[1]), run=Path(sys.argv[2]))
 lease = client.acquire(20)
 for command in addressing.commands(lease, "machine"):

@@ -16,7 +16,8 @@ def _interface(root: Path, name: str, address: str, *, carrier: str, slot: str) 
     (pci / "virtio0/driver").symlink_to(root / "drivers/virtio_net")
     folder = root / "class/net" / name
     folder.mkdir(parents=True)
-    for file, text in {"type": "1", "address": address, "flags": "0x1003", "carrier": carrier}.items():
+    facts = {"type": "1", "address": address, "flags": "0x1003", "carrier": carrier, "ifindex": slot[9]}
+    for file, text in facts.items():
         (folder / file).write_text(f"{text}\n")
     (folder / "device").symlink_to(pci / "virtio0")
 
@@ -25,7 +26,9 @@ def _machine(root: Path) -> list[nic.Nic]:
     _interface(root, "ens1", "52:54:00:00:00:01", carrier="0", slot="0000:00:01.0")
     _interface(root, "ens2", "52:54:00:00:00:02", carrier="1", slot="0000:00:02.0")
     (root / "class/net/docker0").mkdir()
-    return nic.physical(root / "class/net")
+    (root / "udev").mkdir()
+    (root / "udev/n2").touch()
+    return nic.physical(root / "class/net", root / "udev")
 
 
 def test_facts_of_an_interface(tmp_path: Path) -> None:
@@ -49,6 +52,11 @@ def test_the_interface_asked_for(tmp_path: Path) -> None:
     assert names(address="52:54:00:00:00:02") == ["ens2"]
     assert names() == ["ens2", "ens1"]
     assert names(address="52:54:00:00:00:09") == []
+
+
+def test_only_udev_knows_when_a_name_is_final(tmp_path: Path) -> None:
+    """An interface that udev isn't done with may still be renamed: nobody should hold on to its name."""
+    assert [each.named for each in _machine(tmp_path)] == [False, True]
 
 
 def test_absence_tells_what_is_there(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import osie
 from osie.contracts.kernel_parameters import parse
-from osie.ramdisk import clock, console, devices, dhcp, engine, machine, memory, reboot, syslog
+from osie.ramdisk import clock, console, devices, dhcp, dockerd, engine, machine, memory, reboot, syslog
 from osie.ramdisk.report import Reporter
 from osie.ramdisk.worker_container import identified, specification
 
@@ -25,11 +25,11 @@ def test_one_version() -> None:
 
 def test_daemon_json() -> None:
     """The engine gets the registries without TLS, bounded logs, and survives its own restart."""
-    config = engine.daemon_json(parse("insecure_registries=10.0.0.1:5000,b:5000"))
+    config = dockerd.daemon_json(parse("insecure_registries=10.0.0.1:5000,b:5000"))
     assert config["insecure-registries"] == ["10.0.0.1:5000", "b:5000"]
     assert config["live-restore"] is True
     assert config["log-opts"]["max-size"] == "4m"
-    assert "insecure-registries" not in engine.daemon_json(parse(""))
+    assert "insecure-registries" not in dockerd.daemon_json(parse(""))
 
 
 def test_the_engine_pulls_through_the_proxies() -> None:
@@ -126,10 +126,12 @@ def test_every_active_console(tmp_path: Path) -> None:
 def test_mounts_are_not_repeated() -> None:
     """What is mounted is told by its mount point; the engine's share of the memory is bounded."""
     assert devices.mounted("22 1 0:20 / /proc rw - proc proc rw\n") == {"/proc"}
-    assert (
-        "size=60%" in {mount.target: mount.options for mount in devices.wanted(efi=False)}["/var/lib/docker"]
-    )
-    assert "/sys/firmware/efi/efivars" in {mount.target for mount in devices.wanted(efi=True)}
+    options = {mount.target: mount.options for mount in devices.wanted(efi=False, storage_mib=321)}
+    assert "size=321m" in options["/var/lib/docker"]
+    assert all("size=" in options[target] for target in ("/run", "/dev/shm"))
+    assert "/sys/firmware/efi/efivars" in {
+        mount.target for mount in devices.wanted(efi=True, storage_mib=321)
+    }
 
 
 def test_disks_are_unmounted_deepest_first() -> None:
