@@ -2,7 +2,7 @@
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -85,6 +85,7 @@ class _Partial(_Strict):
     """One profile file by itself: anything may come from the profile that it extends."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    description: Annotated[str, Field(pattern=r"^[^\n]*$")] = ""
     extends: str | None = None
     suite: str | None = None
     mirror: str | None = None
@@ -95,7 +96,7 @@ class _Partial(_Strict):
     firmware: tuple[Package, ...] = ()
     files: tuple[File, ...] = ()
     kernel_parameters: tuple[Parameter, ...] = ()
-    engine: Literal["docker"] | None = None
+    engine: Literal["docker", "podman"] | None = None
     size_budget_bytes: Annotated[int, Field(gt=0)] | None = None
     memory_min_mib: Annotated[int, Field(ge=256)] | None = None
 
@@ -104,6 +105,7 @@ class Profile(_Strict):
     """What a ramdisk contains: a profile file with all that it extends taken in."""
 
     name: str
+    description: str = ""  # one line, for `osie profile list`
     suite: str
     mirror: str = ""  # "": as mmdebstrap finds it on this host
     packages: tuple[str, ...] = Field(min_length=1)
@@ -113,9 +115,15 @@ class Profile(_Strict):
     firmware: tuple[str, ...] = ()  # Debian's firmware packages; only what the chosen modules ask for is kept
     files: tuple[File, ...] = ()
     kernel_parameters: tuple[str, ...] = ()  # recorded in the manifest, for who writes the boot script
-    engine: Literal["docker"] = "docker"
+    engine: Literal["docker", "podman"] = "docker"
     size_budget_bytes: int | None = None  # of kernel and initramfs together
     memory_min_mib: int = 768  # of the machine; with less the ramdisk says so and doesn't go on
+    extends: tuple[str, ...] = Field(default=(), exclude=True)  # names of what was taken in
+    places: Mapping[str, str] = Field(default_factory=dict, exclude=True, repr=False)  # see `place`
+
+    def place(self, key: str, entry: str) -> str:
+        """Where the entry of a list stands: the file, and the path in it."""
+        return self.places.get(f"{key}:{entry}", key)
 
 
 def load(name_or_path: str, folder: Path) -> Profile:
@@ -123,7 +131,14 @@ def load(name_or_path: str, folder: Path) -> Profile:
     chain, errors = _chain(_find(name_or_path, folder), folder)
     if not errors:
         try:
-            return Profile.model_validate(_merge(chain[::-1]))
+            return Profile.model_validate(
+                {
+                    **_merge(chain[::-1]),
+                    "description": chain[0][1].description,
+                    "extends": tuple(part.name for _, part in chain[1:]),
+                    "places": {name: place for link in chain for name, place in _places(*link)},
+                }
+            )
         except ValidationError as error:
             errors = _sentences(chain[0][0], error)
     raise OsieError("the profile can't be used:" + "".join(f"\n    {line}" for line in errors))
@@ -205,6 +220,14 @@ def _merge(chain: list[tuple[Path, _Partial]]) -> dict[str, object]:
         },
         "files": [_located(path, file) for path, part in chain for file in part.files],
     }
+
+
+def _places(path: Path, part: _Partial) -> Iterator[tuple[str, str]]:
+    """Each name that only Debian knows, by its list, and where it stands."""
+    lists = {key: getattr(part, key) for key in ("packages", "without_packages", "firmware")}
+    for key, entries in {**lists, "modules.names": part.modules.names}.items():
+        for number, entry in enumerate(entries):
+            yield f"{key}:{entry}", f"{path}: {key}.{number}"
 
 
 def _unique(entries: Iterable[str]) -> tuple[str, ...]:

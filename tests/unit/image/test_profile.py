@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from osie.core.errors import OsieError
-from osie.image import profile
+from osie.image import profile, profile_text
 
 PROFILES = Path(__file__).parents[3] / "profiles"
 
@@ -137,3 +137,43 @@ def test_a_profile_that_cannot_stand_alone(tmp_path: Path, text: str, expected: 
         profile.load("x", tmp_path)
     assert expected in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+def test_description_and_name_are_a_profiles_own(tmp_path: Path) -> None:
+    """Neither comes from what is extended; whom a profile extends is known, nearest first."""
+    _write(tmp_path, "base", 'name = "base"\ndescription = "the base"\nsuite = "trixie"\npackages = ["udev"]')
+    _write(tmp_path, "middle", 'name = "middle"\nextends = "base"')
+    _write(tmp_path, "top", 'name = "top"\nextends = "middle"\ndescription = "the top"')
+    assert profile.load("middle", tmp_path).description == ""
+    top = profile.load("top", tmp_path)
+    assert (top.description, top.extends) == ("the top", ("middle", "base"))
+
+
+def test_a_profile_knows_where_its_names_stand(tmp_path: Path) -> None:
+    """File and place of a package and of a module, be it in the profile itself or in one that it extends."""
+    base = _write(tmp_path, "base", 'name = "base"\nsuite = "trixie"\npackages = ["udev", "kmod"]')
+    top = _write(tmp_path, "top", 'name = "top"\nextends = "base"\nmodules.names = ["igb"]')
+    loaded = profile.load("top", tmp_path)
+    assert loaded.place("packages", "kmod") == f"{base}: packages.1"
+    assert loaded.place("modules.names", "igb") == f"{top}: modules.names.0"
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in PROFILES.glob("*.toml")))
+def test_the_text_of_a_whole_profile_gives_it_again(name: str, tmp_path: Path) -> None:
+    """What `osie profile show` prints is a profile by itself, and the same one."""
+    whole = profile.load(name, PROFILES)
+    _write(tmp_path, "again", profile_text.text(whole))
+    assert profile.load("again", tmp_path).model_dump() == whole.model_dump()
+
+
+def test_any_text_survives(tmp_path: Path) -> None:
+    """Quotes, backslashes, lines, control characters and other scripts in a file's content."""
+    content = "a\"b\\c\n\ttäb 日本 \x1b \x7f 'x' '''y''' \"\"\"z"
+    source = profile.Profile(
+        name="x",
+        suite="trixie",
+        packages=("udev",),
+        files=(profile.File(path="/etc/x", content=content, mode="0600"),),
+    )
+    _write(tmp_path, "again", profile_text.text(source))
+    assert profile.load("again", tmp_path).files == source.files

@@ -1,0 +1,71 @@
+"""Lock files: exclusive to one, or shared by many, and gone with the process, whatever ends it (flock(2))."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class Kept:
+    """Shared locks that are kept until `drop`, or until nobody knows this object any more."""
+
+    def __init__(self) -> None:
+        self._descriptors: dict[Path, list[int]] = {}
+
+    def keep(self, path: Path, descriptor: int) -> None:
+        """Keep what `shared` returned for `path`."""
+        self._descriptors.setdefault(path, []).append(descriptor)
+
+    def drop(self, path: Path) -> None:
+        """Unlock `path`, where we have it."""
+        for descriptor in self._descriptors.pop(path, []):
+            os.close(descriptor)
+
+    def __del__(self) -> None:
+        for path in list(self._descriptors):
+            self.drop(path)
+
+
+def shared(path: Path) -> int:
+    """Lock `path`, waiting for who has it exclusively. It is locked until the descriptor is closed."""
+    return _lock(path, fcntl.LOCK_SH)
+
+
+@contextmanager
+def exclusive_if_free(path: Path) -> Iterator[bool]:
+    """Have `path` for ourselves; False where somebody else has it in any way."""
+    try:
+        descriptor = _lock(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Wait until nobody else who asks for it works in `folder`, which is there and stays."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(path: Path, operation: int) -> int:
+    """A descriptor that holds the lock. Who has a file exclusively may remove it: then it's made anew."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, operation)
+            if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
