@@ -72,7 +72,7 @@ def test_a_changed_byte_is_noticed(tmp_path: Path) -> None:
     for content in (b"from memory", b"from a file"):
         damaged = archive.replace(content, b"F" + content[1:])
         read = subprocess.run(
-            ["cpio", "-i", "--quiet"], input=damaged, cwd=tmp_path, capture_output=True, check=False
+            ["cpio", "-iu", "--quiet"], input=damaged, cwd=tmp_path, capture_output=True, check=False
         )
         assert b"checksum error" in read.stderr
 
