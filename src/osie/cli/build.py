@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from osie.cli import doctor
+from osie.cli import doctor, size_tree
 from osie.cli.progress import TerminalProgress, megabytes
 from osie.cli.workshop import Workshop, cache_root
 
@@ -15,13 +15,17 @@ from osie.cli.workshop import Workshop, cache_root
 @click.option(
     "--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="The artifacts' folder."
 )
-def build(profile: str, output: Path) -> None:
+@click.option("--refresh", is_flag=True, help="Ask the mirror for newer packages now; else once a day.")
+def build(profile: str, output: Path, refresh: bool) -> None:
     """Build the kernel and the ramdisk from a profile."""
     doctor.require("build")
     console = Console()
     with TerminalProgress(console) as progress:
-        manifest = Workshop.at(cache_root(), progress).ramdisk(profile, output)
-    total = sum(artifact.size for artifact in manifest.artifacts)
+        manifest = Workshop.at(cache_root(), progress).ramdisk(profile, output, refresh=refresh)
+    console.print()
+    for line in size_tree.lines(manifest.parts):
+        console.print(line, highlight=False, markup=False)
+    console.print()
     for artifact in manifest.artifacts:
         console.print(f"{output / artifact.name}  [bold]{megabytes(artifact.size)}[/]", highlight=False)
-    console.print(f"kernel and ramdisk together: [bold]{megabytes(total)}[/]", highlight=False)
+    console.print(f"kernel and ramdisk together: [bold]{megabytes(manifest.size)}[/]", highlight=False)

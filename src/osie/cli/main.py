@@ -1,5 +1,6 @@
 """The `osie` command: finds the subcommand, prints errors as sentences, decides the exit status."""
 
+import errno
 import importlib
 import sys
 from collections.abc import Sequence
@@ -11,6 +12,8 @@ from osie.core.errors import OsieError, chain
 # name -> (module, attribute, one line of help): a command's module is imported only when it runs.
 _COMMANDS = {
     "build": ("osie.cli.build", "build", "Build the kernel and the ramdisk from a profile."),
+    "profile": ("osie.cli.profile", "profile", "What a ramdisk contains: list the profiles, show one."),
+    "cache": ("osie.cli.cache", "cache", "What builds are made of: show it, prune it."),
     "serve": ("osie.cli.serve", "serve", "Run boots, tink and the registry in one process."),
     "demo": ("osie.cli.demo.command", "demo", "Power on to installed OS, on a virtual machine."),
     "apply": ("osie.cli.resources", "apply", "Create or change Hardware, Templates and Workflows."),
@@ -19,6 +22,8 @@ _COMMANDS = {
     "workflow": ("osie.cli.workflow", "workflow", "Watch a workflow, read its logs."),
     "doctor": ("osie.cli.doctor", "doctor", "Say what this host lacks, and how to get it."),
 }
+# What the host refuses, whichever file it is: no fault of ours that a traceback would explain.
+_HOST_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 class _Lazy(click.Group):
@@ -73,6 +78,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("osie: interrupted", err=True)
         sys.exit(130)
+    except OSError as error:
+        if "--debug" in arguments or error.errno not in _HOST_ERRORS:
+            raise
+        _tell(OsieError(f"{error.filename or 'writing'}: {error.strerror}"))
+        sys.exit(1)
     except OsieError as error:
         if "--debug" in arguments:
             raise

@@ -34,6 +34,7 @@ class TerminalProgress:
             transient=True,
         )
         self._tasks: dict[str, TaskID] = {}
+        self._told: set[str] = set()
 
     def __enter__(self) -> "TerminalProgress":
         if self.console.is_terminal:
@@ -50,8 +51,11 @@ class TerminalProgress:
         self._tasks[step] = self._live.add_task(step, total=None, figures="")
 
     def finished(self, step: str, *, seconds: float, size_bytes: int, cached: bool) -> None:
-        """A build step is done."""
+        """A build step is done. What was told before isn't told again where nothing is new."""
         self.clear(step)
+        if cached and step in self._told:
+            return
+        self._told.add(step)
         took = "unchanged" if cached else f"{seconds:.1f} s"
         self.console.print(f"  [green]✓[/] {step:<24} [dim]{took:>10}  {megabytes(size_bytes):>8}[/]")
 

@@ -1,19 +1,28 @@
-"""What the build commands share: where the cache is, and what is built from what."""
+"""What the build commands share: where the cache is, how large it may be, and what is built from what."""
 
 import os
+import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from osie.core.cache import BuildProgress, Cache
+from osie.core import mirror
+from osie.core.cache import BuildProgress, Cache, Silent
+from osie.core.errors import OsieError
+from osie.core.files import sha256_of_file
 from osie.image import build as image_build
+from osie.image import packages
 from osie.image import profile as image_profile
 from osie.image.manifest import Manifest
 from osie.lab import os_image
-from osie.oci import archive, images
+from osie.oci import archive, images, layout
 
 WORKER_REF = "tink-worker:latest"
 EMBEDDED_NAME = "osie/tink-worker:embedded"  # the tag that the ramdisk starts
 PROFILES = Path(__file__).resolve().parents[3] / "profiles"
+DEFAULT_LIMIT = "6GB"  # three profiles with their packages, the lab's OS, and as much again of older results
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?)B?", re.IGNORECASE)
 
 
 def cache_root() -> Path:
@@ -21,6 +30,27 @@ def cache_root() -> Path:
     if given := os.environ.get("OSIE_CACHE"):
         return Path(given).resolve()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").resolve() / "osie"
+
+
+def cache_limit() -> int:
+    """How many bytes of results a build leaves: $OSIE_CACHE_MAX, such as 4GB, else DEFAULT_LIMIT."""
+    try:
+        return bytes_of(os.environ.get("OSIE_CACHE_MAX") or DEFAULT_LIMIT)
+    except ValueError as error:
+        raise OsieError(f"OSIE_CACHE_MAX: {error}") from error
+
+
+def bytes_of(size: str) -> int:
+    """`500MB`, `4G`, a number of bytes: units are powers of ten."""
+    match = _SIZE.fullmatch(size)
+    if match is None:
+        raise ValueError(f"{size!r} is no size such as 500MB or 4GB")
+    return int(float(match[1]) * _UNITS[match[2].upper()])
+
+
+def build_cache(progress: BuildProgress | None = None) -> Cache:
+    """The cache of all build commands."""
+    return Cache(cache_root() / "build", progress or Silent())
 
 
 @dataclass(frozen=True)
@@ -40,20 +70,45 @@ class Workshop:
         """The OCI image layout that the registry serves."""
         return self.cache.root.parent / "images"
 
-    def images(self) -> Path:
+    def images(self, debian: str = "") -> Path:
         """The worker's and the actions' images, in `layout`."""
-        images.build_all(layout=self.layout, cache=self.cache, progress=self.progress)
+        images.build_all(layout=self.layout, cache=self.cache, progress=self.progress, mirror=debian)
         return self.layout
 
-    def ramdisk(self, profile: str, output: Path) -> Manifest:
-        """The kernel and the ramdisk of a profile (its name, or a file), with the worker's image inside."""
+    def ramdisk(self, profile: str, output: Path, *, refresh: bool = False) -> Manifest:
+        """The kernel and the ramdisk of a profile (its name, or a file), with the worker's image inside.
+
+        Before, what killed builds left is removed; after, the least recently used of what is too much.
+        """
         wanted = image_profile.load(profile, PROFILES)
-        worker = self.cache.root.parent / "worker.tar"
-        archive.write(self.images(), WORKER_REF, worker, EMBEDDED_NAME)
-        return image_build.build(
-            wanted, output=output, worker_image=worker, cache=self.cache, progress=self.progress
-        )
+        self.cache.sweep()
+        if refresh:
+            mirror.refresh(packages.wanted(wanted), self.cache)
+        packages.check(wanted, self.cache)
+        with ThreadPoolExecutor(1) as beside:
+            worker = beside.submit(self._worker_image, wanted.mirror)
+            image_build.prepare(wanted, self.cache)
+            manifest = image_build.build(
+                wanted,
+                output=output,
+                worker_image=worker.result(),
+                cache=self.cache,
+                progress=self.progress,
+            )
+        self.cache.prune(cache_limit())
+        return manifest
 
     def lab_os(self) -> os_image.OsImage:
         """The OS that the lab installs."""
         return os_image.build(self.cache, self.progress)
+
+    def _worker_image(self, debian: str) -> Path:
+        """The worker's image as a tar."""
+        folder = self.images(debian)
+
+        def write(result: Path) -> None:
+            archive.write(folder, WORKER_REF, result / "worker.tar", EMBEDDED_NAME)
+
+        manifest, _ = layout.manifest(folder, WORKER_REF)
+        inputs = [manifest, EMBEDDED_NAME, sha256_of_file(Path(archive.__file__))]
+        return self.cache.get("worker-image", inputs, write) / "worker.tar"

@@ -10,15 +10,6 @@ from osie.core.process import run
 SUITE = "trixie"
 EPOCH = "1751328000"  # 2025-07-01: the time stamp in all we build, so that same inputs give same bytes
 
-# mmdebstrap's extract variant leaves dpkg's database empty. This option for `unpack` fills it in from the
-# archives, while they are still there: a stanza and the list of files for each package.
-DATABASE_HOOK = (
-    '--extract-hook=cd "$1/var/cache/apt/archives" && for deb in *.deb; do'
-    ' { dpkg-deb -f "$deb" Package Version Architecture && echo "Status: install ok unpacked" && echo;'
-    ' } >>"$1/var/lib/dpkg/status" && dpkg-deb --fsys-tarfile "$deb" | tar -t'
-    ' >"$1/var/lib/dpkg/info/${deb%%_*}.list" || exit 1; done'
-)
-
 
 @dataclass(frozen=True)
 class PackageSet:

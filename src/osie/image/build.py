@@ -3,9 +3,11 @@
 import os
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from osie.contracts import artifacts
+from osie.core import locks
 from osie.core.cache import BuildProgress, Cache
 from osie.core.errors import OsieError
 from osie.core.files import sha256_of_file, write_atomically
@@ -39,6 +41,11 @@ def build(
     cached = _install(manifest, built, output)
     progress.finished("artifacts", seconds=time.monotonic() - begun, size_bytes=manifest.size, cached=cached)
     return manifest
+
+
+def prepare(profile: Profile, cache: Cache) -> None:
+    """Build, for `build` to find, what doesn't depend on the worker's image: by far most of it."""
+    _ = Steps(profile, cache, worker_image=Path()).squashed_root
 
 
 def _check(steps: Steps) -> None:
@@ -80,12 +87,30 @@ def _check_budget(profile: Profile, manifest: Manifest) -> None:
 
 
 def _install(manifest: Manifest, built: dict[str, Path], output: Path) -> bool:
-    """Bring `output` up to date; True where it was."""
+    """Bring `output` up to date; True where it was. What fails leaves it as it was."""
+    is_new = not output.exists()
     output.mkdir(parents=True, exist_ok=True)
-    stale = [one for one in manifest.artifacts if not _is_whole(output / one.name, one)]
-    prepared = {one.name: _copy(built[one.name], output / one.name) for one in stale}
-    for name, temporary in prepared.items():
-        temporary.replace(output / name)
+    try:
+        with locks.alone_in(output):
+            return _replace_stale(manifest, built, output)
+    except OSError as error:
+        if is_new:
+            with suppress(OSError):  # not empty
+                output.rmdir()
+        raise OsieError(f"the artifacts can't be written to {output}/: {error.strerror}") from None
+
+
+def _replace_stale(manifest: Manifest, built: dict[str, Path], output: Path) -> bool:
+    stale = [one.name for one in manifest.artifacts if not _is_whole(output / one.name, one)]
+    prepared = {name: output / f".{name}.new" for name in built}
+    try:
+        for name in stale:
+            _copy(built[name], prepared[name])
+        for name in stale:
+            prepared[name].replace(output / name)
+    finally:
+        for left in prepared.values():  # by us, or by a build that was killed: we are alone here
+            left.unlink(missing_ok=True)
     place = output / artifacts.MANIFEST
     if not stale and place.is_file() and place.read_text() == manifest.json():
         return True
@@ -97,11 +122,9 @@ def _is_whole(path: Path, artifact: Artifact) -> bool:
     return path.is_file() and path.stat().st_size == artifact.size and sha256_of_file(path) == artifact.sha256
 
 
-def _copy(source: Path, target: Path) -> Path:
-    """A durable copy beside `target`, to be renamed onto it."""
-    temporary = target.with_name(f".{target.name}.new")
-    shutil.copyfile(source, temporary)
-    with temporary.open("rb") as file:
+def _copy(source: Path, target: Path) -> None:
+    """Copy durably."""
+    shutil.copyfile(source, target)
+    with target.open("rb") as file:
         os.fsync(file.fileno())
-    temporary.chmod(0o644)
-    return temporary
+    target.chmod(0o644)

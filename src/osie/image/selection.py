@@ -100,7 +100,7 @@ _LIBRARIES = Path("usr/lib/x86_64-linux-gnu")
 
 
 def owners(packages: Path) -> dict[str, str]:
-    """Package by path (with a leading slash), from the lists of files that debian.DATABASE_HOOK wrote."""
+    """Package by path (with a leading slash), from the lists of files that core.packages wrote."""
     found = {}
     for names in sorted((packages / "var/lib/dpkg/info").glob("*.list")):
         for line in names.read_text().splitlines():

@@ -15,6 +15,7 @@ from osie.image import (
     embedded,
     initramfs,
     kernel,
+    packages,
     parts,
     podman_store,
     python,
@@ -29,7 +30,8 @@ SOURCE = Path(osie.__file__).parent
 # What the ramdisk's Python gets of ours; the protobuf modules need a library that it doesn't have.
 _OURS = ("contracts", "core", "ramdisk")
 _NOT_OURS = shutil.ignore_patterns("*_pb2.py", "*_pb2.pyi", "__pycache__", "root", "initramfs")
-_NOT_IN_THE_ROOT = {"name", "size_budget_bytes", "memory_min_mib", "kernel_parameters"}  # of a profile
+# Of a profile.
+_NOT_IN_THE_ROOT = {"name", "description", "size_budget_bytes", "memory_min_mib", "kernel_parameters"}
 _INSIDE = "usr/lib/osie"
 _TOP = "osie"
 _TOP_WORKER = "osie-worker"
@@ -63,19 +65,7 @@ class Steps:
     @cached_property
     def packages(self) -> Path:
         """The packages, unpacked, with dpkg's database; only documentation is left out already."""
-        components = ("main", "non-free-firmware") if self.profile.firmware else ("main",)
-        wanted = debian.PackageSet(
-            packages=(*self.profile.packages, *self.profile.firmware),
-            suite=self.profile.suite,
-            mirror=self.profile.mirror,
-            components=components,
-        )
-        exclude = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*"]
-
-        def build(result: Path) -> None:
-            debian.unpack(wanted, result / "tree", exclude=exclude, hooks=[debian.DATABASE_HOOK])
-
-        return self.cache.get("packages", [wanted.inputs(), exclude, debian.DATABASE_HOOK], build) / "tree"
+        return packages.unpacked(packages.wanted(self.profile), self.cache)
 
     @cached_property
     def root(self) -> Path:

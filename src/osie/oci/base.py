@@ -4,8 +4,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from osie.core import packages
 from osie.core.cache import Cache
-from osie.core.debian import PackageSet, unpack
+from osie.core.debian import PackageSet
 from osie.core.files import sha256_of_file
 from osie.oci import layer, selection
 from osie.oci.interpreter import Interpreter, one
@@ -50,18 +51,14 @@ class Base:
 
 def build(cache: Cache, *, mirror: str = "") -> Base:
     """Return the base layer, built where the packages or the recipe changed."""
-    packages = PackageSet(selection.PACKAGES, mirror=mirror)
-    inputs = [*packages.inputs(), *_UNPACKED_WITHOUT]
-
-    def unpack_packages(folder: Path) -> None:
-        unpack(packages, folder / "root", exclude=_UNPACKED_WITHOUT)
+    wanted = PackageSet(selection.PACKAGES, mirror=mirror)
+    unpacked = packages.unpacked(wanted, cache, step="oci-packages", exclude=_UNPACKED_WITHOUT)
 
     def pack(folder: Path) -> None:
         assemble(unpacked, folder / "root")
         layer.write(folder / "root", folder)
 
-    unpacked = cache.get("oci-packages", inputs, unpack_packages) / "root"
-    folder = cache.get("oci-base", [*inputs, recipe()], pack)
+    folder = cache.get("oci-base", [unpacked.parent.name, recipe()], pack)
     return Base(Layer.read(folder), folder / "root")
 
 

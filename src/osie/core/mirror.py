@@ -1,0 +1,194 @@
+"""What a Debian mirror offers: its signed package lists, kept in the build cache, and what apt reads there.
+
+The lists are asked for again when they are a day old, or when somebody wants that; every other build goes by
+what they said then. So the versions of packages can be inputs of a step, and a build with nothing changed
+needs no network. See docs/decisions/0007-package-versions.md.
+"""
+
+import json
+import logging
+import re
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from osie.core.cache import Cache, Silent, size_of
+from osie.core.debian import PackageSet
+from osie.core.errors import OsieError
+from osie.core.files import sha256_of_values, write_atomically
+from osie.core.process import ProcessError, run
+
+MAX_AGE_S = 24 * 3600
+_RETRY_AFTER_S = 3600  # where the mirror didn't answer, and older lists will do
+_STEP = "package-lists"
+_APT_FOLDERS = ("etc/apt", "var/lib/apt")  # where the mirrors are, and what they have
+# '--print-uris': 'URL' FILE SIZE HASH (apt-get(8)); FILE is NAME_VERSION_ARCH.deb, a colon in it as %3a.
+_URI = re.compile(
+    r"'(?P<url>[^']+)' (?P<name>[^_]+)_(?P<version>[^_]+)_\S+\.deb (?P<size>\d+) SHA256:(?P<sha256>\w+)"
+)
+_log = logging.getLogger(__name__)
+_REASON = re.compile(r"(?:Failed to fetch|GPG error:|The repository|Unable to locate|E:) .*")
+
+
+@dataclass(frozen=True)
+class Package:
+    """One version of a package, and where it is."""
+
+    name: str
+    version: str
+    url: str
+    size: int  # bytes, of the .deb
+    sha256: str
+
+
+def resolve(wanted: PackageSet, cache: Cache) -> list[Package]:
+    """The packages and all they depend on, in the versions that the lists name, sorted by name."""
+    lists = _lists(wanted, cache)
+
+    def ask(folder: Path) -> None:
+        found = [asdict(package) for package in _resolve(lists, wanted)]
+        (folder / "packages.json").write_text(json.dumps(found))
+
+    folder = _quiet(cache).get("package-versions", [lists.name, sorted(wanted.packages)], ask)
+    return [Package(**one) for one in json.loads((folder / "packages.json").read_text())]
+
+
+def names(wanted: PackageSet, cache: Cache) -> frozenset[str]:
+    """All packages that there are."""
+    lists = _lists(wanted, cache)
+
+    def ask(folder: Path) -> None:
+        (folder / "names").write_text(_apt(lists, ["apt-cache", "pkgnames"]))
+
+    folder = _quiet(cache).get("package-names", [lists.name], ask)
+    return frozenset((folder / "names").read_text().split())
+
+
+def refresh(wanted: PackageSet, cache: Cache) -> None:
+    """Ask the mirror for its lists now."""
+    _lists_as_of(wanted, cache, _now())
+
+
+@dataclass(frozen=True)
+class Asked:
+    """When a mirror was asked, in seconds since 1970; kept in a file of the cache's."""
+
+    lists: str  # tells the lists that we got then from others
+    at: float
+    tried: float  # the last attempt since
+
+    @property
+    def is_due(self) -> bool:
+        """Whether to ask again."""
+        now = time.time()
+        return now - self.at > MAX_AGE_S and now - self.tried > _RETRY_AFTER_S
+
+
+def _now() -> Asked:
+    return Asked(lists=secrets.token_hex(8), at=time.time(), tried=time.time())
+
+
+def _lists(wanted: PackageSet, cache: Cache) -> Path:
+    """The folder with the mirror's lists, as of at most a day ago where the mirror can be reached."""
+    note = _note(wanted, cache)
+    if not note.is_file():
+        return _lists_as_of(wanted, cache, _now())
+    asked = Asked(**json.loads(note.read_text()))
+    if asked.is_due:
+        try:
+            return _lists_as_of(wanted, cache, _now())
+        except OsieError as error:
+            _log.warning("%s; going by those of %s", error, time.strftime("%Y-%m-%d", time.gmtime(asked.at)))
+            asked = replace(asked, tried=time.time())
+    return _lists_as_of(wanted, cache, asked)
+
+
+def _lists_as_of(wanted: PackageSet, cache: Cache, asked: Asked) -> Path:
+    def build(folder: Path) -> None:
+        begun = time.monotonic()
+        cache.progress.started(_STEP)
+        _fetch(wanted, folder)
+        seconds = time.monotonic() - begun
+        cache.progress.finished(_STEP, seconds=seconds, size_bytes=size_of(folder), cached=False)
+
+    folder = _quiet(cache).get(_STEP, [*_source(wanted), asked.lists], build)
+    note, text = _note(wanted, cache), json.dumps(asdict(asked))
+    if not note.is_file() or note.read_text() != text:
+        write_atomically(note, text)
+    return folder
+
+
+def _source(wanted: PackageSet) -> list[object]:
+    return [wanted.suite, wanted.mirror, wanted.components]
+
+
+def _note(wanted: PackageSet, cache: Cache) -> Path:
+    return cache.root / f".lists-{sha256_of_values(*_source(wanted))[:24]}"
+
+
+def _quiet(cache: Cache) -> Cache:
+    """Only what takes a while is told."""
+    return replace(cache, progress=Silent())
+
+
+def _fetch(wanted: PackageSet, folder: Path) -> None:
+    """Have mmdebstrap make a root with nothing in it but apt's lists: it knows mirrors and their keys."""
+    argv: list[str | Path] = [
+        "mmdebstrap",
+        "--variant=custom",
+        "--skip=cleanup/apt/lists",
+        f"--components={','.join(wanted.components)}",
+        '--aptopt=Acquire::GzipIndexes "true"',
+        wanted.suite,
+        folder / "root",
+        *([wanted.mirror] if wanted.mirror else []),
+    ]
+    try:
+        run(argv)
+    except ProcessError as error:
+        said = error.completed.stderr if error.completed else str(error)
+        reason = _REASON.search(said)
+        raise OsieError(
+            f"no package lists of {wanted.suite} from {wanted.mirror or 'the Debian mirror'}:"
+            f" {reason[0] if reason else said.strip().splitlines()[-1]}",
+            hint="is the network up, and the profile's mirror right?",
+        ) from None
+    for name in _APT_FOLDERS:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "root" / name).rename(folder / name)
+    shutil.rmtree(folder / "root")  # device files among it
+
+
+def _resolve(lists: Path, wanted: PackageSet) -> list[Package]:
+    options = ["-qq", "-o", "APT::Install-Recommends=false", "-o", "Acquire::ForceHash=SHA256"]
+    printed = _apt(lists, ["apt-get", *options, "--yes", "--print-uris", "install", *sorted(wanted.packages)])
+    found = [
+        Package(
+            match["name"],
+            match["version"].replace("%3a", ":"),
+            match["url"],
+            int(match["size"]),
+            match["sha256"],
+        )
+        for match in _URI.finditer(printed)
+    ]
+    if len(found) != len(printed.splitlines()):
+        raise OsieError(f"apt printed what can't be understood: {printed.splitlines()[-1]}")
+    return sorted(found, key=lambda package: package.name)
+
+
+def _apt(lists: Path, argv: Sequence[str]) -> str:
+    """Run an apt program on the lists, in a system with no package installed; return what it printed."""
+    with tempfile.TemporaryDirectory(prefix="osie-apt-") as name:
+        configuration = Path(name) / "apt.conf"
+        # As a file, since only what it says comes before the host's own configuration would be read.
+        configuration.write_text(
+            f'Dir "{lists}";\nDir::Cache "{name}";\nDir::State::Status "/dev/null";\n'
+            'APT::Architecture "amd64";\nAPT::Architectures { "amd64"; };\nDebug::NoLocking "true";\n'
+            'pkgCacheGen::ForceEssential ",";\n'  # nothing comes unasked
+        )
+        return run(argv, env={"APT_CONFIG": str(configuration)}).stdout

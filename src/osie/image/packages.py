@@ -1,0 +1,67 @@
+"""A profile's packages: which they are, and what only Debian can tell about the names in a profile."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from osie.core import mirror, packages
+from osie.core.cache import Cache
+from osie.core.debian import PackageSet
+from osie.core.errors import OsieError
+from osie.image.profile import Profile, module_classes, nearest
+
+_EXCLUDE = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*")
+
+
+def wanted(profile: Profile) -> PackageSet:
+    """What to ask the mirror for."""
+    return PackageSet(
+        packages=(*profile.packages, *profile.firmware),
+        suite=profile.suite,
+        mirror=profile.mirror,
+        components=("main", "non-free-firmware") if profile.firmware else ("main",),
+    )
+
+
+def unpacked(wanted: PackageSet, cache: Cache) -> Path:
+    """The tree of the packages, with dpkg's database; only documentation is left out already."""
+    return packages.unpacked(wanted, cache, step="packages", exclude=_EXCLUDE)
+
+
+def check(profile: Profile, cache: Cache) -> None:
+    """Raise one OsieError that names every package and module that there isn't, and the nearest there is."""
+    asked = wanted(profile)
+    known = mirror.names(asked, cache)
+    errors = list(_unknown_packages(profile, known))
+    if profile.modules.names:
+        kernels = {name for name in asked.packages if name.startswith("linux-image-")}
+        enough = replace(asked, packages=tuple(kernels & known)) if errors else asked
+        tree = unpacked(enough, cache)
+        errors += _unknown_modules(profile, tree)
+    if errors:
+        raise OsieError("the profile can't be used:" + "".join(f"\n    {line}" for line in errors))
+
+
+def _unknown_packages(profile: Profile, known: frozenset[str]) -> Iterator[str]:
+    for key in ("packages", "without_packages", "firmware"):
+        for name in getattr(profile, key):
+            if name not in known:
+                close = nearest(name, sorted(known))
+                yield f"{profile.place(key, name)}: {profile.suite} has no package {name!r}{close}"
+
+
+def _unknown_modules(profile: Profile, tree: Path) -> Iterator[str]:
+    known = set(_module_names(tree))
+    for name in profile.modules.names:
+        if (plain := name.replace("-", "_")) not in known:
+            close = nearest(plain, sorted(known | module_classes().keys()))
+            yield f"{profile.place('modules.names', name)}: the kernel has no module {name!r}{close}"
+
+
+def _module_names(tree: Path) -> Iterable[str]:
+    """Loadable ones and those that are built in, as the kernel writes them: with `_`."""
+    for path in tree.glob("usr/lib/modules/*/kernel/**/*.ko*"):
+        yield path.name.partition(".ko")[0].replace("-", "_")
+    for index in tree.glob("usr/lib/modules/*/modules.builtin"):
+        for line in index.read_text().split():
+            yield Path(line).name.removesuffix(".ko").replace("-", "_")

@@ -1,0 +1,40 @@
+"""What only Debian can tell about a profile: names that there aren't, told with the nearest there are."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from osie.cli.workshop import build_cache
+from osie.core.errors import OsieError
+from osie.image import packages, profile
+
+PROFILES = Path(__file__).parents[3] / "profiles"
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mmdebstrap needs root")
+
+
+def test_all_unknown_names_are_told_at_once(tmp_path: Path) -> None:
+    """Packages and modules that there aren't: one error, each with its place in the file and the nearest."""
+    path = tmp_path / "bad.toml"
+    path.write_text("""
+        name = "bad"
+        extends = "virtual"
+        packages = ["ethtool", "tcpdmp"]
+        without_packages = ["opensll"]
+        modules.names = ["igb", "nvmee"]
+        """)
+    with pytest.raises(OsieError) as caught:
+        packages.check(profile.load(str(path), PROFILES), build_cache())
+    told = str(caught.value).splitlines()[1:]
+    assert told == [
+        f"    {path}: packages.1: trixie has no package 'tcpdmp'; did you mean 'tcpdump'?",
+        f"    {path}: without_packages.0: trixie has no package 'opensll'; did you mean 'openssl'?",
+        f"    {path}: modules.names.1: the kernel has no module 'nvmee'; did you mean 'nvme'?",
+    ]
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in PROFILES.glob("*.toml")))
+def test_our_own_profiles_name_nothing_unknown(name: str) -> None:
+    """Every package and module of the profiles that ship exists."""
+    packages.check(profile.load(name, PROFILES), build_cache())
