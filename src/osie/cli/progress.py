@@ -14,8 +14,10 @@ from rich.progress import (
 
 
 def megabytes(size_bytes: float) -> str:
-    """10^6 bytes, in three figures."""
+    """10^6 bytes, in three figures; 10^9 where there are many."""
     mb = size_bytes / 1e6
+    if mb >= 10_000:
+        return f"{mb / 1000:.1f} GB"
     return f"{mb:.0f} MB" if mb >= 100 else f"{mb:.1f} MB"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from osie.image.profile import Profile
 
 _WIDTH = 100
+_EMPTY: tuple[object, ...] = ("", [])
 
 
 def text(profile: Profile) -> str:
@@ -13,7 +14,11 @@ def text(profile: Profile) -> str:
     values = profile.model_dump(mode="json", exclude_none=True)
     tables = {key: value for key, value in values.items() if isinstance(value, dict)}
     files = values.pop("files")
-    lines = [f"{key} = {_value(value)}" for key, value in values.items() if key not in tables and value != []]
+    lines = [
+        f"{key} = {_value(value)}"
+        for key, value in values.items()
+        if key not in tables and value not in _EMPTY
+    ]
     for key, table in tables.items():
         lines += ["", f"[{key}]", *_pairs(table)]
     for file in files:
@@ -22,7 +27,7 @@ def text(profile: Profile) -> str:
 
 
 def _pairs(table: Mapping[str, object]) -> Iterable[str]:
-    return (f"{key} = {_value(value)}" for key, value in table.items() if value != [])
+    return (f"{key} = {_value(value)}" for key, value in table.items() if value not in _EMPTY)
 
 
 def _value(value: object) -> str:
