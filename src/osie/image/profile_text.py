@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from osie.image.profile import Profile
 
 _WIDTH = 100
-_EMPTY: tuple[object, ...] = ("", [])
 
 
 def text(profile: Profile) -> str:
@@ -14,11 +13,8 @@ def text(profile: Profile) -> str:
     values = profile.model_dump(mode="json", exclude_none=True)
     tables = {key: value for key, value in values.items() if isinstance(value, dict)}
     files = values.pop("files")
-    lines = [
-        f"{key} = {_value(value)}"
-        for key, value in values.items()
-        if key not in tables and value not in _EMPTY
-    ]
+    plain = {key: value for key, value in values.items() if key not in tables and value != ""}
+    lines = list(_pairs(plain))
     for key, table in tables.items():
         lines += ["", f"[{key}]", *_pairs(table)]
     for file in files:
@@ -27,7 +23,7 @@ def text(profile: Profile) -> str:
 
 
 def _pairs(table: Mapping[str, object]) -> Iterable[str]:
-    return (f"{key} = {_value(value)}" for key, value in table.items() if value not in _EMPTY)
+    return (f"{key} = {_value(value)}" for key, value in table.items() if value != [])
 
 
 def _value(value: object) -> str:
