@@ -39,6 +39,9 @@ bench: setup-dev ## measure the demo (3 runs) and the writer against a pipe; wri
 bench-boot: setup-dev ## measure the boot, phase by phase (ARGS="--runs 5 --profile default --cpus 2 ...")
 	@PYTHONPATH=tests $(BIN)/python -m bench.boot $(ARGS)
 
+bench-build: setup-dev ## measure osie build: unchanged, one line changed, cold; writes bench/ and docs/reference/
+	@PYTHONPATH=tests $(BIN)/python -m bench.build $(ARGS)
+
 proto: setup-dev ## make the protobuf modules again (needs grpcio-tools 1.51: see docs/decisions)
 	@scripts/proto
 

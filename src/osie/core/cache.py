@@ -20,6 +20,7 @@ from typing import Protocol
 from osie.core.errors import OsieError, chain
 from osie.core.files import sha256_of_values
 from osie.core.locks import Kept, exclusive_if_free, shared
+from osie.core.process import ProcessError
 
 _UNFINISHED = ".unfinished-"
 _LOCK = ".lock-"  # the file holds the result's size
@@ -196,7 +197,9 @@ class Cache:
 def disk_is_full(error: BaseException) -> bool:
     """Whether that is why it failed: our own call, or a program's that says so."""
     full = (errno.ENOSPC, errno.EDQUOT)
-    texts = (os.strerror(number) for number in full)
+    told = chain(error)
+    if isinstance(error, ProcessError) and error.completed:
+        told += [error.completed.stderr, error.completed.stdout]
     return (isinstance(error, OSError) and error.errno in full) or any(
-        text in told for text in texts for told in chain(error)
+        os.strerror(number) in text for number in full for text in told
     )

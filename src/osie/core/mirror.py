@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from osie.core.cache import Cache, Silent, size_of
+from osie.core.cache import Cache, Silent, disk_is_full, size_of
 from osie.core.debian import PackageSet
 from osie.core.errors import OsieError
 from osie.core.files import sha256_of_values, write_atomically
@@ -150,6 +150,8 @@ def _fetch(wanted: PackageSet, folder: Path) -> None:
     try:
         run(argv)
     except ProcessError as error:
+        if disk_is_full(error):  # which apt takes for an invalid signature, among others
+            raise
         said = error.completed.stderr if error.completed else str(error)
         reason = _REASON.search(said)
         raise OsieError(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from osie.core import mirror
-from osie.core.cache import Cache, Silent
+from osie.core.cache import Cache, Silent, disk_is_full
 from osie.core.debian import PackageSet
 from osie.core.errors import OsieError
 from osie.core.mirror import Package
@@ -51,6 +51,8 @@ def _download(package: Package, folder: Path) -> None:
     try:
         run([helper, "download-file", package.url, file, f"SHA256:{package.sha256}"])
     except ProcessError as error:
+        if disk_is_full(error):
+            raise
         said = (error.completed.stderr if error.completed else str(error)).strip().splitlines() or ["?"]
         raise OsieError(
             f"{package.name} {package.version} can't be downloaded: {said[-1]}",
