@@ -14,10 +14,10 @@ from osie.core.debian import EPOCH
 from osie.core.errors import OsieError
 from osie.core.files import sha256_of_file
 
-# Docker reads zstd layers since 23.0. It packs the base 15 % tighter than gzip and unpacks several times
-# faster, which is what a machine on its first pull waits for.
+# Docker reads zstd layers since 23.0, and unpacks them several times faster than gzip's.
 MEDIA_TYPE = "application/vnd.oci.image.layer.v1.tar+zstd"
-_LEVEL = 19
+# The base in 1.7 s and 11.0 MB; level 19 takes 15 s for 9.8 MB. Our machines never pull it: they have it.
+_LEVEL = 12
 _TAR = "layer.tar"
 _PACKED = "layer.tar.zst"
 _FACTS = "layer.json"
