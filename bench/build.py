@@ -74,7 +74,7 @@ class Bench:
 
 def measure(bench: Bench, runs: int, cold_runs: int) -> dict[str, list[Run]]:
     """Each kind of build, so many times."""
-    cache = packages_at_hand.seed(bench.folder / "cache")
+    cache = packages_at_hand.seed(bench.folder / "cache/build").parent
     bench.build(cache)  # downloads what isn't there yet, and compiles our own byte code
 
     def after(name: str) -> Callable[[int], Run]:

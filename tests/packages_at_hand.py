@@ -9,9 +9,8 @@ from osie.cli.workshop import cache_root
 _DOWNLOADED = ("deb-*", "package-lists-*", "package-names-*", "package-versions-*", ".lists-*")
 
 
-def seed(cache: Path) -> Path:
-    """Make `cache` (an OSIE_CACHE) hold what is downloaded already; hard links, where it can have them."""
-    target = cache / "build"
+def seed(target: Path) -> Path:
+    """Make `target` (a Cache's root) hold what is downloaded already; hard links, where it can have them."""
     target.mkdir(parents=True, exist_ok=True)
     for pattern in _DOWNLOADED:
         for path in (cache_root() / "build").glob(pattern):
@@ -19,7 +18,7 @@ def seed(cache: Path) -> Path:
                 shutil.copytree(path, target / path.name, symlinks=True, copy_function=_link)
             else:
                 shutil.copy2(path, target / path.name)
-    return cache
+    return target
 
 
 def _link(source: str, target: str, *, follow_symlinks: bool = True) -> None:

@@ -111,7 +111,7 @@ def test_builds_survive_being_killed_and_a_full_output(folder: Path) -> None:
 
     Before, it fails for a full disk under its output: that's told in a line, and the output is empty then.
     """
-    cache = packages_at_hand.seed(folder / "cache")
+    cache = packages_at_hand.seed(folder / "cache/build").parent
     for step in ("packages", "squash"):
         _killed_in(step, folder, cache)
         assert not list((cache / "build").glob(f"{step}-????????????????????????"))

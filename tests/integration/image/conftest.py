@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import packages_at_hand
 import pytest
 
 from osie.core.cache import Cache
@@ -115,6 +116,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
     (folder / "small.toml").write_text(SMALL)
     write_image(folder / "worker.tar", {"usr/lib/osie/worker.txt": b"the worker\n"})
     shutil.copytree(SOURCE, folder / "source", ignore=shutil.ignore_patterns("__pycache__"))
+    packages_at_hand.seed(folder / "cache")
     made = Workshop(folder, profile.load("small", folder))
     made.build()
     yield made

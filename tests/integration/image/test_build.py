@@ -7,6 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import packages_at_hand
 import pytest
 import zstandard
 
@@ -15,7 +16,7 @@ from osie.core.cache import Cache, Silent
 from osie.core.errors import OsieError
 from osie.core.files import sha256_of_file
 from osie.core.process import run
-from osie.image import elf, profile
+from osie.image import elf, parts, profile
 from osie.image.steps import Steps
 
 from .conftest import Workshop
@@ -55,7 +56,7 @@ def test_the_artifacts_are_as_the_manifest_says(workshop: Workshop) -> None:
         f"linux-image-{manifest['kernel_release']}",
     } <= packages.keys()
     assert "tiny-initramfs" not in packages  # nothing of it is in the artifacts
-    assert sum(manifest["parts"].values()) == sum(one["size"] for one in manifest["artifacts"])
+    assert parts.total(manifest["parts"]) == sum(one["size"] for one in manifest["artifacts"])
 
 
 def test_the_root_holds_what_the_machine_starts_from(workshop: Workshop, tmp_path: Path) -> None:
@@ -132,8 +133,7 @@ def test_a_change_to_our_python_repacks_only_that(workshop: Workshop) -> None:
 def test_same_inputs_same_bytes(workshop: Workshop) -> None:
     """Everything after the packages' download, done again in another place, gives the same bytes."""
     first, _ = workshop.build()
-    other = workshop.folder / "other-cache"
-    other.mkdir()
+    other = packages_at_hand.seed(workshop.folder / "other-cache")
     (packages,) = (workshop.folder / "cache").glob("packages-*")
     (other / packages.name).symlink_to(packages)
     second, seen = workshop.build(cache="other-cache")

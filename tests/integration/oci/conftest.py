@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import packages_at_hand
 import pytest
 
 from osie.core.cache import Cache
@@ -53,4 +54,5 @@ def build(layout: Path, cache: Path, steps: Steps, source: Path | None = None) -
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """All images of this checkout, from nothing."""
     folder = tmp_path_factory.mktemp("images")
+    packages_at_hand.seed(folder / "cache")
     return Built(folder / "layout", folder / "cache", build(folder / "layout", folder / "cache", Steps()))
