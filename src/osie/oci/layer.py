@@ -16,8 +16,9 @@ from osie.core.files import sha256_of_file
 
 # Docker reads zstd layers since 23.0, and unpacks them several times faster than gzip's.
 MEDIA_TYPE = "application/vnd.oci.image.layer.v1.tar+zstd"
-# The base in 1.7 s and 11.0 MB; level 19 takes 15 s for 9.8 MB. Our machines never pull it: they have it.
+# The base in 2.5 s; level 19 takes 15 s to make it 1 MB smaller. Our machines never pull it: they have it.
 _LEVEL = 12
+_WINDOW_BYTES_LOG2 = 24  # what is alike in modules lies further apart than this level's 4 MiB
 _TAR = "layer.tar"
 _PACKED = "layer.tar.zst"
 _FACTS = "layer.json"
@@ -54,7 +55,10 @@ def write(tree: Path, folder: Path) -> Layer:
     tar, packed = folder / _TAR, folder / _PACKED
     write_tar(tree, tar)
     # One thread: with more, the bytes depend on how many there are.
-    compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
+    form = zstandard.ZstdCompressionParameters.from_level(
+        _LEVEL, window_log=_WINDOW_BYTES_LOG2, write_checksum=True
+    )
+    compressor = zstandard.ZstdCompressor(compression_params=form)
     with tar.open("rb") as source, packed.open("wb") as sink:
         compressor.copy_stream(source, sink, size=tar.stat().st_size)
     layer = Layer(

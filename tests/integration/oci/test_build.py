@@ -131,7 +131,7 @@ def test_a_change_to_one_module_rebuilds_one_layer(built: Any, tmp_path: Path) -
 
 def test_same_inputs_give_same_digests(built: Any, tmp_path: Path) -> None:
     """A base made anew from the same packages, by another run in another folder, has the same bytes."""
-    unpacked = next(built.cache.glob("oci-packages-*")) / "root"
+    unpacked = next(built.cache.glob("oci-packages-*")) / "tree"
     base.assemble(unpacked, tmp_path / "elsewhere")
     layer.write_tar(tmp_path / "elsewhere", tmp_path / "again.tar")
     assert f"sha256:{sha256_of_file(tmp_path / 'again.tar')}" == built.worker.layers[0].diff_id
