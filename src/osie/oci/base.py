@@ -71,9 +71,7 @@ def assemble(unpacked: Path, root: Path) -> None:
 
 def recipe() -> str:
     """A digest of the code that decides what a layer looks like."""
-    here = Path(__file__).parent
-    parts = ("base.py", "interpreter.py", "layer.py", "selection.py")
-    return "".join(sha256_of_file(here / part) for part in parts)
+    return "".join(_CODE)
 
 
 def select(unpacked: Path, root: Path) -> None:
@@ -130,3 +128,8 @@ def _copy(path: Path, target: Path) -> None:
 def _is_elf(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(4) == b"\x7fELF"
+
+
+# As it was loaded: a file that is edited while we run must not pass for what we do.
+_PARTS = ("base.py", "interpreter.py", "layer.py", "selection.py")
+_CODE = [sha256_of_file(Path(__file__).with_name(part)) for part in _PARTS]
