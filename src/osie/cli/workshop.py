@@ -37,7 +37,7 @@ def cache_limit() -> int:
     try:
         return bytes_of(os.environ.get("OSIE_CACHE_MAX") or DEFAULT_LIMIT)
     except ValueError as error:
-        raise OsieError(f"OSIE_CACHE_MAX: {error}") from error
+        raise OsieError(f"OSIE_CACHE_MAX: {error}") from None
 
 
 def bytes_of(size: str) -> int:
