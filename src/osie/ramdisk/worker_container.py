@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from osie.contracts.kernel_parameters import KernelParameters
@@ -16,6 +17,7 @@ NAME = "tink-worker"
 EMBEDDED_NAME = "osie/tink-worker:embedded"  # in the engine's storage from its first start on
 _IMAGE_LABEL = "osie.image"  # what was asked for: engines tell names in forms of their own
 _STOP_S = 10
+_ENGINE_AWAY = "the engine is away"
 _STEADY_S = 60.0  # one that ran this long has not "failed again"
 
 
@@ -58,8 +60,12 @@ class WorkerContainer:
         """The image's name: the one asked for, else the embedded one."""
         return self._parameters.tink_worker_image or EMBEDDED_NAME
 
-    def start(self, facts: Facts, boot_mac: str) -> None:
-        """Have the image, create the container where it lacks or differs, start it."""
+    def start(self, facts: Facts, boot_mac: str, *, anew: bool = False) -> None:
+        """Have the image, create the container where it lacks or differs, start it.
+
+        `anew`: also where there is one. An engine that was started again has a new socket; a container that
+        outlived the old engine has the old one's mounted.
+        """
         if self._parameters.tink_worker_image:
             self._pull()
         elif not self._docker.has_image(EMBEDDED_NAME):
@@ -70,7 +76,7 @@ class WorkerContainer:
         parameters = identified(self._parameters, boot_mac)
         spec = specification(self.image, parameters.worker_environment())
         existing = self._docker.container(NAME)
-        if existing is not None and not self._matches(existing, spec):
+        if existing is not None and (anew or not self._matches(existing, spec)):
             self._docker.remove(NAME)
             existing = None
         if existing is None:
@@ -108,7 +114,7 @@ class WorkerContainer:
                 self._reporter.say(f"worker: {last}")
             ended = self._docker.container(NAME)
         except EngineError:
-            return "the engine is away"
+            return _ENGINE_AWAY
         if ended is None:
             return "its container was removed"
         if ended.running:
@@ -131,7 +137,8 @@ class WorkerContainer:
             if self._stopping.wait(pause):
                 return
             waiting.until(self._docker.answers, deadline_s=300.0, every_s=0.5)
-            self._reporter.persist("worker", lambda facts: self.start(facts, boot_mac))
+            again = partial(self.start, boot_mac=boot_mac, anew=why == _ENGINE_AWAY)
+            self._reporter.persist("worker", again)
 
     def stop(self) -> None:
         """End the worker for good."""

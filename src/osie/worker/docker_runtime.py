@@ -26,6 +26,14 @@ _ENGINE_AWAY_S = 300.0  # the ramdisk starts an engine that died again, in secon
 _FINAL_STATUSES = {400, 401, 403, 404}  # of a pull: trying again won't help
 
 
+def _tell_once(event: str, error: OsieError, told: str) -> str:
+    """Tell the error where it isn't what was told last, and return it: tries are many, news are few."""
+    why = ": ".join(chain(error))
+    if why != told:
+        tell(event, reason=why)
+    return why
+
+
 class DockerRuntime:
     """The runtime over one engine."""
 
@@ -62,7 +70,7 @@ class DockerRuntime:
 
         An engine that died is waited for; the label then tells how far this run had come.
         """
-        backoff, give_up_at = Backoff(), 0.0
+        backoff, give_up_at, told = Backoff(), 0.0, ""
         while True:
             try:
                 return await self._take_up(run, listener)
@@ -70,7 +78,7 @@ class DockerRuntime:
                 give_up_at = give_up_at or time.monotonic() + _ENGINE_AWAY_S
                 if time.monotonic() > give_up_at:
                     return self._refused(error)
-                tell("engine_lost", action=run.action.name, reason=": ".join(chain(error)))
+                told = _tell_once("engine_lost", error, told)
                 await asyncio.sleep(backoff.next_s())
             except EngineError as error:
                 return self._refused(error)
@@ -167,7 +175,7 @@ class DockerRuntime:
         An engine that restarts is waited for: it knows how the container ended.
         """
         stop_at = None if left_s is None else asyncio.get_running_loop().time() + left_s
-        stopped, backoff = False, Backoff()
+        stopped, backoff, told = False, Backoff(), ""
         while True:
             try:
                 if await self._ended_before(found, stop_at):
@@ -175,7 +183,7 @@ class DockerRuntime:
                 stopped = await self._stop(found)
                 stop_at = None
             except EngineUnreachable as error:
-                tell("engine_lost", reason=": ".join(chain(error)))
+                told = _tell_once("engine_lost", error, told)
                 await asyncio.sleep(backoff.next_s())
 
     async def _ended_before(self, found: str, stop_at: float | None) -> bool:
@@ -198,13 +206,13 @@ class DockerRuntime:
 
         Without it the action is none the worse.
         """
-        backoff = Backoff()
+        backoff, told = Backoff(), ""
         while True:
             tail.clear()
             try:
                 return await self._read_log(found, listener, tail)
             except EngineUnreachable as error:
-                tell("log_lost", reason=": ".join(chain(error)))
+                told = _tell_once("log_lost", error, told)
                 await asyncio.sleep(backoff.next_s())
             except OsieError as error:
                 return tell("log_lost", reason=": ".join(chain(error)))
