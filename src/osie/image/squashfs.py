@@ -74,6 +74,13 @@ class Reader:
             taken[tail.path] += packed[tail.fragment] * tail.length / whole[tail.fragment]
         return taken
 
+    def blocks(self, wanted: str) -> range:
+        """Which bytes of the image the blocks of a file take, its tail left out."""
+        for path, start, blocks, _ in self._files():
+            if path == wanted:
+                return range(start, start + sum(size & ~_PLAIN_BLOCK for size in blocks))
+        raise OsieError(f"the squashfs has no file {wanted}")
+
     def _files(self) -> Iterator[tuple[str, int, list[int], _Tail]]:
         """(path, where its blocks start, their sizes, its tail), the folders sorted by name."""
         waiting = [("", self._root >> 16, self._root & 0xFFFF)]

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from osie.image.squashfs import Reader
+
 FAILED = r"osie: rebooting in 60 s"
 
 
@@ -42,6 +44,20 @@ async def test_a_root_that_is_none_does_not_start(ramdisk, console, tmp_path: Pa
     (tmp_path / "initramfs").write_bytes(damaged)
     lines = await console(built.kernel, tmp_path / "initramfs", 768, FAILED)
     assert _told(lines).startswith("the root image can't be mounted: ")
+
+
+async def test_a_root_that_breaks_later_is_told_by_its_reader(ramdisk, console, tmp_path: Path) -> None:
+    """Python can't be read: the console says so with the kernel's words, and the machine starts over."""
+    built = ramdisk("default")
+    damaged = bytearray(built.initramfs.read_bytes())
+    root = _root_image(damaged)
+    (tmp_path / "root").write_bytes(damaged[root:])
+    for at in Reader(tmp_path / "root").blocks("usr/bin/python3.13")[::64]:
+        damaged[root + at : root + at + 2] = damaged[root + at + 1], damaged[root + at]
+    (tmp_path / "initramfs").write_bytes(damaged)
+    lines = await console(built.kernel, tmp_path / "initramfs", 768, FAILED)
+    (said,) = [line for line in lines if "osie: start failed" in line]
+    assert "SQUASHFS error" in said
 
 
 async def test_too_little_memory_is_told_with_figures(ramdisk, console) -> None:
