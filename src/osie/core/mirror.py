@@ -50,7 +50,7 @@ def resolve(wanted: PackageSet, cache: Cache) -> list[Package]:
     lists = _lists(wanted, cache)
 
     def ask(folder: Path) -> None:
-        found = [asdict(package) for package in _resolve(lists, wanted)]
+        found = [asdict(package) for package in _resolve(lists, wanted, folder)]
         (folder / "packages.json").write_text(json.dumps(found))
 
     folder = _quiet(cache).get("package-versions", [lists.name, sorted(wanted.packages)], ask)
@@ -62,7 +62,7 @@ def names(wanted: PackageSet, cache: Cache) -> frozenset[str]:
     lists = _lists(wanted, cache)
 
     def ask(folder: Path) -> None:
-        (folder / "names").write_text(_apt(lists, ["apt-cache", "pkgnames"]))
+        (folder / "names").write_text(_apt(lists, ["apt-cache", "pkgnames"], folder))
 
     folder = _quiet(cache).get("package-names", [lists.name], ask)
     return frozenset((folder / "names").read_text().split())
@@ -165,9 +165,10 @@ def _fetch(wanted: PackageSet, folder: Path) -> None:
     shutil.rmtree(folder / "root")  # device files among it
 
 
-def _resolve(lists: Path, wanted: PackageSet) -> list[Package]:
+def _resolve(lists: Path, wanted: PackageSet, scratch: Path) -> list[Package]:
     options = ["-qq", "-o", "APT::Install-Recommends=false", "-o", "Acquire::ForceHash=SHA256"]
-    printed = _apt(lists, ["apt-get", *options, "--yes", "--print-uris", "install", *sorted(wanted.packages)])
+    asked = ["apt-get", *options, "--yes", "--print-uris", "install", *sorted(wanted.packages)]
+    printed = _apt(lists, asked, scratch)
     found = [
         Package(
             match["name"],
@@ -183,9 +184,12 @@ def _resolve(lists: Path, wanted: PackageSet) -> list[Package]:
     return sorted(found, key=lambda package: package.name)
 
 
-def _apt(lists: Path, argv: Sequence[str]) -> str:
-    """Run an apt program on the lists, in a system with no package installed; return what it printed."""
-    with tempfile.TemporaryDirectory(prefix="osie-apt-") as name:
+def _apt(lists: Path, argv: Sequence[str], scratch: Path) -> str:
+    """Run an apt program on the lists, in a system with no package installed; return what it printed.
+
+    What it makes for itself meanwhile, 60 MB, is in `scratch`.
+    """
+    with tempfile.TemporaryDirectory(dir=scratch) as name:
         configuration = Path(name) / "apt.conf"
         # As a file, since only what it says comes before the host's own configuration would be read.
         configuration.write_text(
