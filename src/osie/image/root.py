@@ -10,11 +10,12 @@ from osie.image import configuration, kernel, python, selection, tree
 from osie.image.profile import Profile
 
 _FIRMWARE = Path("usr/lib/firmware")
+_BUSYBOX = Path("usr/bin/busybox")
 
 
 def build(profile: Profile, packages: Path, result: Path, *, links: Mapping[str, str]) -> None:
     """Fill `result` with `tree`, the root; `digest`, of the tree; `modules.load`, what starts the machine;
-    `modules.json`, the class of each module. `links` are symbolic links: path in the root, target.
+    `modules.json`, the class of each module; `busybox`. `links` are symbolic links: path in the root, target.
     """
     root = result / "tree"
     root.mkdir()
@@ -31,6 +32,8 @@ def build(profile: Profile, packages: Path, result: Path, *, links: Mapping[str,
     python.compile_all(root, library, inside=f"/usr/lib/{library.name}", sourceless=True)
     _add_files(profile, root)
     _link(links, root)
+    (root / _BUSYBOX).rename(result / "busybox")
+    (root / _BUSYBOX).touch()  # /init puts its own there
     (result / "digest").write_text(tree.digest(root))
 
 

@@ -6,18 +6,18 @@ from pathlib import Path
 from osie.core.debian import EPOCH
 from osie.core.process import run
 
-BLOCK_BYTES = 256 << 10
-# Sizes of the default root (306 MB), 2026-11: zstd 15 86.0 MB, zstd 19 85.3, zstd 19 in blocks of 1 MiB 81.6,
-# xz 77.4. Unpacked on one processor of a busy host: zstd 1 to 3 s, xz 5 s; a booting machine waits for that.
-# Blocks stay small, since a machine unpacks whole blocks: what larger ones cost at boot wasn't measured.
-COMPRESSION = ("-comp", "zstd", "-Xcompression-level", "15")
+# What each costs and gains in bytes and at boot is in docs/explanation/size.md. Blocks stay small, since a
+# machine unpacks whole blocks.
+FORMS = {
+    "zstd": ("-b", "256K", "-comp", "zstd", "-Xcompression-level", "15"),
+    "xz": ("-b", "256K", "-comp", "xz"),
+}
 _SAME_BYTES = ("-all-time", EPOCH, "-all-root", "-no-xattrs", "-no-exports", "-no-progress", "-quiet")
 
 
-def create(image: Path, tree: Path) -> None:
-    """Write what is in the folder as a new file system."""
-    form = ("-noappend", "-mkfs-time", EPOCH, "-b", str(BLOCK_BYTES))
-    run(["mksquashfs", tree, image, *form, *_SAME_BYTES, *COMPRESSION])
+def create(image: Path, tree: Path, compression: str) -> None:
+    """Write what is in the folder as a new file system, in one of the FORMS."""
+    run(["mksquashfs", tree, image, "-noappend", "-mkfs-time", EPOCH, *_SAME_BYTES, *FORMS[compression]])
 
 
 def extend(base: Path, image: Path, tree: Path) -> None:

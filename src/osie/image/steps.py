@@ -31,7 +31,8 @@ SOURCE = Path(osie.__file__).parent
 _OURS = ("contracts", "core", "ramdisk")
 _NOT_OURS = shutil.ignore_patterns("*_pb2.py", "*_pb2.pyi", "__pycache__", "root", "initramfs")
 # Of a profile.
-_NOT_IN_THE_ROOT = {"name", "description", "size_budget_bytes", "memory_min_mib", "kernel_parameters"}
+_NOT_IN_THE_ROOT = {"name", "description", "compression", "size_budget_bytes", "memory_min_mib"}
+_NOT_IN_THE_ROOT |= {"kernel_parameters"}
 _INSIDE = "usr/lib/osie"
 _TOP = "osie"
 _TOP_WORKER = "osie-worker"
@@ -97,13 +98,12 @@ class Steps:
     @cached_property
     def squashed_root(self) -> Path:
         """The root as one file, without our Python and the worker."""
-        inputs = [(self.root / "digest").read_text(), _sources("squash.py"), squash.COMPRESSION]
-        return (
-            self.cache.get(
-                "squash", inputs, lambda result: squash.create(result / "image", self.root / "tree")
-            )
-            / "image"
-        )
+        inputs = [(self.root / "digest").read_text(), _sources("squash.py"), self.profile.compression]
+
+        def build(result: Path) -> None:
+            squash.create(result / "image", self.root / "tree", self.profile.compression)
+
+        return self.cache.get("squash", inputs, build) / "image"
 
     @cached_property
     def with_worker(self) -> Path:
@@ -161,7 +161,7 @@ class Steps:
         def build(result: Path) -> None:
             members = initramfs.entries(
                 init=self.init,
-                busybox=tree_of_root / "usr/bin/busybox",
+                busybox=self.root / "busybox",
                 modules=modules,
                 memory_min_mib=self.profile.memory_min_mib,
             )
@@ -211,4 +211,8 @@ def _sha256_of_ours(source: Path) -> list[str]:
 
 def _sources(*names: str) -> list[str]:
     """The code that makes a result is an input of it too."""
-    return [sha256_of_file(Path(__file__).with_name(name)) for name in names]
+    return [_CODE[name] for name in names]
+
+
+# As it was loaded: a file that is edited while we run must not pass for what we do.
+_CODE = {path.name: sha256_of_file(path) for path in Path(__file__).parent.iterdir() if path.is_file()}

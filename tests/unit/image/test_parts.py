@@ -30,7 +30,7 @@ CONTENTS = {
 def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A squashfs of them."""
     folder = tmp_path_factory.mktemp("squashed")
-    squash.create(folder / "image", _write(folder / "tree", CONTENTS))
+    squash.create(folder / "image", _write(folder / "tree", CONTENTS), "zstd")
     return folder / "image"
 
 
