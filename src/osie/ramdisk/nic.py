@@ -69,8 +69,18 @@ def _read(folder: Path, udev_data: Path) -> Nic | None:
         hardware_id=f"{_text(pci / 'vendor')[2:]}:{_text(pci / 'device')[2:]}" if pci else "",
         up=bool(int(_text(folder / "flags") or "0", 16) & 1),  # IFF_UP
         carrier=_text(folder / "carrier") == "1",
-        named=(udev_data / f"n{_text(folder / 'ifindex')}").exists(),
+        named=_is_named(folder.name, udev_data / f"n{_text(folder / 'ifindex')}"),
     )
+
+
+def _is_named(name: str, entry: Path) -> bool:
+    """Whether udev is done with the interface and gave it this name, by udev's own entry on it.
+
+    The entry is there before the new name is (systemd, src/udev/udev-event.c).
+    """
+    told = _text(entry).splitlines()
+    wanted = next((line.partition("=")[2] for line in told if line.startswith("E:ID_NET_NAME=")), name)
+    return bool(told) and wanted == name
 
 
 def physical(

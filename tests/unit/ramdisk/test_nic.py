@@ -27,7 +27,7 @@ def _machine(root: Path) -> list[nic.Nic]:
     _interface(root, "ens2", "52:54:00:00:00:02", carrier="1", slot="0000:00:02.0")
     (root / "class/net/docker0").mkdir()
     (root / "udev").mkdir()
-    (root / "udev/n2").touch()
+    (root / "udev/n2").write_text("I:12345\nE:ID_NET_NAME=ens2\n")
     return nic.physical(root / "class/net", root / "udev")
 
 
@@ -57,6 +57,8 @@ def test_the_interface_asked_for(tmp_path: Path) -> None:
 def test_only_udev_knows_when_a_name_is_final(tmp_path: Path) -> None:
     """An interface that udev isn't done with may still be renamed: nobody should hold on to its name."""
     assert [each.named for each in _machine(tmp_path)] == [False, True]
+    (tmp_path / "udev/n1").write_text("I:12345\nE:ID_NET_NAME=enp0s1\n")  # still to be renamed
+    assert not nic.physical(tmp_path / "class/net", tmp_path / "udev")[0].named
 
 
 def test_absence_tells_what_is_there(tmp_path: Path) -> None:
