@@ -36,14 +36,19 @@ class Rack:
         """The machine's address."""
         return self.machines[number].hardware.mac
 
-    async def add(self, memory_mib: int) -> VirtualMachine:
-        """A machine that netboots and finds no work yet."""
+    async def add(self, memory_mib: int, ramdisk: tuple[Path, Path] | None = None) -> VirtualMachine:
+        """A machine that finds no work yet. It netboots; or is handed that kernel and that ramdisk."""
         number = len(self.machines)
         disk = self.stage.workdir / f"disk-{number}.raw"
         create_disk(disk, DISK_BYTES)
-        hardware = qemu.Hardware(
-            name=f"machine-{number}", mac=f"52:54:00:05:1e:{number:02x}", memory_mib=memory_mib, disk=disk
-        )
+        mac = f"52:54:00:05:1e:{number:02x}"
+        direct = None
+        if ramdisk is not None:
+            server = (
+                f"grpc_authority={self.stage.address}:42113 insecure_registries={self.stage.address}:5000"
+            )
+            direct = qemu.Direct(*ramdisk, f"console=ttyS0 {server} worker_id={mac} hw_addr={mac}")
+        hardware = qemu.Hardware(f"machine-{number}", mac, disk, memory_mib=memory_mib, direct=direct)
         log = self.stage.workdir / f"console-{number}.log"
         machine = VirtualMachine(self.stage.network, hardware, log=log, accelerated_by=accelerator.best())
         self.machines.append(machine)
