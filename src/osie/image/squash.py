@@ -10,6 +10,7 @@ from osie.core.process import run
 # machine unpacks whole blocks.
 FORMS = {
     "zstd": ("-b", "256K", "-comp", "zstd", "-Xcompression-level", "15"),
+    "zstd-dense": ("-b", "512K", "-comp", "zstd", "-Xcompression-level", "18"),
     "xz": ("-b", "256K", "-comp", "xz"),
 }
 _SAME_BYTES = ("-all-time", EPOCH, "-all-root", "-no-xattrs", "-no-exports", "-no-progress", "-quiet")
