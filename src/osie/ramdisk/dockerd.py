@@ -8,6 +8,16 @@ from osie.contracts.kernel_parameters import KernelParameters
 from osie.ramdisk.program import STORAGE, Program
 
 CONFIG = Path("/etc/docker/daemon.json")
+_CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
+_CONTAINERD_CONFIG = Path("/etc/containerd/config.toml")
+_UNUSED_PLUGINS = (  # Docker keeps its images itself; some of these look for kernel modules or programs
+    *(f"io.containerd.snapshotter.v1.{name}" for name in ("aufs", "blockfile", "btrfs", "devmapper", "zfs")),
+    "io.containerd.grpc.v1.cri",
+    "io.containerd.internal.v1.restart",
+    "io.containerd.internal.v1.tracing",
+    "io.containerd.nri.v1.nri",
+    "io.containerd.tracing.processor.v1.otlp",
+)
 # What the build made of the worker's image: Docker's own files, and links to the layers in the squashed root.
 # Docker has no read-only store to look into, so this is copied: some twenty small files.
 _SEED = Path("/usr/lib/osie/docker")
@@ -37,12 +47,27 @@ def daemon_json(parameters: KernelParameters) -> dict[str, Any]:
     return config
 
 
+def containerd_toml() -> str:
+    """containerd's configuration (containerd-config.toml(5))."""
+    return f"""\
+version = 2
+root = "{STORAGE}/containerd"
+state = "/run/containerd"
+disabled_plugins = {json.dumps(_UNUSED_PLUGINS)}
+[grpc]
+address = "{_CONTAINERD_SOCKET}"
+[debug]
+level = "warn"
+"""
+
+
 def program(parameters: KernelParameters) -> Program:
     """Docker Engine for this machine."""
     return Program(
-        name="dockerd",
-        argv=("dockerd", *parameters.engine_args),
-        files={CONFIG: json.dumps(daemon_json(parameters), indent=1)},
+        argv=("dockerd", f"--containerd={_CONTAINERD_SOCKET}", *parameters.engine_args),
+        # dockerd would start it late, wait for it, and look only once a second whether it is up
+        beside=(("containerd", "--config", str(_CONTAINERD_CONFIG)),),
+        files={CONFIG: json.dumps(daemon_json(parameters), indent=1), _CONTAINERD_CONFIG: containerd_toml()},
         seed=_SEED,
         stale=(Path("/run/docker.pid"),),
     )

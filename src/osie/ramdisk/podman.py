@@ -53,7 +53,6 @@ def registries_conf(parameters: KernelParameters) -> str:
 def program(parameters: KernelParameters) -> Program:
     """Podman's service for this machine."""
     return Program(
-        name="podman",
         argv=("podman", *parameters.engine_args, "system", "service", "--time=0", f"unix://{SOCKET}"),
         files={
             _ETC / "containers.conf": _CONTAINERS,

@@ -12,8 +12,8 @@ STORAGE = Path("/var/lib/docker")  # images and containers, a tmpfs of its own
 class Program:
     """One engine: how it is started, and the files that it reads."""
 
-    name: str  # of its process
     argv: tuple[str, ...]
+    beside: tuple[tuple[str, ...], ...] = ()  # the programs that it works through, started at the same time
     files: Mapping[Path, str] = field(default_factory=dict)
     seed: Path | None = None  # a folder that its empty storage starts as a copy of
     stale: tuple[Path, ...] = ()  # what a killed one leaves that the next would stumble over
