@@ -18,8 +18,10 @@ from typing import Any
 
 import packages_at_hand
 
+from osie.cli.workshop import PROFILES
 from osie.core.errors import OsieError
 from osie.core.files import write_atomically
+from osie.image import profile
 
 ROOT = Path(__file__).resolve().parents[1]
 _CPUS = 2  # what the targets are given for
@@ -74,7 +76,8 @@ class Bench:
 
 def measure(bench: Bench, runs: int, cold_runs: int) -> dict[str, list[Run]]:
     """Each kind of build, so many times."""
-    cache = packages_at_hand.seed(bench.folder / "cache/build").parent
+    wanted = profile.load(bench.profile, PROFILES)
+    cache = packages_at_hand.seed(bench.folder / "cache/build", wanted).parent
     bench.build(cache)  # downloads what isn't there yet, and compiles our own byte code
 
     def after(name: str) -> Callable[[int], Run]:
@@ -145,12 +148,12 @@ def main() -> None:
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:_CPUS])
     before = os.getloadavg()[0]
     found = {}
-    for profile in options.profiles:
-        print(profile, flush=True)
+    for chosen in options.profiles:
+        print(chosen, flush=True)
         with tempfile.TemporaryDirectory(prefix="osie-bench-build-", dir="/var/tmp") as name:
-            bench = Bench(Path(name), profile)
+            bench = Bench(Path(name), chosen)
             bench.prepare()
-            found[profile] = measure(bench, options.runs, options.cold_runs)
+            found[chosen] = measure(bench, options.runs, options.cold_runs)
     results = {
         "machine": platform.machine(),
         "cpus": len(os.sched_getaffinity(0)),

@@ -4,16 +4,27 @@ import os
 import shutil
 from pathlib import Path
 
-from osie.cli.workshop import cache_root
+from osie.cli.workshop import build_cache
+from osie.core import mirror, packages
+from osie.core.debian import PackageSet
+from osie.image.packages import wanted
+from osie.image.profile import Profile
+from osie.oci import selection
 
 _DOWNLOADED = ("deb-*", "package-lists-*", "package-names-*", "package-versions-*", ".lists-*")
 
 
-def seed(target: Path) -> Path:
-    """Make `target` (a Cache's root) hold what is downloaded already; hard links, where it can have them."""
+def seed(target: Path, *profiles: Profile) -> Path:
+    """Make `target` (a Cache's root) hold what is downloaded; hard links, where it can have them.
+
+    What the profiles and the images need is downloaded to the user's cache before, where it isn't there.
+    """
+    cache = build_cache()
+    for one in (PackageSet(selection.PACKAGES), *map(wanted, profiles)):
+        packages.fetch(mirror.resolve(one, cache), cache)
     target.mkdir(parents=True, exist_ok=True)
     for pattern in _DOWNLOADED:
-        for path in (cache_root() / "build").glob(pattern):
+        for path in cache.root.glob(pattern):
             if path.is_dir():
                 shutil.copytree(path, target / path.name, symlinks=True, copy_function=_link)
             else:

@@ -17,6 +17,7 @@ import pytest
 from osie.contracts import artifacts
 from osie.core.files import sha256_of_file
 from osie.core.process import run
+from osie.image import profile
 
 SMALL = """
 name = "small"
@@ -77,8 +78,8 @@ def test_a_missing_tool_is_one_clear_line(folder: Path) -> None:
 
 def test_an_unreachable_mirror_is_one_clear_line(folder: Path) -> None:
     """Mirror and reason are named; nothing is left behind."""
-    profile = folder / "small.toml"
-    profile.write_text('mirror = "http://127.0.0.1:9/debian"' + profile.read_text())
+    path = folder / "small.toml"
+    path.write_text('mirror = "http://127.0.0.1:9/debian"' + path.read_text())
     done = _build(folder, folder / "cache")
     assert _is_one_clear_line(done), done.stderr
     assert "http://127.0.0.1:9/debian" in done.stderr
@@ -112,7 +113,8 @@ def test_builds_survive_being_killed_and_a_full_output(folder: Path) -> None:
 
     Before, it fails for a full disk under its output: that's told in a line, and the output is empty then.
     """
-    cache = packages_at_hand.seed(folder / "cache/build").parent
+    wanted = profile.load(str(folder / "small.toml"), folder)
+    cache = packages_at_hand.seed(folder / "cache/build", wanted).parent
     for step in ("packages", "squash"):
         _killed_in(step, folder, cache)
         assert not list((cache / "build").glob(f"{step}-????????????????????????"))

@@ -116,8 +116,8 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
     (folder / "small.toml").write_text(SMALL)
     write_image(folder / "worker.tar", {"usr/lib/osie/worker.txt": b"the worker\n"})
     shutil.copytree(SOURCE, folder / "source", ignore=shutil.ignore_patterns("__pycache__"))
-    packages_at_hand.seed(folder / "cache")
     made = Workshop(folder, profile.load("small", folder))
+    packages_at_hand.seed(folder / "cache", made.profile)
     made.build()
     yield made
     shutil.rmtree(folder)  # a gigabyte

@@ -134,7 +134,7 @@ def test_a_change_to_our_python_repacks_only_that(workshop: Workshop) -> None:
 def test_same_inputs_same_bytes(workshop: Workshop) -> None:
     """Everything after the packages' download, done again in another place, gives the same bytes."""
     first, _ = workshop.build()
-    other = packages_at_hand.seed(workshop.folder / "other-cache")
+    other = packages_at_hand.seed(workshop.folder / "other-cache", workshop.profile)
     (packages,) = (workshop.folder / "cache").glob("packages-*")
     (other / packages.name).symlink_to(packages)
     second, seen = workshop.build(cache="other-cache")
