@@ -32,7 +32,7 @@ fault = os.environ["FAULT"]
 print("began:", fault, flush=True)
 if fault == "engine":
     for name in Path("/proc").glob("[0-9]*/comm"):
-        if name.read_text().strip() in {"dockerd", "podman"}:
+        if name.read_text().strip() == os.environ["VICTIM"]:
             os.kill(int(name.parent.name), signal.SIGKILL)
             print("killed", flush=True)
     time.sleep(float(os.environ["LASTS_S"]))  # the engine is to come back while this action still runs
