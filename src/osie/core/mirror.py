@@ -68,9 +68,12 @@ def names(wanted: PackageSet, cache: Cache) -> frozenset[str]:
     return frozenset((folder / "names").read_text().split())
 
 
-def refresh(wanted: PackageSet, cache: Cache) -> None:
-    """Ask the mirror for its lists now."""
-    _lists_as_of(wanted, cache, _now())
+def refresh(wanted: PackageSet, cache: Cache) -> Path:
+    """Ask the mirror for its lists now; the folder with them."""
+    asked = Asked(lists=secrets.token_hex(8), at=time.time(), tried=time.time())
+    folder = _kept(wanted, cache, asked)
+    _remember(wanted, cache, asked)
+    return folder
 
 
 @dataclass(frozen=True)
@@ -88,26 +91,24 @@ class Asked:
         return now - self.at > MAX_AGE_S and now - self.tried > _RETRY_AFTER_S
 
 
-def _now() -> Asked:
-    return Asked(lists=secrets.token_hex(8), at=time.time(), tried=time.time())
-
-
 def _lists(wanted: PackageSet, cache: Cache) -> Path:
     """The folder with the mirror's lists, as of at most a day ago where the mirror can be reached."""
     note = _note(wanted, cache)
     if not note.is_file():
-        return _lists_as_of(wanted, cache, _now())
+        return refresh(wanted, cache)
     asked = Asked(**json.loads(note.read_text()))
     if asked.is_due:
         try:
-            return _lists_as_of(wanted, cache, _now())
+            return refresh(wanted, cache)
         except OsieError as error:
             _log.warning("%s; going by those of %s", error, time.strftime("%Y-%m-%d", time.gmtime(asked.at)))
-            asked = replace(asked, tried=time.time())
-    return _lists_as_of(wanted, cache, asked)
+            _remember(wanted, cache, replace(asked, tried=time.time()))
+    return _kept(wanted, cache, asked)
 
 
-def _lists_as_of(wanted: PackageSet, cache: Cache, asked: Asked) -> Path:
+def _kept(wanted: PackageSet, cache: Cache, asked: Asked) -> Path:
+    """The lists that we got then; where the cache has lost them, those that there are now."""
+
     def build(folder: Path) -> None:
         begun = time.monotonic()
         cache.progress.started(_STEP)
@@ -115,11 +116,11 @@ def _lists_as_of(wanted: PackageSet, cache: Cache, asked: Asked) -> Path:
         seconds = time.monotonic() - begun
         cache.progress.finished(_STEP, seconds=seconds, size_bytes=size_of(folder), cached=False)
 
-    folder = _quiet(cache).get(_STEP, [*_source(wanted), asked.lists], build)
-    note, text = _note(wanted, cache), json.dumps(asdict(asked))
-    if not note.is_file() or note.read_text() != text:
-        write_atomically(note, text)
-    return folder
+    return _quiet(cache).get(_STEP, [*_source(wanted), asked.lists], build)
+
+
+def _remember(wanted: PackageSet, cache: Cache, asked: Asked) -> None:
+    write_atomically(_note(wanted, cache), json.dumps(asdict(asked)))
 
 
 def _source(wanted: PackageSet) -> list[object]:
