@@ -159,9 +159,8 @@ def by_class(tree: Tree, profile: Profile) -> dict[str, str]:
 def unpack(tree: Tree, modules: Iterable[str], target: Path) -> None:
     """Put the modules, decompressed, and their indexes into `target`/usr/lib/modules/RELEASE.
 
-    Decompressed, so that no module is unpacked twice over. That costs size: the default profile's modules
-    take 18.9 MB of the squashed root (zstd 15), and 16.8 MB as Debian's .ko.xz. What it saves at boot isn't
-    measured.
+    Decompressed, so that no module is unpacked twice over. What that costs in bytes is in
+    docs/explanation/size.md. Not stripped: Debian's signature at the end of each must stay valid.
     """
     folder = target / _MODULES / tree.release
     for name in modules:

@@ -173,22 +173,26 @@ def test_without_a_worker_image_there_is_one_clear_error(workshop: Workshop, tmp
         shutil.move(moved, workshop.folder / "worker.tar")
 
 
-def test_nothing_in_the_default_root_lacks_a_library() -> None:
-    """Docker, containerd, crun, udev, iptables: every ELF file of the default profile finds its libraries."""
+@pytest.mark.parametrize(
+    ("name", "engine"),
+    [
+        (
+            "default",
+            ["sbin/dockerd", "bin/containerd", "bin/containerd-shim-runc-v2", "sbin/runc", "sbin/iptables"],
+        ),
+        ("virtual", ["bin/podman", "bin/conmon", "bin/crun", "lib/podman/netavark"]),
+    ],
+)
+def test_nothing_in_a_root_lacks_a_library(name: str, engine: list[str]) -> None:
+    """The engine, udev and all else that is an ELF file finds its libraries."""
     if os.geteuid() != 0:
         pytest.skip("building a root needs root")
     folder = Path(__file__).parents[3] / "profiles"
     kept = Path(os.environ.get("OSIE_CACHE") or Path.home() / ".cache/osie") / "build"  # the command's own
     cache = Cache(kept, Silent())
-    steps = Steps(profile.load("default", folder), cache, worker_image=Path("/nonexistent"))
+    steps = Steps(profile.load(name, folder), cache, worker_image=Path("/nonexistent"))
     root = steps.root / "tree"
     assert elf.missing(root) == {}
-    for program in (
-        "sbin/dockerd",
-        "bin/containerd",
-        "bin/containerd-shim-runc-v2",
-        "sbin/runc",
-        "sbin/iptables",
-    ):
+    for program in engine:
         assert (root / "usr" / program).exists(), program
     assert (root / "usr/lib/systemd/systemd-udevd").exists()

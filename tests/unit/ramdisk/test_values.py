@@ -10,7 +10,20 @@ from hypothesis import strategies as st
 
 import osie
 from osie.contracts.kernel_parameters import parse
-from osie.ramdisk import clock, console, devices, dhcp, dockerd, engine, machine, memory, reboot, syslog
+from osie.ramdisk import (
+    clock,
+    console,
+    devices,
+    dhcp,
+    dockerd,
+    engine,
+    machine,
+    memory,
+    podman,
+    reboot,
+    syslog,
+)
+from osie.ramdisk.program import STORAGE
 from osie.ramdisk.report import Reporter
 from osie.ramdisk.worker_container import identified, specification
 
@@ -30,6 +43,30 @@ def test_daemon_json() -> None:
     assert config["live-restore"] is True
     assert config["log-opts"]["max-size"] == "4m"
     assert "insecure-registries" not in dockerd.daemon_json(parse(""))
+
+
+def test_podmans_registries() -> None:
+    """A name without a registry is Docker Hub's, as with Docker; those without TLS are told one by one."""
+    config = tomllib.loads(podman.registries_conf(parse("insecure_registries=10.0.0.1:5000,b:5000")))
+    assert config["unqualified-search-registries"] == ["docker.io"]
+    assert [(one["location"], one["insecure"]) for one in config["registry"]] == [
+        ("10.0.0.1:5000", True),
+        ("b:5000", True),
+    ]
+    assert "registry" not in tomllib.loads(podman.registries_conf(parse("")))
+
+
+def test_podmans_files_are_valid() -> None:
+    """Native overlay on the engine's own file system, the embedded image beside it, Docker's socket."""
+    program = podman.program(parse(""))
+    parsed = {
+        path.name: tomllib.loads(text) for path, text in program.files.items() if path.suffix == ".conf"
+    }
+    storage = parsed["storage.conf"]["storage"]
+    assert (storage["driver"], storage["graphroot"]) == ("overlay", str(STORAGE))
+    assert storage["options"]["additionalimagestores"] == ["/usr/lib/osie/podman"]
+    assert parsed["containers.conf"]["engine"]["runtime"] == "crun"
+    assert program.argv[-1] == "unix:///var/run/docker.sock"
 
 
 def test_the_engine_pulls_through_the_proxies() -> None:
