@@ -32,7 +32,7 @@ MEANING = {
     "initramfs_sent": "the ramdisk is over",
     "init": "Osie's root is mounted",
     "network_up": "Osie has an address",
-    "engine_up": "Docker answers",
+    "engine_up": "the container engine answers",
     "worker_up": "the tink-worker asks for work",
     "first_action": "the first action runs",
     "image_written": "the OS is on the disk, synced and checked",
