@@ -118,7 +118,8 @@ def page(results: dict[str, Any]) -> str:
         "Made by `make bench-build`; the figures are in `bench/build.json`. Wall clock of the whole"
         f" command on {results['cpus']} CPUs of a {results['machine']} host. Load average"
         f" {results['load'][0]:.1f} when it began, {results['load'][1]:.1f} at the end (the builds themselves"
-        f" make up to {results['cpus']}).",
+        f" make up to {results['cpus']}). Above 1 at the beginning, the wall clock tells more of the host than of"
+        " the build; the CPU seconds of all processes, the median, tell more then.",
         "",
         "| build | profile | target | median | least | most | CPU seconds | runs |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
@@ -133,7 +134,6 @@ def page(results: dict[str, Any]) -> str:
             )
     lines += [
         "",
-        "CPU seconds: of all processes, the median. "
         "Cold: nothing in the cache but the downloaded packages and the mirror's lists. Code that everything"
         " has (`osie.core`) is in the ramdisk, in the worker's image and in each action's.",
     ]
@@ -176,4 +176,5 @@ def main() -> None:
     print(page(results))
 
 
-main()
+if __name__ == "__main__":
+    main()
