@@ -118,8 +118,8 @@ def page(results: dict[str, Any]) -> str:
         "Made by `make bench-build`; the figures are in `bench/build.json`. Wall clock of the whole"
         f" command on {results['cpus']} CPUs of a {results['machine']} host. Load average"
         f" {results['load'][0]:.1f} when it began, {results['load'][1]:.1f} at the end (the builds themselves"
-        f" make up to {results['cpus']}). Above 1 at the beginning, the wall clock tells more of the host than"
-        " of the build; the CPU seconds of all processes, the median, tell more then.",
+        f" make up to {results['cpus']}). Above 1 at the beginning, the wall clock tells more of the host"
+        " than of the build; the CPU seconds of all processes, the median, tell more then.",
         "",
         "| build | profile | target | median | least | most | CPU seconds | runs |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
