@@ -73,10 +73,10 @@ class Boots:
             rendered = {"hosts": dnsmasq.render_hosts(machines), "options": dnsmasq.render_options(machines)}
             if rendered == self._rendered:  # netboot turned on or off, say: nothing that DHCP hands out
                 return
-            self._rendered = rendered
             for name, text in rendered.items():
                 write_atomically(self._config.dnsmasq_dir / name, text)
             self._dhcp.reread()
+            self._rendered = rendered  # only now: where a file can't be written, the next change tries again
 
     def _ailing(self) -> str:
         return "" if self._dhcp.pid is not None else "dnsmasq does not run"

@@ -130,7 +130,10 @@ async def _refreshing(boots: Boots, tink: Tink) -> AsyncIterator[None]:
 
     async def follow() -> None:
         async for _ in tink.machines.changes():
-            await boots.refresh()
+            try:
+                await boots.refresh()
+            except OSError as error:  # a full disk, say: DHCP goes on with what it knew
+                _log.error("reservations not taken over", error=str(error))
 
     async with _background(follow()):
         yield

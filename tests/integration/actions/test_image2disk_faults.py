@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,130 +16,81 @@ KINDS = ("raw", "gzip", "xz", "bzip2", "zstd")
 QUICK: dict[str, object] = {"RETRY_DURATION_MINUTES": 0.02, "STALL_TIMEOUT_SECONDS": 0.5}
 
 
+@pytest.fixture
+def fails(disk: Path, action: Any, assert_failed: Any, assert_not_bootable: Any) -> Callable[..., None]:
+    """image2disk of what is served ends in these words, and leaves nothing that boots."""
+
+    def check(served: Any, words: str, **environment: object) -> None:
+        assert_failed(action("image2disk", IMG_URL=served.url, DEST_DISK=disk, **environment), words)
+        assert_not_bootable(disk)
+
+    return check
+
+
 @pytest.mark.parametrize("digest", [True, False], ids=["digest", "no-digest"])
 @pytest.mark.parametrize("share", [0.0001, 0.5, 0.99999])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_truncated_image_fails(
-    kind: str,
-    share: float,
-    digest: bool,
-    packed: dict[str, bytes],
-    disk: Path,
-    serve: Any,
-    action: Any,
-    assert_failed: Any,
-    assert_not_bootable: Any,
+    kind: str, share: float, digest: bool, packed: dict[str, bytes], serve: Any, fails: Any
 ) -> None:
     """An image that was cut off before it came to the server is found out, with or without a digest."""
     whole = packed[kind]
     served = serve(whole, {"body": whole[: int(len(whole) * share) | 1]})  # odd: no whole number of sectors
     checked = {"CHECKSUM": served.checksum} if digest else {}
-    done = action("image2disk", IMG_URL=served.url, DEST_DISK=disk, **checked)
-    assert_failed(done, "truncated|cut off|digest is")
-    assert_not_bootable(disk)
+    fails(served, "truncated|cut off|digest is", **checked)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_connection_that_always_breaks_fails(
-    kind: str,
-    packed: dict[str, bytes],
-    disk: Path,
-    serve: Any,
-    action: Any,
-    assert_failed: Any,
-    assert_not_bootable: Any,
+    kind: str, packed: dict[str, bytes], serve: Any, fails: Any
 ) -> None:
     """A stream that ends before its Content-Length isn't taken for the image."""
     served = serve(packed[kind], {"upto": MIB})
-    done = action("image2disk", IMG_URL=served.url, DEST_DISK=disk, RETRY_ENABLED="false")
-    assert_failed(done, f"connection ended at byte {MIB} of {len(served.body)}")
-    assert_not_bootable(disk)
+    fails(served, f"connection ended at byte {MIB} of {len(served.body)}", RETRY_ENABLED="false")
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_flipped_bit_fails(
-    kind: str,
-    packed: dict[str, bytes],
-    disk: Path,
-    serve: Any,
-    action: Any,
-    assert_failed: Any,
-    assert_not_bootable: Any,
-) -> None:
+def test_a_flipped_bit_fails(kind: str, packed: dict[str, bytes], serve: Any, fails: Any) -> None:
     """One wrong bit is found by the digest, if not by the format's own checksum before."""
     wrong = bytearray(packed[kind])
     wrong[len(wrong) // 2] ^= 1
     served = serve(packed[kind], {"body": bytes(wrong)})
-    done = action("image2disk", IMG_URL=served.url, DEST_DISK=disk, CHECKSUM=served.checksum)
-    assert_failed(done, "digest is sha256|corrupt|truncated")
-    assert_not_bootable(disk)
+    fails(served, "digest is sha256|corrupt|truncated", CHECKSUM=served.checksum)
 
 
 @pytest.mark.parametrize("kind", ["gzip", "xz", "bzip2", "zstd"])
 @pytest.mark.parametrize("garbage", [b"x", bytes(3), b"<html>" * 999], ids=["byte", "zeroes", "page"])
 def test_garbage_after_the_end_fails(
-    kind: str,
-    garbage: bytes,
-    packed: dict[str, bytes],
-    disk: Path,
-    serve: Any,
-    action: Any,
-    assert_failed: Any,
-    assert_not_bootable: Any,
+    kind: str, garbage: bytes, packed: dict[str, bytes], serve: Any, fails: Any
 ) -> None:
     """Without a digest too: what follows the compressed data isn't ignored."""
     served = serve(packed[kind] + garbage)
-    assert_failed(action("image2disk", IMG_URL=served.url, DEST_DISK=disk), "corrupt|truncated")
-    assert_not_bootable(disk)
+    fails(served, "corrupt|truncated")
 
 
-def test_a_wrong_raw_checksum_fails(
-    disk: Path,
-    packed: dict[str, bytes],
-    serve: Any,
-    action: Any,
-    assert_failed: Any,
-    assert_not_bootable: Any,
-) -> None:
+def test_a_wrong_raw_checksum_fails(packed: dict[str, bytes], serve: Any, fails: Any) -> None:
     """RAW_CHECKSUM is held against the decompressed bytes."""
     served = serve(packed["xz"])
     wrong = {"RAW_CHECKSUM": f"sha512:{'0' * 128}"}
-    assert_failed(action("image2disk", IMG_URL=served.url, DEST_DISK=disk, **wrong), "RAW_CHECKSUM expects")
-    assert_not_bootable(disk)
+    fails(served, "RAW_CHECKSUM expects", **wrong)
 
 
 @pytest.mark.parametrize("extra", [1, 100_000])
 def test_a_content_length_that_is_too_long_fails(
-    extra: int,
-    packed: dict[str, bytes],
-    disk: Path,
-    serve: Any,
-    action: Any,
-    assert_failed: Any,
-    assert_not_bootable: Any,
+    extra: int, packed: dict[str, bytes], serve: Any, fails: Any
 ) -> None:
     """Bytes that were announced and don't exist are missed."""
     served = serve(packed["raw"], {"length": len(packed["raw"]) + extra})
-    done = action("image2disk", IMG_URL=served.url, DEST_DISK=disk, **QUICK)
-    assert_failed(done, "416|connection ended")
-    assert_not_bootable(disk)
+    fails(served, "416|connection ended", **QUICK)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_content_length_that_is_too_short_fails(
-    kind: str,
-    packed: dict[str, bytes],
-    disk: Path,
-    serve: Any,
-    action: Any,
-    assert_failed: Any,
-    assert_not_bootable: Any,
+    kind: str, packed: dict[str, bytes], serve: Any, fails: Any
 ) -> None:
     """A client stops at Content-Length; what it has isn't an image."""
     served = serve(packed[kind], {"length": len(packed[kind]) - 100})
-    done = action("image2disk", IMG_URL=served.url, DEST_DISK=disk)
-    assert_failed(done, "truncated|cut off")
-    assert_not_bootable(disk)
+    fails(served, "truncated|cut off")
 
 
 @pytest.mark.parametrize("status", [404, 403, 410])
@@ -204,19 +156,12 @@ def test_a_broken_connection_is_taken_up_where_it_broke(
     "again", [{"etag": '"2"'}, {"etag": '"2"', "ranges": False}, {"etag": "", "ranges": False}]
 )
 def test_an_image_that_changed_meanwhile_fails(
-    again: dict[str, object],
-    image: bytes,
-    disk: Path,
-    serve: Any,
-    action: Any,
-    assert_failed: Any,
-    assert_not_bootable: Any,
+    again: dict[str, object], image: bytes, serve: Any, fails: Any
 ) -> None:
     """Two halves of two images are none, by the ETag, or without one by the bytes that were had before."""
     other = bytes(len(image))
     served = serve(image, {"upto": 3 * MIB}, {**again, "body": other})
-    assert_failed(action("image2disk", IMG_URL=served.url, DEST_DISK=disk), "changed on the server")
-    assert_not_bootable(disk)
+    fails(served, "changed on the server")
 
 
 def test_a_redirect_is_followed(disk: Path, image: bytes, serve: Any, action: Any) -> None:

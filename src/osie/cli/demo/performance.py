@@ -85,6 +85,7 @@ class Performance:
         self.timeline = Timeline()
         self.restarts = restarts
         self._bar = screen.ActionBar(terminal)
+        self._awaited = ""  # what the display says it waits for
 
     @asynccontextmanager
     async def scene(self) -> AsyncIterator[tuple[Stage, VirtualMachine]]:
@@ -130,6 +131,7 @@ class Performance:
             end = End(": ".join(chain(error)))
         finally:
             self._bar.update("", None)
+            self.terminal.clear(self._awaited)
         return Outcome(
             result="failure" if end.reason else "success",
             reason=end.reason,
@@ -157,7 +159,11 @@ class Performance:
         return await watch.run(machine)
 
     def _event(self, event: str, at: float) -> None:
+        self.terminal.clear(self._awaited)
         self.terminal.say(screen.milestone(event, at - self.timeline.seen["power_on"]))
+        if missing := self.timeline.missing():
+            self._awaited = f"  until {missing[0]}"
+            self.terminal.started(self._awaited)
 
     def _too_late(self) -> str:
         waited = f"no end within {self.options.timeout_s:.0f} s"

@@ -9,7 +9,7 @@ from osie.cli.progress import TerminalProgress, megabytes
 
 def milestone(event: str, at_s: float) -> str:
     """An event as a line that stays."""
-    return f"  [cyan]{at_s:7.1f} s[/]  {MEANING[event]} [dim]{event}[/]"
+    return f"  [cyan]{at_s:7.1f} s[/]  {event:<16} [dim]{MEANING[event]}[/]"
 
 
 def figures(progress: Json) -> str:
