@@ -57,6 +57,8 @@ class Daemon:
         if pid := self.pid:
             os.kill(pid, signal.SIGKILL)
             wait_for_one_to_end([self])
+        if self._process is not None:
+            self._process.wait()
 
     @property
     def fate(self) -> str:
