@@ -43,6 +43,7 @@ class Series:
     memory_mib: int
     boots: list[Boot] = field(default_factory=list)
     faults: int = 0  # of the emulator: the run was started over
+    loads: list[float] = field(default_factory=list)  # the host's load average before each run
 
     def result(self) -> dict[str, Any]:
         """Each phase's median and spread, in seconds since the kernel's first line."""
@@ -52,6 +53,7 @@ class Series:
             "memory_mib": self.memory_mib,
             "runs": len(self.boots),
             "restarts": self.faults,
+            "host_load": round(statistics.median(self.loads), 1),
             "phases": [self._phase(name) for name in PHASES],
             "read_bytes": statistics.median(boot.read_bytes or 0 for boot in self.boots),
         }
@@ -108,6 +110,7 @@ async def measure(series: Series, runs: int, artifacts: Path, layout: Path, work
         best = accelerator.best()
         async with VirtualMachine(stage.network, hardware, log=log, accelerated_by=best) as machine:
             for number in range(runs):
+                series.loads.append(os.getloadavg()[0])
                 series.boots.append(await _boot(stage, machine, series))
                 print(f"  run {number + 1}: {series.boots[-1].ends['get_action']:.1f} s", flush=True)
 

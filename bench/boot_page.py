@@ -56,7 +56,8 @@ def _table(series: dict[str, Any]) -> list[str]:
         "",
         f"{series['runs']} runs. Read from the squashed root until the worker's container ran:"
         f" {series['read_bytes'] / 1e6:.1f} MB, compressed. Emulator faults on the way (the run starts over):"
-        f" {series['restarts']}.",
+        f" {series['restarts']}. The host's load average before the runs, median: {series['host_load']};"
+        " what exceeds 1 is other work, which slowed them.",
     ]
 
 
