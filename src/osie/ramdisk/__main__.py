@@ -74,9 +74,17 @@ class Boot:
             self._reporter.persist("engine", self._engine.start)
             if self._engine_is_up.is_set():
                 self._show_containers()
+            else:
+                self._bound_containers()
             self._engine_is_up.set()
             self._engine.wait_until_it_dies()
             self._reporter.event("engine-ended", reason="the container engine died; it is started again")
+
+    def _bound_containers(self) -> None:
+        try:
+            memory.bound_containers()
+        except OSError as error:  # a kernel without this can still install
+            self._reporter.event("memory", unbounded=f"containers may take all of it: {error}")
 
     def _show_containers(self) -> None:
         """After the engine's death: which containers outlived it. The worker reports its action's fate."""

@@ -6,6 +6,8 @@ from osie.ramdisk.machine import meminfo_mib
 from osie.ramdisk.report import Reporter
 
 _WORTH_SAYING_MIB = 16  # how far the peak must rise to be said again
+_KEPT_MIB = 96  # for the programs' code, once the engine is up
+_PARENTS = ("docker", "libpod_parent")  # the cgroups that Docker and Podman make containers' cgroups in
 _OURS = -900  # of -1000 (never) to 1000 (first), see proc(5); an action's container is at 500
 
 
@@ -15,6 +17,22 @@ def go_last(own: Path = Path("/proc/self/oom_score_adj")) -> None:
     What we start, such as the engine, inherits it.
     """
     own.write_text(str(_OURS))
+
+
+def bound_containers(meminfo: Path = Path("/proc/meminfo"), cgroups: Path = Path("/sys/fs/cgroup")) -> None:
+    """Leave some memory to what runs the machine: all containers together get the rest of what is free now.
+
+    Without a bound the kernel drops everybody's code first, and reads it from the compressed root again and
+    again, for minutes, before it ends the action that took the memory.
+    Source: the kernel's Documentation/admin-guide/cgroup-v2.rst.
+    """
+    limit_mib = meminfo_mib(meminfo.read_text())["MemAvailable"] - _KEPT_MIB
+    (cgroups / "cgroup.subtree_control").write_text("+memory")
+    for name in _PARENTS:
+        (cgroups / name).mkdir(exist_ok=True)
+        bound = cgroups / name / "memory.max"
+        if not bound.exists() or bound.read_text().strip() == "max":  # else an earlier run of ours was here
+            bound.write_text(f"{limit_mib}M")
 
 
 class MemoryWatch:

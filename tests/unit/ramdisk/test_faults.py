@@ -85,6 +85,17 @@ def test_the_limit_leaves_room_for_what_runs() -> None:
     assert storage.limit_mib({"MemTotal": 711, "MemAvailable": 560}) == 280
 
 
+def test_containers_are_bounded_once(tmp_path: Path) -> None:
+    """All containers together leave 96 MiB of what was free; a later run of ours keeps the first bound."""
+    meminfo = tmp_path / "meminfo"
+    for available_mib in (400, 200):
+        meminfo.write_text(f"MemTotal: 715000 kB\nMemAvailable: {available_mib * 1024} kB\n")
+        memory.bound_containers(meminfo, tmp_path)
+    assert (tmp_path / "cgroup.subtree_control").read_text() == "+memory"
+    for name in ("docker", "libpod_parent"):
+        assert (tmp_path / name / "memory.max").read_text() == "304M"
+
+
 def test_we_go_last(tmp_path: Path) -> None:
     """The kernel is told to end others first."""
     memory.go_last(tmp_path / "oom_score_adj")
