@@ -31,7 +31,7 @@ async def test_another_worker_is_pulled_and_works(layout: Path, tmp_path: Path) 
         interface["netboot"]["osie"] = {"kernelParams": [f"tink_worker_image={image}"]}
         await rack.client.apply([("hardware.yaml", yaml.safe_dump(hardware))])
         await boot(rack, 0)
-        told = await machine.console.wait_for(r"osie: worker ok .*", 10, since=machine.powered_on_at)
+        told = await machine.console.wait_for(r"osie: worker ok .* id=", 10, since=machine.powered_on_at)
         assert f"image={image}" in str(told)
         action = {
             "name": "say",
