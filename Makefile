@@ -4,7 +4,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup setup-dev demo test test-fast lint format bench bench-boot proto lock clean
+.PHONY: help setup setup-dev demo test test-fast lint format bench bench-boot bench-build proto lock clean
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
