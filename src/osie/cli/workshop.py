@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from osie.contracts.artifacts import EMBEDDED_WORKER
 from osie.core import mirror
 from osie.core.cache import BuildProgress, Cache, Silent
 from osie.core.errors import OsieError
@@ -18,7 +19,6 @@ from osie.lab import os_image
 from osie.oci import archive, images, layout
 
 WORKER_REF = "tink-worker:latest"
-EMBEDDED_NAME = "osie/tink-worker:embedded"  # the tag that the ramdisk starts
 PROFILES = Path(__file__).resolve().parents[3] / "profiles"
 DEFAULT_LIMIT = "6GB"  # three profiles with their packages, the lab's OS, and as much again of older results
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -107,8 +107,8 @@ class Workshop:
         folder = self.images(debian)
 
         def write(result: Path) -> None:
-            archive.write(folder, WORKER_REF, result / "worker.tar", EMBEDDED_NAME)
+            archive.write(folder, WORKER_REF, result / "worker.tar", EMBEDDED_WORKER)
 
         manifest, _ = layout.manifest(folder, WORKER_REF)
-        inputs = [manifest, EMBEDDED_NAME, sha256_of_file(Path(archive.__file__))]
+        inputs = [manifest, EMBEDDED_WORKER, sha256_of_file(Path(archive.__file__))]
         return self.cache.get("worker-image", inputs, write) / "worker.tar"

@@ -11,6 +11,7 @@ from pathlib import Path
 from osie import __version__
 from osie.contracts.kernel_parameters import KernelParameters, parse
 from osie.core.errors import OsieError, chain
+from osie.core.room import room
 from osie.ramdisk import clock, console, devices, drivers, machine, memory, nat, storage, syslog
 from osie.ramdisk import reboot as rebooting
 from osie.ramdisk.background import Background
@@ -128,7 +129,7 @@ class Boot:
 def _watch(reporter: Reporter, boot: Boot, boot_thread: threading.Thread) -> None:
     """Sample the memory and look for the worker's wish to reboot, until the machine or our program ends."""
     watch = memory.MemoryWatch(reporter)
-    full = storage.StorageWatch(reporter, lambda: storage.room(STORAGE))
+    full = storage.StorageWatch(reporter, lambda: room(STORAGE))
     while boot_thread.is_alive():
         watch.sample()
         full.sample()

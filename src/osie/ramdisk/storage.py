@@ -1,35 +1,18 @@
 """The engine's storage: images and containers, in memory, with a limit, and a word when it is full."""
 
-import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
+from osie.core.room import Room
 from osie.ramdisk.report import Reporter
 
 _SHARE = 50  # percent of what is free when it is mounted; the rest is for what runs
-_FULL_BELOW = 0.03  # of the size is free: said once
-_EASED_ABOVE = 0.10  # of the size is free: it may be said again
+_EASED_ABOVE = 0.10  # of the size is free: that it is full may be said again
 _MIB = 1 << 20
 
 
 def limit_mib(meminfo: Mapping[str, int]) -> int:
     """How large the storage may grow, by /proc/meminfo in MiB. The compressed root is in memory already."""
     return meminfo.get("MemAvailable", 0) * _SHARE // 100
-
-
-@dataclass(frozen=True)
-class Room:
-    """A file system's size and what is free of it, in bytes."""
-
-    size: int
-    free: int
-
-
-def room(folder: Path) -> Room:
-    """How much room is below the folder (statvfs(3))."""
-    told = os.statvfs(folder)
-    return Room(told.f_blocks * told.f_frsize, told.f_bavail * told.f_frsize)
 
 
 class StorageWatch:
@@ -46,7 +29,7 @@ class StorageWatch:
             now = self._look()
         except OSError:
             return  # not mounted yet
-        if not self._full and now.free < now.size * _FULL_BELOW:
+        if not self._full and now.is_full:
             self._full = True
             self._reporter.event(
                 "storage-full",

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from osie.contracts.artifacts import EMBEDDED_WORKER
 from osie.contracts.kernel_parameters import KernelParameters
 from osie.core.errors import OsieError
 from osie.ramdisk import waiting
@@ -14,7 +15,6 @@ from osie.ramdisk.docker_api import Container, Docker, EngineError, credentials
 from osie.ramdisk.report import Facts, Reporter
 
 NAME = "tink-worker"
-EMBEDDED_NAME = "osie/tink-worker:embedded"  # in the engine's storage from its first start on
 _IMAGE_LABEL = "osie.image"  # what was asked for: engines tell names in forms of their own
 _STOP_S = 10
 _ENGINE_AWAY = "the engine is away"
@@ -58,7 +58,7 @@ class WorkerContainer:
     @property
     def image(self) -> str:
         """The image's name: the one asked for, else the embedded one."""
-        return self._parameters.tink_worker_image or EMBEDDED_NAME
+        return self._parameters.tink_worker_image or EMBEDDED_WORKER
 
     def start(self, facts: Facts, boot_mac: str, *, anew: bool = False) -> None:
         """Have the image, create the container where it lacks or differs, start it.
@@ -68,7 +68,7 @@ class WorkerContainer:
         """
         if self._parameters.tink_worker_image:
             self._pull()
-        elif not self._docker.has_image(EMBEDDED_NAME):
+        elif not self._docker.has_image(EMBEDDED_WORKER):
             raise OsieError(
                 "the engine doesn't have the embedded worker, and tink_worker_image= names no other",
                 hint="give tink_worker_image=, or build the ramdisk again",

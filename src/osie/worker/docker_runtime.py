@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from osie.contracts import action_events
 from osie.core.errors import OsieError, chain
+from osie.core.room import Room
 from osie.worker import container, image_name, storage
 from osie.worker.action import Listener, Outcome, Run, State
 from osie.worker.backoff import Backoff
@@ -43,7 +44,7 @@ class DockerRuntime:
         credentials: image_name.Credentials,
         *,
         clock: Callable[[], float] = time.time,
-        room: Callable[[], storage.Room] = storage.room,
+        room: Callable[[], Room] = storage.now,
     ) -> None:
         self._engine = engine
         self._credentials = credentials
@@ -94,7 +95,7 @@ class DockerRuntime:
     def _refused(self, error: EngineError) -> Outcome:
         why = ": ".join(chain(error))
         if storage.out_of_space(why):
-            why = f"{self._room().explain()}: {why}"
+            why = f"{storage.explain(self._room())}: {why}"
         return Outcome(State.FAILED, why, self._clock())
 
     async def forget(self, run: Run) -> None:

@@ -4,9 +4,10 @@ import signal
 from collections import deque
 from collections.abc import Sequence
 
+from osie.core.room import Room
 from osie.worker.action import Outcome, State
 from osie.worker.engine import Container
-from osie.worker.storage import Room, out_of_space
+from osie.worker.storage import explain, out_of_space
 
 TAIL_LINES = 20
 _LINE_CHARACTERS = 500  # of a line in a message; the whole line goes by telemetry
@@ -59,5 +60,5 @@ def judge(container: Container, *, timeout_s: int, stopped: bool, tail: Sequence
         )
     if container.exit_code == 0:
         return Outcome(State.SUCCESS, f"exit code 0 in {ran_s:.1f}s", container.finished_at)
-    full = f", {room.explain()}" if room.is_full and any(map(out_of_space, tail)) else ""
+    full = f", {explain(room)}" if room.is_full and any(map(out_of_space, tail)) else ""
     return Outcome(State.FAILED, _exit(container) + full + last, container.finished_at)

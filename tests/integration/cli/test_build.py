@@ -13,20 +13,12 @@ from pathlib import Path
 
 import packages_at_hand
 import pytest
+from small_profile import SMALL
 
 from osie.contracts import artifacts
 from osie.core.files import sha256_of_file
 from osie.core.process import run
 from osie.image import profile
-
-SMALL = """
-name = "small"
-suite = "trixie"
-packages = ["base-passwd", "busybox-static", "ca-certificates", "kmod", "libpython3-stdlib",
-            "linux-image-amd64", "python3-minimal", "tiny-initramfs"]
-without_packages = ["debconf", "dpkg", "linux-base", "openssl", "openssl-provider-legacy", "readline-common",
-                    "tar", "tiny-initramfs", "tiny-initramfs-core", "tzdata"]
-"""
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="building needs root")
 

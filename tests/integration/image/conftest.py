@@ -12,6 +12,7 @@ from pathlib import Path
 
 import packages_at_hand
 import pytest
+from small_profile import SMALL
 
 from osie.core.cache import Cache
 from osie.image import profile
@@ -19,20 +20,16 @@ from osie.image.build import build
 from osie.image.manifest import Manifest
 from osie.image.steps import SOURCE
 
-SMALL = """
-name = "small"
-suite = "trixie"
-packages = ["base-passwd", "busybox-static", "ca-certificates", "kmod", "libpython3-stdlib",
-            "linux-image-amd64", "python3-minimal", "tiny-initramfs"]
-without_packages = ["debconf", "dpkg", "linux-base", "openssl", "openssl-provider-legacy", "readline-common",
-                    "tar", "tiny-initramfs", "tiny-initramfs-core", "tzdata"]
-size_budget_bytes = 60_000_000
+WITH_EXTRAS = (
+    SMALL
+    + """size_budget_bytes = 60_000_000
 [modules]
 names = ["dummy"]
 [[files]]
 path = "/etc/motd"
 content = "small"
 """
+)
 
 
 def write_image(tar: Path, *layers: dict[str, bytes]) -> None:
@@ -113,7 +110,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
     if os.geteuid() != 0:
         pytest.skip("building a ramdisk needs root")
     folder = tmp_path_factory.mktemp("workshop")
-    (folder / "small.toml").write_text(SMALL)
+    (folder / "small.toml").write_text(WITH_EXTRAS)
     write_image(folder / "worker.tar", {"usr/lib/osie/worker.txt": b"the worker\n"})
     shutil.copytree(SOURCE, folder / "source", ignore=shutil.ignore_patterns("__pycache__"))
     made = Workshop(folder, profile.load("small", folder))

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from osie.contracts import action_events, telemetry_pb2
 from osie.core.errors import OsieError
+from osie.core.room import Room
 from osie.worker import container, image_name, journal, settings
 from osie.worker.action import Action, Report, Run, State
 from osie.worker.backoff import Backoff
 from osie.worker.engine import Container
 from osie.worker.grpc_transport import status_request
-from osie.worker.storage import Room
 from osie.worker.verdict import Tail, judge
 
 ACTION = Action("ns/w", "t", "a", "id/1", "write", "image:1", timeout_s=60)
