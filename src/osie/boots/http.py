@@ -3,11 +3,12 @@
 import json
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from aiohttp import web
 
-from osie.boots import ipxe_script
+from osie.boots import ipxe_script, ramdisk_parameters
 from osie.boots.config import BootsConfig
 from osie.boots.leases import Leases
 from osie.boots.machine import Machine, Machines
@@ -52,7 +53,7 @@ class Handlers:
         if machine is None:
             script = ipxe_script.unknown(mac, self._around, asked)
         else:
-            script = ipxe_script.for_machine(machine, self._around, asked)
+            script = self._script_for(machine, asked)
         said = {
             name: request.query[name][:_LONGEST_FACT]
             for name in ("uuid", "serial", "platform", "arch")
@@ -65,6 +66,15 @@ class Handlers:
         if asked == 0 or script.kind not in {"unknown", "error"}:  # asking again is nothing new
             await self._machines.record(mac, "ipxe_script", {"kind": script.kind, **said})
         return _ipxe(script.text)
+
+    def _script_for(self, machine: Machine, asked: int) -> ipxe_script.Script:
+        around = self._around
+        try:
+            if machine.allow_pxe:
+                around = replace(around, ramdisk_parameters=ramdisk_parameters.of(self._config.artifacts))
+        except ipxe_script.ScriptError as refused:
+            return ipxe_script.error(machine.mac, str(refused), around, asked)
+        return ipxe_script.for_machine(machine, around, asked)
 
     async def artifact(self, request: web.Request) -> web.StreamResponse:
         """GET /artifacts/NAME: the kernel and the ramdisk, by plain names."""

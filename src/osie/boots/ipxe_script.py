@@ -36,6 +36,7 @@ class Surroundings:
     syslog_host: str
     syslog_port: int | None
     registry_authority: str
+    ramdisk_parameters: tuple[str, ...] = ()  # what our own artifacts ask for; any other setting wins
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,8 @@ def _pairs(text: str) -> list[tuple[str, str]]:
 
 def command_line(machine: Machine, around: Surroundings, initrd: str) -> str:
     """The kernel's parameters for this machine, the machine's own last, so that they win."""
-    pairs = [pair for text in around.kernel_parameters for pair in _pairs(text)]
+    own = () if machine.osie_base_url else around.ramdisk_parameters
+    pairs = [pair for text in (*own, *around.kernel_parameters) for pair in _pairs(text)]
     pairs += [
         ("grpc_authority", around.grpc_authority),
         ("tinkerbell_tls", "false"),

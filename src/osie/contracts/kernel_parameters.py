@@ -6,7 +6,8 @@ put theirs on the same line.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from osie.contracts import mac
 
@@ -14,8 +15,7 @@ _TRUE = {"1", "true", "yes", "on", ""}
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 
-@dataclass(frozen=True)
-class KernelParameters:
+class KernelParameters(NamedTuple):
     """One machine's parameters; an empty string stands for a parameter that isn't there."""
 
     grpc_authority: str = ""  # HOST:PORT of the tink server
@@ -31,13 +31,17 @@ class KernelParameters:
     syslog_port: int = 514
     docker_registry: str = ""
     registry_username: str = ""
-    registry_password: str = field(default="", repr=False)
+    registry_password: str = ""
     insecure_registries: tuple[str, ...] = ()
     tink_worker_image: str = ""
-    proxies: Mapping[str, str] = field(default_factory=dict)  # HTTP_PROXY and its like, upper case
+    proxies: Mapping[str, str] = MappingProxyType({})  # HTTP_PROXY and its like, upper case
     debug: bool = False  # osie.debug: a shell on the console
     ntp: tuple[str, ...] = ()  # osie.ntp=
     engine_args: tuple[str, ...] = ()  # osie.engine_args=, separated by commas
+
+    def __repr__(self) -> str:
+        shown = self._replace(registry_password="***" if self.registry_password else "")
+        return f"KernelParameters{tuple(shown)}"
 
     @property
     def identity(self) -> str:

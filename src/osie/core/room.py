@@ -1,14 +1,13 @@
 """How much room a file system has, and when that is next to nothing."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 _FULL_BELOW = 0.03  # of the size is free
 
 
-@dataclass(frozen=True)
-class Room:
+class Room(NamedTuple):
     """A file system's size and what is free of it, in bytes."""
 
     size: int

@@ -115,7 +115,7 @@ class Profile(_Strict):
     modules: Modules = Modules()
     firmware: tuple[str, ...] = ()  # Debian's firmware packages; only what the chosen modules ask for is kept
     files: tuple[File, ...] = ()
-    kernel_parameters: tuple[str, ...] = ()  # recorded in the manifest, for who writes the boot script
+    kernel_parameters: tuple[str, ...] = ()  # noted in the manifest, where boots reads them
     engine: Literal["docker", "podman"] = "docker"
     compression: Literal["zstd", "zstd-dense", "xz"] = "zstd"  # of the root, the fastest first
     size_budget_bytes: int | None = None  # of kernel and initramfs together

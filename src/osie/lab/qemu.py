@@ -73,7 +73,8 @@ def command(hardware: Hardware, connections: Connections, accelerator: str) -> l
         "qemu-system-x86_64",
         *("-name", hardware.name),
         *("-accel", accelerator),
-        *("-cpu", "host" if accelerator == KVM else "qemu64"),
+        # rdrand, as in any server since 2012: without it the kernel gathers randomness for up to a second
+        *("-cpu", "host" if accelerator == KVM else "qemu64,+rdrand"),
         # graphics=off has SeaBIOS, and iPXE with it, write to the serial port.
         *("-machine", "q35,graphics=off"),
         *("-smp", str(hardware.cpus)),

@@ -5,14 +5,13 @@ All of it is pure; `network` runs the commands.
 
 import ipaddress
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from osie.contracts import mac
 from osie.core.errors import OsieError
 
 
-@dataclass(frozen=True)
-class Addressing:
+class Addressing(NamedTuple):
     """One interface's IPv4 configuration; empty where nothing was told."""
 
     address: str  # 10.0.0.5/24
@@ -26,8 +25,7 @@ class Addressing:
     server: str = ""  # who gave the lease
 
 
-@dataclass(frozen=True)
-class Static:
+class Static(NamedTuple):
     """What the kernel parameters fix: the interface, and its addressing where it is complete."""
 
     mac: str = ""

@@ -1,8 +1,8 @@
 """The file systems that the kernel and the engine need, and udev, which loads drivers and names disks."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from osie.core.errors import OsieError
 from osie.core.process import ProcessError, run
@@ -17,8 +17,7 @@ _NOTHING_TO_DO = ("tty", "vc", "mem", "bdi", "workqueue", "msr", "cpuid", "memor
 _SHARE = 10  # percent of the memory, for each file system in memory; /init gives the root's own layer as much
 
 
-@dataclass(frozen=True)
-class Mount:
+class Mount(NamedTuple):
     """One file system to mount."""
 
     target: str

@@ -10,8 +10,7 @@ import json
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from osie.core.errors import OsieError
@@ -29,8 +28,7 @@ class EngineError(OsieError):
         self.status = status
 
 
-@dataclass(frozen=True)
-class Container:
+class Container(NamedTuple):
     """What the engine knows of a container."""
 
     running: bool
@@ -57,8 +55,7 @@ def progress_error(line: bytes) -> str:
     return str((told.get("errorDetail") or {}).get("message") or told.get("error") or "")
 
 
-@dataclass(frozen=True)
-class Head:
+class Head(NamedTuple):
     """The first part of an answer."""
 
     status: int

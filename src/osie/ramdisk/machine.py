@@ -2,8 +2,8 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 _NOT_SAID = {"", "none", "not specified", "to be filled by o.e.m.", "default string", "system product name"}
 
@@ -14,8 +14,7 @@ def meminfo_mib(text: str) -> dict[str, int]:
     return {row[0].rstrip(":"): int(row[1]) // 1024 for row in fields if len(row) >= 2 and row[1].isdecimal()}
 
 
-@dataclass(frozen=True)
-class Machine:
+class Machine(NamedTuple):
     """The machine as its firmware and kernel tell it."""
 
     kernel: str

@@ -3,8 +3,8 @@
 import socket
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from osie.contracts.kernel_parameters import KernelParameters
 from osie.core.errors import OsieError
@@ -23,8 +23,7 @@ _DHCP_S = 30.0
 _CABLE = "is the cable plugged in, is the switch port up, and is it in the right VLAN?"
 
 
-@dataclass(frozen=True)
-class Network:
+class Network(NamedTuple):
     """What the machine has once the step is done."""
 
     interface: str
@@ -35,8 +34,7 @@ class Network:
 def wishes(parameters: KernelParameters) -> Static:
     """What the kernel parameters fix, all of them together; `ipam` is the most specific and goes first."""
     fixed = parse_ipam(parameters.ipam) if parameters.ipam else parse_ip(parameters.ip)
-    return replace(
-        fixed,
+    return fixed._replace(
         mac=fixed.mac or parameters.hw_addr,
         interface=parameters.interface or fixed.interface,
         vlan_id=fixed.vlan_id or parameters.vlan_id,
@@ -147,13 +145,13 @@ class NetworkStep:
 
     def _completed(self, addressing: Addressing, mac: str) -> Addressing:
         """With a hostname that tells machines apart in logs, where none was given."""
-        return replace(addressing, hostname=addressing.hostname or f"osie-{mac.replace(':', '')}")
+        return addressing._replace(hostname=addressing.hostname or f"osie-{mac.replace(':', '')}")
 
     def _renew(self, interface: str, old: Addressing, new: Addressing) -> None:
         if old == new:
             return
         try:
-            self._apply(interface, replace(new, hostname=new.hostname or socket.gethostname()), old)
+            self._apply(interface, new._replace(hostname=new.hostname or socket.gethostname()), old)
         except (ProcessError, OSError) as error:
             self._reporter.event("lease", interface=interface, failed=str(error))
             return

@@ -3,9 +3,8 @@
 import os
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from osie.contracts import mac
 
@@ -15,8 +14,7 @@ _NETLINK_KOBJECT_UEVENT = 15  # linux/netlink.h
 _UDEV_GROUP = 2  # MONITOR_GROUP_UDEV, systemd's src/libsystemd/sd-device/device-monitor-private.h
 
 
-@dataclass(frozen=True)
-class Nic:
+class Nic(NamedTuple):
     """A physical interface."""
 
     name: str

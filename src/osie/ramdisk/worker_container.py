@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -23,7 +22,7 @@ _STEADY_S = 60.0  # one that ran this long has not "failed again"
 
 def identified(parameters: KernelParameters, boot_mac: str) -> KernelParameters:
     """The parameters with an identity: the boot NIC's MAC where none was given."""
-    return parameters if parameters.identity else replace(parameters, worker_id=boot_mac)
+    return parameters if parameters.identity else parameters._replace(worker_id=boot_mac)
 
 
 def specification(image: str, environment: Mapping[str, str]) -> dict[str, Any]:

@@ -49,6 +49,25 @@ async def test_without_a_mac_ipxe_is_told_to_say_it(client: aiohttp.ClientSessio
     assert machines.events == []
 
 
+async def test_the_manifest_says_what_the_ramdisk_wants(
+    client: aiohttp.ClientSession, config: BootsConfig
+) -> None:
+    """Its kernel parameters are read anew for each script; one that can't be read is told, not skipped."""
+    manifest = config.artifacts / "manifest.json"
+
+    async def script() -> str:
+        async with client.get("/auto.ipxe", params={"mac": KNOWN_MAC}) as answer:
+            return await answer.text()
+
+    assert "panic=60" not in await script()
+    manifest.write_text('{"kernel_parameters": ["panic=60"]}')
+    assert " panic=60 console=tty0 " in await script()
+    manifest.write_text('{"kernel_parameters": "panic=60"}')
+    assert "manifest.json: kernel_parameters isn't a list of texts" in await script()
+    manifest.write_text("{")
+    assert "manifest.json can't be read" in await script()
+
+
 async def test_each_machine_gets_its_own_script(client: aiohttp.ClientSession, machines: Any) -> None:
     """Known: install. Unknown: a message, and it is discovered once, however often it asks again."""
     async with client.get("/auto.ipxe", params={"mac": "52-54-00-00-00-10", "platform": "efi"}) as answer:

@@ -56,6 +56,15 @@ def commands(script: str) -> list[list[str]]:
     return [command for command in found if command and not command[0].startswith(":")]
 
 
+def test_what_the_ramdisk_asks_for_comes_first() -> None:
+    """The profile's parameters stand before all others, which win; another ramdisk gets none of them."""
+    around = replace(AROUND, ramdisk_parameters=("panic=60", "console=hvc0"))
+    kernel = next(c for c in commands(ipxe_script.for_machine(MACHINE, around).text) if c[0] == "kernel")
+    assert kernel[2:6] == ["panic=60", "console=hvc0", "console=tty0", "console=ttyS0,115200"]
+    elsewhere = replace(MACHINE, osie_base_url="http://files/hook/")
+    assert "panic=60" not in ipxe_script.for_machine(elsewhere, around).text
+
+
 def test_install_loads_kernel_and_ramdisk_with_the_machines_parameters() -> None:
     """The kernel gets what the contract names, and the ramdisk under the name that `initrd=` tells."""
     script = ipxe_script.for_machine(replace(MACHINE, kernel_parameters=("osie.debug", 'x="a b"')), AROUND)

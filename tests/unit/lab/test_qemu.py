@@ -74,7 +74,7 @@ def test_a_kernel_handed_over() -> None:
 def test_cpu_of_the_host_with_kvm_only() -> None:
     """TCG emulates a plain CPU, KVM hands the host's through."""
     assert options(qemu.command(HARDWARE, CONNECTIONS, KVM), "-cpu") == ["host"]
-    assert options(qemu.command(HARDWARE, CONNECTIONS, TCG), "-cpu") == ["qemu64"]
+    assert options(qemu.command(HARDWARE, CONNECTIONS, TCG), "-cpu") == ["qemu64,+rdrand"]
 
 
 def test_serial_number_fits() -> None:

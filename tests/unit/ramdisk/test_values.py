@@ -2,6 +2,7 @@
 
 import struct
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -27,7 +28,22 @@ from osie.ramdisk.program import STORAGE
 from osie.ramdisk.report import Reporter
 from osie.ramdisk.worker_container import identified, specification
 
+_COSTLY = {"dataclasses", "inspect", "hashlib", "ssl", "http.client", "email", "logging", "random"}
 _ROOM = Path(osie.__file__).parent / "ramdisk"
+
+
+def test_starting_loads_no_costly_module() -> None:
+    """Each import is time between power-on and the worker: what costs much isn't loaded at the start."""
+    shown = "import sys, osie.ramdisk.__main__; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-S", "-s", "-c", shown],
+        env={"PYTHONPATH": str(_ROOM.parents[1])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "osie.ramdisk.network" in loaded.stdout.split()
+    assert not _COSTLY & set(loaded.stdout.split())
 
 
 def test_one_version() -> None:
