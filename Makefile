@@ -4,10 +4,10 @@ SHELL := /bin/sh
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup setup-dev demo test test-fast lint format bench bench-boot bench-build proto lock clean
+.PHONY: help setup setup-dev demo test test-fast lint format bench bench-boot bench-boot-work bench-build proto lock clean
 
 help: ## list the tasks
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install what running needs: Debian packages, then .venv
 	@scripts/setup runtime
@@ -38,6 +38,9 @@ bench: setup-dev ## measure the demo (3 runs) and the writer against a pipe; wri
 
 bench-boot: setup-dev ## measure the boot, phase by phase (ARGS="--runs 5 --profile default --cpus 2 ...")
 	@PYTHONPATH=tests $(BIN)/python -m bench.boot $(ARGS)
+
+bench-boot-work: setup-dev ## what the processor does until the engine answers, by instructions: the same on a busy host
+	@PYTHONPATH=tests $(BIN)/python -m bench.boot_work $(ARGS)
 
 bench-build: setup-dev ## measure osie build: unchanged, one line changed, cold; writes bench/ and docs/reference/
 	@PYTHONPATH=tests $(BIN)/python -m bench.build $(ARGS)

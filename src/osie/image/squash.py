@@ -7,10 +7,11 @@ from osie.core.debian import EPOCH
 from osie.core.process import run
 
 # What each costs and gains in bytes and at boot is in docs/explanation/size.md. Blocks stay small, since a
-# machine unpacks whole blocks.
+# machine unpacks whole blocks. Without fragments a small file is a block of its own: of the shared ones, the
+# kernel keeps three unpacked, and unpacks the others again for each file in them.
 FORMS = {
-    "zstd": ("-b", "256K", "-comp", "zstd", "-Xcompression-level", "15"),
-    "zstd-dense": ("-b", "512K", "-comp", "zstd", "-Xcompression-level", "18"),
+    "zstd": ("-b", "256K", "-comp", "zstd", "-Xcompression-level", "15", "-no-fragments"),
+    "zstd-dense": ("-b", "512K", "-comp", "zstd", "-Xcompression-level", "19", "-no-fragments"),
     "xz": ("-b", "256K", "-comp", "xz"),
 }
 _SAME_BYTES = ("-all-time", EPOCH, "-all-root", "-no-xattrs", "-no-exports", "-no-progress", "-quiet")
