@@ -10,7 +10,7 @@ from osie.core.process import run
 # machine unpacks whole blocks. Without fragments a small file is a block of its own: of the shared ones, the
 # kernel keeps three unpacked, and unpacks the others again for each file in them.
 FORMS = {
-    "zstd": ("-b", "256K", "-comp", "zstd", "-Xcompression-level", "15", "-no-fragments"),
+    "zstd": ("-b", "256K", "-comp", "zstd", "-Xcompression-level", "19", "-no-fragments"),
     "zstd-dense": ("-b", "512K", "-comp", "zstd", "-Xcompression-level", "19", "-no-fragments"),
     "xz": ("-b", "256K", "-comp", "xz"),
 }
