@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from osie.actions import libc
-from osie.actions.block_device import wait_for_node
+from osie.actions.disk.block_device import wait_for_node
 from osie.core.errors import OsieError
 
 _BUSY_S = 5.0  # udev may still be looking at a file system that was just mounted

@@ -62,12 +62,20 @@ def recipes(package: Path) -> list[Recipe]:
     """What there is to build: the worker, and every action that can be run."""
     shared = [*_modules(package, ["contracts", "core"]), "__init__.py"]
     found = [_recipe(WORKER, "osie.worker", [*shared, *_modules(package, ["worker"])])]
-    common = [f"actions/{path.name}" for path in (package / "actions").glob("*.py")]
+    common = _shared_by_actions(package)
     for entry in sorted((package / "actions").glob("*/__main__.py")):
         name = entry.parent.name
         files = [*shared, *common, *_modules(package, [f"actions/{name}"])]
         found.append(_recipe(f"actions/{name.replace('_', '-')}:latest", f"osie.actions.{name}", files))
     return found
+
+
+def _shared_by_actions(package: Path) -> list[str]:
+    """The modules beside the actions' folders, and the folders that hold no action."""
+    actions = package / "actions"
+    folders = [path.parent for path in actions.glob("*/__init__.py")]
+    shared = [f"actions/{folder.name}" for folder in folders if not (folder / "__main__.py").exists()]
+    return [*(f"actions/{path.name}" for path in actions.glob("*.py")), *_modules(package, shared)]
 
 
 def _recipe(ref: str, module: str, files: Iterable[str]) -> Recipe:

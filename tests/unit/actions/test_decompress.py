@@ -11,8 +11,8 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from osie.actions.decompress import ImageError, blocks, decompressed, kind_of, size_told
-from osie.actions.zstd_frames import FrameWalker
+from osie.actions.unpack.decompress import ImageError, blocks, decompressed, kind_of, size_told
+from osie.actions.unpack.zstd_frames import FrameWalker
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
     "gzip": lambda data: gzip.compress(data, 1),

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osie.actions.block_device import DeviceError, claim, wait_for_node
-from osie.actions.disk_writer import END_BYTES, DiskWriter, WriteError, runs, write_all
+from osie.actions.disk.block_device import DeviceError, claim, wait_for_node
+from osie.actions.disk.writer import END_BYTES, DiskWriter, WriteError, runs, write_all
 
 GRAIN = 256 << 10
 

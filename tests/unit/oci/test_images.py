@@ -26,7 +26,8 @@ def package(tmp_path: Path) -> Path:
         "actions/reboot/__main__.py",
         "actions/reboot/action.toml",
         "actions/image2disk/__main__.py",
-        "actions/unfinished/__init__.py",
+        "actions/disk/__init__.py",
+        "actions/disk/writer.py",
         "boots/__init__.py",
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -53,6 +54,8 @@ def test_an_image_holds_what_it_runs_and_no_more(package: Path) -> None:
     assert reboot.files == (
         "__init__.py",
         "actions/__init__.py",
+        "actions/disk/__init__.py",
+        "actions/disk/writer.py",
         "actions/reboot/__init__.py",
         "actions/reboot/__main__.py",
         "actions/reboot/action.toml",

@@ -10,16 +10,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from osie.actions.block_device import Claimed, claim, reread_partitions
-from osie.actions.decompress import PIECE_BYTES, ImageError, blocks, decompressed, kind_of, size_told
-from osie.actions.disk_writer import DiskWriter, WriteError
+from osie.actions.disk.block_device import Claimed, claim, reread_partitions
+from osie.actions.disk.writer import DiskWriter, WriteError
 from osie.actions.environment import Checksum
-from osie.actions.http_source import HttpSource
+from osie.actions.fetch.http import HttpSource
+from osie.actions.fetch.source import CHUNK_BYTES, FileSource, Source, shown
 from osie.actions.image2disk.settings import Settings
 from osie.actions.program import say, warn
 from osie.actions.progress import Meter, size
 from osie.actions.read_ahead import read_ahead
-from osie.actions.source import CHUNK_BYTES, FileSource, Source, shown
+from osie.actions.unpack.decompress import PIECE_BYTES, ImageError, blocks, decompressed, kind_of, size_told
 from osie.contracts.action_events import Progress
 
 _FETCHED_AHEAD, _DECOMPRESSED_AHEAD = (

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from osie.actions.environment import Checksum, Environment
-from osie.actions.http_source import Patience
+from osie.actions.fetch.http import Patience
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from osie.actions.source import CHUNK_BYTES, SourceError, shown
+from osie.actions.fetch.source import CHUNK_BYTES, SourceError, shown
 
 _T = TypeVar("_T")
 

@@ -10,7 +10,7 @@ from typing import IO, Protocol, cast
 
 import zstandard
 
-from osie.actions.zstd_frames import FrameError, FrameWalker
+from osie.actions.unpack.zstd_frames import FrameError, FrameWalker
 from osie.core.errors import OsieError
 
 PIECE_BYTES = 1 << 20

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-from osie.actions.block_device import Claimed, DeviceError
+from osie.actions.disk.block_device import Claimed, DeviceError
 from osie.actions.progress import size
 from osie.core.errors import OsieError
 
