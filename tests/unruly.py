@@ -107,7 +107,7 @@ def _again(answer: Answer) -> Answer:
 
 
 def _span(wanted: str | None, size: int) -> range | None:
-    """The bytes that `bytes=A-B`, `bytes=A-` or `bytes=-N` means of a file of `size`; None: there are none."""
+    """The bytes of a file of `size` that `bytes=A-B`, `A-` or `-N` means; None where there are none."""
     if not wanted or not wanted.startswith("bytes=") or "," in wanted:
         return range(size)
     first, _, last = wanted.removeprefix("bytes=").partition("-")
