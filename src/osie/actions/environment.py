@@ -1,36 +1,20 @@
 """An action's settings, read from environment variables: every error told at once, by its variable."""
 
-import hashlib
 import re
 import urllib.parse
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from osie.actions.trust import checksum
+from osie.actions.trust.checksum import Checksum
 from osie.core.errors import OsieError
 
 _TRUE = {"1", "true", "yes", "y", "on"}
 _FALSE = {"0", "false", "no", "n", "off", ""}
-_HEX_LENGTHS = {"sha256": 64, "sha512": 128}
 
 
 class SettingsError(OsieError):
     """One or more variables are missing or wrong."""
-
-
-@dataclass(frozen=True)
-class Checksum:
-    """A digest that the operator expects."""
-
-    algorithm: str  # sha256 or sha512
-    hexdigest: str
-
-    def new(self) -> "hashlib._Hash":
-        """An empty digest of this kind."""
-        return hashlib.new(self.algorithm)
-
-    def __str__(self) -> str:
-        return f"{self.algorithm}:{self.hexdigest}"
 
 
 class Environment:
@@ -129,9 +113,8 @@ class Environment:
         value = self.text(name, "").strip()
         if not value:
             return None
-        algorithm, _, hexdigest = value.lower().partition(":")
-        length = _HEX_LENGTHS.get(algorithm)
-        if length is None or not re.fullmatch(rf"[0-9a-f]{{{length}}}", hexdigest):
-            self.error(name, f"is {value!r}: expected sha256: and 64, or sha512: and 128 hexadecimal digits")
+        try:
+            return checksum.parse(value)
+        except ValueError as error:
+            self.error(name, str(error))
             return None
-        return Checksum(algorithm, hexdigest)
