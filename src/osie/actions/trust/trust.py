@@ -11,9 +11,12 @@ class Trust(Protocol):
     manifest: ImageManifest | None  # for `verified_blocks`: each block is right before it is written
     verified: bool  # something stands for the bytes
     doubt: str  # a sentence to warn with, where somebody on the way could have changed the image; else ""
-    evidence: str  # a sentence for the log: what stands for the bytes; "" where nothing does
     needs_fetched: bool  # `fetched` must see every stored byte: the image can't be taken up in its middle
     needs_raw: bool  # the same for `raw`
+
+    @property
+    def evidence(self) -> str:
+        """A sentence for the log: what was found to stand for the bytes; all of it after `check` only."""
 
     def fetched(self, chunk: bytes) -> None:
         """See the next stored bytes."""
