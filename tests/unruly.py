@@ -16,7 +16,7 @@ import struct
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Literal
 from urllib.parse import urlsplit
@@ -36,7 +36,7 @@ class Answer:
     flip: int | None = None  # the lowest bit of this byte of the file is wrong
     upto: int | None = None  # before this byte of the file it breaks off as `then` says; see `applies`
     then: Literal["close", "reset", "stall", "trickle"] = "close"
-    longer: int = 0  # added to the true Content-Length; may be negative
+    longer: int = 0  # the file is announced as so many bytes longer than it is (or shorter)
     sized: bool = True  # False: no Content-Length, the connection's end is the body's
     chunked: bool = False
     ranges: bool = True  # False: Range is ignored
@@ -51,7 +51,9 @@ class Answer:
 
         An answer waits for the request that it is meant for (clients may fetch several parts side by side).
         """
-        return self.upto is None or span.start <= self.upto <= span.stop
+        return (self.upto is None or span.start <= self.upto <= span.stop) and (
+            self.flip is None or self.flip in span
+        )
 
 
 @dataclass(frozen=True)
@@ -86,24 +88,23 @@ class Served:
         """The Range header of every request."""
         return [asked.range for asked in self.requests]
 
+    def announced(self, answer: Answer) -> int:
+        """How many bytes the file is said to have."""
+        return len(self.body if answer.body is None else answer.body) + answer.longer
+
     def next_answer(self, wanted: str | None) -> Answer:
-        """The answer whose turn it is where it applies, else a proper one."""
+        """The answer whose turn it is; without what it does at one byte, where that isn't asked for."""
         with self.lock:
             answer = self.answers[0]
-            size = len(self.body if answer.body is None else answer.body)
+            size = self.announced(answer)
             span = _span(wanted, size) if answer.ranges else range(size)
             if not answer.applies(span if span is not None else range(size)):
-                return Answer(etag=answer.etag)
+                return replace(answer, upto=None, flip=None, status=200)
             if len(self.answers) > 1:
+                self.answers.pop(0)
                 if answer.times > 1:
-                    self.answers[0] = _again(answer)
-                else:
-                    self.answers.pop(0)
+                    self.answers.insert(0, replace(answer, times=answer.times - 1))
             return answer
-
-
-def _again(answer: Answer) -> Answer:
-    return Answer(**{**vars(answer), "times": answer.times - 1})
 
 
 def _span(wanted: str | None, size: int) -> range | None:
@@ -141,21 +142,21 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return
         wanted = self.headers.get("Range")
         answer = served.next_answer(wanted)
-        body = served.body if answer.body is None else answer.body
-        status, span = answer.status, range(len(body))
+        size = served.announced(answer)
+        status, span = answer.status, range(size)
         if status == 200 and wanted and answer.ranges and self.headers.get("If-Range") in (None, answer.etag):
-            found = _span(wanted, len(body))
+            found = _span(wanted, size)
             status, span = (416, range(0)) if found is None else (206, found)
         with served.lock:
             served.requests.append(
                 Asked(str(self.command), wanted, self.headers.get("If-Range"), status, self.number)
             )
         if status not in (200, 206):
-            self._only(status, answer, f"bytes */{len(body)}" if status == 416 else "")
+            self._only(status, answer, f"bytes */{size}" if status == 416 else "")
             return
-        self._head(answer, status, span, len(body))
+        self._head(answer, status, span, size)
         if self.command == "GET":
-            self._body(served, answer, body, span)
+            self._body(served, answer, span)
 
     def _only(self, status: int, answer: Answer | None = None, content_range: str = "") -> None:
         """An answer without a body."""
@@ -184,17 +185,22 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if answer.chunked:
             self.send_header("Transfer-Encoding", "chunked")
         elif answer.sized:
-            self.send_header("Content-Length", str(len(span) + answer.longer))
-        if not (answer.sized or answer.chunked) or answer.longer > 0:
+            self.send_header("Content-Length", str(len(span)))
+        else:
             self.close_connection = True
         self.end_headers()
 
-    def _body(self, served: Served, answer: Answer, body: bytes, span: range) -> None:
-        if answer.flip is not None and answer.flip in span:
+    def _body(self, served: Served, answer: Answer, span: range) -> None:
+        body = served.body if answer.body is None else answer.body
+        if answer.flip is not None:
             body = flipped(body, answer.flip)
+        # what is announced as the end needn't be it
+        end = len(body) if span.stop == served.announced(answer) else span.stop
         breaks = answer.upto is not None
-        stop = span.stop if answer.upto is None else answer.upto
+        stop = end if answer.upto is None else answer.upto
         part = memoryview(body)[span.start : stop]
+        if span.stop > len(body):
+            self.close_connection = True
         if answer.chunked and part:
             self.wfile.write(b"%x\r\n" % len(part))
         for at in range(0, len(part), _SEND_BYTES):
@@ -202,7 +208,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if answer.chunked:
             self.wfile.write((b"\r\n" if part else b"") + (b"" if breaks else b"0\r\n\r\n"))
         if breaks:
-            self._break(served, answer, memoryview(body)[stop : span.stop])
+            self._break(served, answer, memoryview(body)[stop:end])
         self.wfile.write(answer.after)
 
     def _send(self, served: Served, part: memoryview) -> None:

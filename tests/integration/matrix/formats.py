@@ -1,0 +1,90 @@
+"""One image, stored in every format that can be installed; always the same bytes."""
+
+import bz2
+import gzip
+import io
+import itertools
+import lzma
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import lz4.frame
+import zstandard
+
+MIB = 1 << 20
+SECTOR = 4096  # of the largest kind, so that every length that is a multiple of it looks like a disk's
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The image as a server has it."""
+
+    name: str
+    data: bytes
+    raw: bytes  # what belongs on the disk
+    points: tuple[tuple[int, int], ...] = ()  # (stored offset, raw offset) where a member or frame begins
+    holes: tuple[tuple[int, int], ...] = ((5 * MIB // 4, 9 * MIB // 2), (27 * MIB // 4, MIB))
+
+    @property
+    def between(self) -> int:
+        """Where the last of several members or frames begins."""
+        return self.points[-1][0]
+
+    def at(self, percent: int) -> int:
+        """The place so far into it; of a raw image the beginning of a sector: the hardest one to notice."""
+        place = len(self.data) * percent // 100
+        return place // SECTOR * SECTOR if self.name == "raw" else place
+
+
+def image() -> bytes:
+    """8.5 MiB: noise at both ends, where disks boot from, and two holes."""
+    noise = random.Random(4).randbytes(3 * MIB)  # noqa: S311 - the same noise each time
+    first, second = 5 * MIB // 4, 9 * MIB // 4
+    return noise[:first] + bytes(9 * MIB // 2) + noise[first:second] + bytes(MIB) + noise[second:]
+
+
+def _gzip(data: bytes) -> bytes:
+    return gzip.compress(data, 1, mtime=0)
+
+
+def _zstd(data: bytes) -> bytes:
+    return zstandard.ZstdCompressor(level=1, write_checksum=True).compress(data)
+
+
+def _zstd_unchecked(data: bytes) -> bytes:
+    return zstandard.ZstdCompressor(level=1, write_checksum=False).compress(data)
+
+
+def _lz4(data: bytes) -> bytes:
+    with io.BytesIO() as out:  # as the `lz4` command does: with a checksum, without a size
+        with lz4.frame.open(out, "wb", content_checksum=True, block_linked=False) as file:
+            file.write(data)
+        return out.getvalue()
+
+
+def _in_parts(name: str, compress: Callable[[bytes], bytes], raw: bytes) -> Stored:
+    """As pigz' and pzstd's kind store it: several members or frames, each for itself."""
+    parts = [compress(raw[at : at + MIB]) for at in range(0, len(raw), MIB)]
+    ends = itertools.accumulate(len(part) for part in parts[:-1])
+    points = tuple((end, number * MIB) for number, end in enumerate(ends, start=1))
+    return Stored(name, b"".join(parts), raw, points)
+
+
+def stored_in_every_format() -> list[Stored]:
+    """The columns of the table."""
+    raw = image()
+    return [
+        Stored("raw", raw, raw),
+        Stored("gzip", _gzip(raw), raw),
+        _in_parts("gzip, members", _gzip, raw),
+        Stored("bzip2", bz2.compress(raw, 1), raw),
+        Stored("xz", lzma.compress(raw, preset=0), raw),
+        Stored("zstd", _zstd(raw), raw),
+        _in_parts("zstd, frames", _zstd, raw),
+        Stored("zstd, unchecked", _zstd_unchecked(raw), raw),
+        Stored("lz4", _lz4(raw), raw),
+    ]
+
+
+NAMES = ("raw", "gzip", "gzip, members", "bzip2", "xz", "zstd", "zstd, frames", "zstd, unchecked", "lz4")
