@@ -1,10 +1,7 @@
-"""Where an image comes from: a stream of bytes whose end is known, with the length where it is known."""
+"""Where an image comes from: stored bytes that can be had from any place, over and over, in order."""
 
-import os
 import urllib.parse
-import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Protocol
 
 from osie.core.errors import OsieError
@@ -24,41 +21,27 @@ class SourceError(OsieError):
 class Source(Protocol):
     """An image's bytes as they are stored: compressed or not."""
 
-    total: int | None  # bytes; None where the server doesn't say. Known after `open`.
-    ends_clearly: bool  # whether a stream that was cut off can be told from one that ended
+    @property
+    def total(self) -> int | None:
+        """Stored bytes; None where the server doesn't say. Known after `open`."""
+
+    @property
+    def ends_clearly(self) -> bool:
+        """Whether a stream that was cut off can be told from one that ended. Known after `open`."""
+
+    @property
+    def seekable(self) -> bool:
+        """Whether chunks(start) costs only the bytes from `start` on. Known after `open`."""
 
     def open(self) -> None:
         """Reach it; raises SourceError where that can't be done."""
 
-    def chunks(self) -> Iterator[bytes]:
-        """All bytes, in order, once. Raises SourceError where the stream can't be had to its end."""
+    def chunks(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """The bytes [start, end) in order, in pieces of at most CHUNK_BYTES; `end` None is the image's end.
 
+        May be called again, one iterator after the other: always the same version of the image. Raises
+        SourceError where the bytes can't be had, or are those of another version.
+        """
 
-class FileSource:
-    """A file on a file system that the container sees."""
-
-    def __init__(self, url: str) -> None:
-        self._path = Path(urllib.request.url2pathname(urllib.parse.urlsplit(url).path))
-        self.total: int | None = None
-        self.ends_clearly = True
-
-    def open(self) -> None:
-        """Look how long it is."""
-        try:
-            with self._path.open("rb") as file:
-                self.total = file.seek(0, os.SEEK_END)
-        except OSError as error:
-            raise SourceError(f"can't read {self._path}: {error.strerror}") from error
-
-    def chunks(self) -> Iterator[bytes]:
-        """Read it; a file that became shorter or longer meanwhile is an error."""
-        done = 0
-        try:
-            with self._path.open("rb", buffering=0) as file:
-                while chunk := file.read(CHUNK_BYTES):
-                    done += len(chunk)
-                    yield chunk
-        except OSError as error:
-            raise SourceError(f"can't read {self._path}: {error.strerror}") from error
-        if done != self.total:
-            raise SourceError(f"{self._path} changed while it was read: {self.total} bytes, then {done}")
+    def close(self) -> None:
+        """Give up connections and threads; an iterator that is under way may end with SourceError."""
