@@ -10,15 +10,19 @@ _ZEROES = bytes(BLOCK_BYTES)
 
 
 def verified_blocks(
-    pieces: Iterator[bytes], manifest: ImageManifest, first_block: int = 0
+    pieces: Iterator[bytes], manifest: ImageManifest, first_block: int = 0, stop_block: int | None = None
 ) -> Iterator[bytes]:
     """The image from `first_block` on in whole blocks, each right; the last may be short.
+
+    With a `stop_block` before the image's end, what follows it isn't looked at.
 
     `pieces` begin where that block does. A block of zeroes isn't hashed: it is known by comparing memory.
     Raises ImageError at the first block that is wrong, and where the image is shorter or longer.
     """
+    pieces = filter(None, pieces)
     block, left, held = first_block, 0, b""
-    while block < manifest.block_count:
+    stop = manifest.block_count if stop_block is None else stop_block
+    while block < stop:
         parts, left = [], manifest.length_of(block)
         while left:
             part = held or next(pieces, b"")
@@ -32,7 +36,7 @@ def verified_blocks(
             left -= len(parts[-1])
         yield _checked(parts, manifest, block)
         block += 1
-    if held or next(pieces, b""):
+    if stop == manifest.block_count and (held or next(pieces, b"")):
         raise ImageError(f"the image is longer than the {manifest.raw_size} bytes of its manifest")
 
 
