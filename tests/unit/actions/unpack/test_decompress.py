@@ -6,6 +6,7 @@ import itertools
 import lzma
 from collections.abc import Callable, Iterator
 
+import lz4.frame
 import pytest
 import zstandard
 from hypothesis import given, settings
@@ -19,6 +20,7 @@ PACK: dict[str, Callable[[bytes], bytes]] = {
     "xz": lambda data: lzma.compress(data, preset=0),
     "bzip2": lambda data: bz2.compress(data, 1),
     "zstd": zstandard.ZstdCompressor(level=1, write_checksum=True).compress,
+    "lz4": lambda data: lz4.frame.compress(data, content_checksum=True),
 }
 kinds = st.sampled_from(sorted(PACK))
 members = st.lists(st.one_of(st.binary(max_size=400), st.just(bytes(150_000))), min_size=1, max_size=3)
