@@ -9,6 +9,7 @@ MS_NOSUID, MS_NODEV, MS_NOEXEC = 0x2, 0x4, 0x8
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 MNT_DETACH = 2
 CLONE_NEWNS = 0x20000
+FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE = 0x1, 0x2  # linux/falloc.h
 
 # linux/openat2.h: resolve ".." and symlinks as if the folder were the root, and never through /proc's links
 _RESOLVE_NO_MAGICLINKS, _RESOLVE_IN_ROOT = 0x02, 0x10
@@ -45,6 +46,15 @@ def unshare(flags: int) -> None:
 def syncfs(descriptor: int) -> None:
     """syncfs(2): everything of this file system is on its device."""
     _checked(_libc.syncfs(ctypes.c_int(descriptor)))
+
+
+def fallocate(descriptor: int, mode: int, start: int, length: int) -> None:
+    """fallocate(2), which the os module has without a mode."""
+    _checked(
+        _libc.fallocate(
+            ctypes.c_int(descriptor), ctypes.c_int(mode), ctypes.c_int64(start), ctypes.c_int64(length)
+        )
+    )
 
 
 def open_in_root(root: int, path: str, flags: int) -> int:

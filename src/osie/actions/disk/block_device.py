@@ -9,9 +9,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from osie.actions import libc
+from osie.actions.disk.device import write_all
 from osie.core.errors import OsieError
 
-_BLKRRPART, _BLKROGET, _BLKSSZGET, _BLKZEROOUT = 0x125F, 0x125E, 0x1268, 0x127F  # linux/fs.h
+_BLKRRPART, _BLKFLSBUF = 0x125F, 0x1261  # linux/fs.h
+_BLKROGET, _BLKSSZGET, _BLKZEROOUT = 0x125E, 0x1268, 0x127F
+_HOLE = libc.FALLOC_FL_PUNCH_HOLE | libc.FALLOC_FL_KEEP_SIZE
 _NODE_S = 10.0  # how long a node may take from the kernel to udev to us
 _POLL_S = 0.05
 
@@ -35,24 +39,65 @@ def wait_for_node(path: str, *, timeout_s: float = _NODE_S) -> None:
 
 @dataclass(frozen=True)
 class Claimed:
-    """A disk (or a regular file in its stead) that is open for writing, and that nobody else has claimed."""
+    """A disk (or a regular file in its stead) that is open for writing, and that nobody else has claimed.
+
+    It is a `device.Device`.
+    """
 
     path: Path  # where links lead to
-    descriptor: int
+    descriptor: int  # for writing, through the page cache; holds the claim
+    direct: int  # for reading, past the page cache
     size: int | None  # None: a regular file, which grows
-    sector: int
+    sector: int  # bytes, logical
 
     @property
     def is_block(self) -> bool:
         """Whether this is a block device."""
         return self.size is not None
 
+    def pwrite(self, data: memoryview, offset: int) -> int:
+        """pwrite(2)."""
+        return os.pwrite(self.descriptor, data, offset)
+
+    def pread(self, into: memoryview, offset: int) -> int:
+        """preadv(2) with O_DIRECT, or with the range dropped from the page cache first."""
+        if not fcntl.fcntl(self.direct, fcntl.F_GETFL) & os.O_DIRECT:
+            self._drop_cache(offset, len(into))
+        return os.preadv(self.direct, [into], offset)
+
+    def _drop_cache(self, start: int, length: int) -> None:
+        if self.is_block:
+            fcntl.ioctl(self.direct, _BLKFLSBUF, 0)
+        else:
+            os.posix_fadvise(self.direct, start, length, os.POSIX_FADV_DONTNEED)
+
     def zero(self, start: int, length: int) -> None:
         """Make the range read as zeroes: the device's own command where it has one, else written ones."""
-        fcntl.ioctl(self.descriptor, _BLKZEROOUT, struct.pack("=QQ", start, length))
+        if self.is_block:
+            fcntl.ioctl(self.descriptor, _BLKZEROOUT, struct.pack("=QQ", start, length))
+            return
+        try:
+            libc.fallocate(self.descriptor, _HOLE, start, length)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.ENOSYS):
+                raise
+            write_all(memoryview(bytes(length)), start, self.pwrite)
+
+    def truncate(self, size: int) -> None:
+        """ftruncate(2)."""
+        os.ftruncate(self.descriptor, size)
+
+    def fsync(self) -> None:
+        """fsync(2)."""
+        os.fsync(self.descriptor)
+
+    def forget(self, start: int, length: int) -> None:
+        """posix_fadvise(2): begins to write what is dirty, and drops what is written (mm/fadvise.c)."""
+        os.posix_fadvise(self.descriptor, start, length, os.POSIX_FADV_DONTNEED)
 
     def close(self) -> None:
         """Let go of it."""
+        os.close(self.direct)
         os.close(self.descriptor)
 
 
@@ -89,10 +134,8 @@ def claim(name: str) -> Claimed:
         if error.errno == errno.EBUSY:
             raise DeviceError(f"{name} is in use{_users(status.st_rdev)}") from error
         raise DeviceError(f"can't open {name} for writing: {error.strerror}") from error
-    if not is_block:
-        return Claimed(path, descriptor, None, 512)
     try:
-        return _measured(name, path, descriptor)
+        return _measured(name, path, descriptor) if is_block else _opened(path, descriptor, None, 512)
     except BaseException:
         os.close(descriptor)
         raise
@@ -104,7 +147,22 @@ def _measured(name: str, path: Path, descriptor: int) -> Claimed:
     size = os.lseek(descriptor, 0, os.SEEK_END)
     if size == 0:
         raise DeviceError(f"{name} has no size: no medium in it?")
-    return Claimed(path, descriptor, size, _asked(descriptor, _BLKSSZGET))
+    return _opened(path, descriptor, size, _asked(descriptor, _BLKSSZGET))
+
+
+def _opened(path: Path, descriptor: int, size: int | None, sector: int) -> Claimed:
+    """Open it a second time, for reading. Not every file system knows O_DIRECT (open(2))."""
+    flags = os.O_RDONLY | os.O_CLOEXEC
+    try:
+        try:
+            direct = os.open(path, flags | os.O_DIRECT)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            direct = os.open(path, flags)
+    except OSError as error:
+        raise DeviceError(f"can't open {path} for reading: {error.strerror}") from error
+    return Claimed(path, descriptor, direct, size, sector)
 
 
 def _asked(descriptor: int, request: int) -> int:

@@ -2,24 +2,26 @@
 
 Both ends of the disk (where partition tables and their backups are) are zeroed first and written last: after
 all else was found right and is durable. Whatever happens in between, neither what was on the disk before nor
-half of the new is bootable. A regular file stands in for a disk in the same way.
+half of the new is bootable. A regular file stands in for a disk in the same way, and ends with the image.
 """
 
 import errno
 import mmap
-import os
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
-from osie.actions.disk.block_device import Claimed, DeviceError
+from osie.actions.disk.block_device import DeviceError
+from osie.actions.disk.device import Device, insist, read, write_all
+from osie.actions.disk.zero_runs import GRAIN, runs
+from osie.actions.program import warn
 from osie.actions.progress import size
 from osie.core.errors import OsieError
 
 END_BYTES = 1 << 20  # of each end; covers MBR, GPT and GRUB's core at the front, the GPT's backup at the back
-_GRAIN = 256 << 10  # zeroes are looked for in pieces of this size, at multiples of it
 _LEAST_ZEROES = 1 << 20  # a shorter run is written as it is
 _MOST_ZEROES = 64 << 20  # one request; a device without a command for it has zeroes written by the kernel
-_ZEROES = bytes(_GRAIN)
+_ZEROES = bytes(4 << 20)
 _WINDOW = 32 << 20  # written back early, so that `sync` is short and the page cache stays small
 
 
@@ -27,171 +29,209 @@ class WriteError(OsieError):
     """The image doesn't fit, or the disk doesn't take or keep it."""
 
 
-def write_all(data: memoryview, offset: int, write: Callable[[memoryview, int], int]) -> None:
-    """Write all of `data` at `offset`, over as many calls as it takes. Raises OSError."""
-    while data:
-        count = write(data, offset)
-        if count <= 0:
-            raise OSError(errno.EIO, "the device takes no more bytes")
-        data, offset = data[count:], offset + count
-
-
-def runs(data: bytes, offset: int, begin: int, end: int) -> Iterator[tuple[int, int, bool]]:
-    """Cut data[begin:end] into (begin, end, is zeroes) in order; data[0] belongs at `offset` on the disk.
-
-    Only whole grains count as zeroes: the kernel zeroes whole sectors.
-    """
-    position = begin
-    while position < end:
-        start, is_zero = position, False
-        while position < end:
-            step = min(_GRAIN - (offset + position) % _GRAIN, end - position)
-            zero = step == _GRAIN and data.startswith(_ZEROES, position)  # memcmp, without a copy
-            if position > start and zero != is_zero:
-                break
-            is_zero = zero
-            position += step
-        yield start, position, is_zero
+@contextmanager
+def _told(disk: Device, offset: int) -> Iterator[None]:
+    """Turn what the system says into our errors."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise WriteError(f"no room for the image: {disk.path} is full after {size(offset)}") from error
+        raise DeviceError(f"{disk.path} fails at byte {offset}: {error.strerror}") from error
 
 
 class DiskWriter:
-    """Takes an image in order by `write`, and puts it on the disk for good by `finish`."""
+    """Takes an image in order, by `write`, `zeroes` and `skip_to`; `finish` puts it on the disk for good.
 
-    def __init__(self, disk: Claimed, *, image_size: int | None = None) -> None:
+    `erase_ends` comes first, `sync` before `finish`. Every method raises WriteError or DeviceError.
+    """
+
+    def __init__(self, disk: Device, *, image_size: int | None = None) -> None:
         self._disk = disk
         self._image_size = image_size
         self._head = bytearray()
         self._tail = bytearray()
-        # where the back end begins: a file has none, and a tiny disk is all front end
+        # where the back end begins: a file's isn't known before the image's, and a tiny disk is all front end
         self._tail_at = None if disk.size is None else max(disk.size - END_BYTES, END_BYTES)
-        self._zeroes = (0, 0)  # a run of zeroes that may still grow: offset, length
+        self._pending = (0, 0)  # a run of zeroes that may still grow: offset, length
+        self._leaves_zeroes = True  # until the disk turns out not to
+        self._file_size = 0  # of a regular file, while it's written
         self.done = 0  # bytes taken
 
-    def erase_ends(self) -> None:
-        """Make what is on the disk unbootable, durably."""
-        try:
-            if self._disk.size is None:
-                os.ftruncate(self._disk.descriptor, 0)
+    @property
+    def ends(self) -> tuple[tuple[int, bytes], ...]:
+        """What is held back until `finish`, as (offset, bytes): the front end, and a back end if any."""
+        tail_at = self.done - len(self._tail) if self._tail_at is None else self._tail_at
+        ends = ((0, bytes(self._head)), (tail_at, bytes(self._tail)))
+        return tuple(end for end in ends if end[1])
+
+    def erase_ends(self, *, keep: bool = False) -> None:
+        """Make what is on the disk unbootable, durably. `keep`: go on with what an earlier run wrote.
+
+        Without it a regular file is emptied; a disk keeps what is between the ends in either case.
+        """
+        with _told(self._disk, 0):
+            if self._disk.size is not None:
+                self._erase(self._disk.size)
+            elif keep:
+                self._file_size = self._disk.path.stat().st_size
+                self._erase(self._file_size)
             else:
-                for start in (0, max(self._disk.size - END_BYTES, 0)):
-                    end = bytes(min(END_BYTES, self._disk.size))
-                    self._put(memoryview(end), start)
-            os.fsync(self._disk.descriptor)
-        except OSError as error:
-            raise self._failed(error, 0) from error
+                self._disk.truncate(0)
+            insist(self._disk.fsync)
+
+    def _erase(self, whole: int) -> None:
+        end = memoryview(bytes(min(END_BYTES, whole)))
+        write_all(end[: self._disk.sector], 0, self._disk.pwrite)
+        insist(self._disk.fsync)  # no disk may lose any other sector before this one
+        for start in (0, whole - len(end)):
+            write_all(end, start, self._disk.pwrite)
 
     def write(self, piece: bytes) -> None:
-        """Take the image's next bytes. Raises WriteError."""
+        """Take the image's next bytes."""
+        self._must_fit(len(piece))
         offset, begin, end = self.done, 0, len(piece)
-        if self._disk.size is not None and offset + end > self._disk.size:
-            whole = str(self._image_size or f"at least {offset + end}")
-            raise WriteError(
-                f"the image is larger than the disk: {whole} bytes, "
-                f"and {self._disk.path} has {self._disk.size}"
-            )
         if offset < END_BYTES:
             begin = min(END_BYTES - offset, end)
             self._head += piece[:begin]
-        if self._tail_at is not None and offset + end > self._tail_at:
-            cut = max(self._tail_at - offset, begin)
-            self._tail += piece[cut:]
-            end = cut
-        self.done += len(piece)
-        try:
-            for start, stop, is_zero in runs(piece, offset, begin, end):
-                if is_zero:
-                    self._note_zeroes(offset + start, stop - start)
-                else:
-                    self._flush_zeroes()
-                    self._put(memoryview(piece)[start:stop], offset + start)
-        except OSError as error:
-            raise self._failed(error, offset) from error
+        self.done += end
+        with _told(self._disk, offset):
+            if self._tail_at is None:
+                self._write_file(piece[begin:] if begin else piece, offset + begin)
+            else:
+                if offset + end > self._tail_at:
+                    cut = max(self._tail_at - offset, begin)
+                    self._tail += piece[cut:]
+                    end = cut
+                self._write_body(piece, offset, begin, end)
         if self.done // _WINDOW != offset // _WINDOW:
-            self._write_back()
+            start = max(self.done - 4 * _WINDOW, 0)
+            self._disk.forget(start, self.done - start)
 
-    def _write_back(self) -> None:
-        """Have the kernel begin to write what it holds, and forget what it has written (mm/fadvise.c)."""
-        start = max(self.done - 4 * _WINDOW, 0)
-        os.posix_fadvise(self._disk.descriptor, start, self.done - start, os.POSIX_FADV_DONTNEED)
+    def _write_file(self, piece: bytes, offset: int) -> None:
+        """Hold the newest bytes back: they may be the file's last, where the backup partition table is."""
+        held = bytes(self._tail)
+        if len(piece) < END_BYTES:
+            offset, piece, held = offset - len(held), held + piece, b""
+        cut = max(len(piece) - END_BYTES, 0)
+        self._tail[:] = piece[cut:]
+        self._make_room()
+        self._write_body(held, offset - len(held), 0, len(held))
+        self._write_body(piece, offset, 0, cut)
+
+    def _make_room(self) -> None:
+        """Make an unfinished file longer than the image is so far, so that its end is zeroes."""
+        wanted = -(-self.done // _WINDOW) * _WINDOW + END_BYTES
+        if wanted > self._file_size:
+            self._disk.truncate(wanted)
+            self._file_size = wanted
+
+    def _write_body(self, data: bytes, offset: int, begin: int, end: int) -> None:
+        for start, stop, is_zero in runs(data, offset, begin, end):
+            if is_zero:
+                self._note_zeroes(offset + start, stop - start)
+            else:
+                self._make_zeroes()
+                write_all(memoryview(data)[start:stop], offset + start, self._disk.pwrite)
+
+    def zeroes(self, length: int) -> None:
+        """Take `length` zeroes as the image's next bytes: the same as to write them, and quicker."""
+        self._must_fit(length)
+        end = self.done + length
+        start = max(-(-self.done // GRAIN) * GRAIN, END_BYTES)
+        stop = min(end - END_BYTES, self._tail_at or end) // GRAIN * GRAIN
+        if stop > start:
+            self._write_zeroes(start - self.done)
+            with _told(self._disk, start):
+                self._settle()
+                for at in range(start, stop, _MOST_ZEROES):
+                    self._note_zeroes(at, min(stop - at, _MOST_ZEROES))
+            self.done = stop
+        self._write_zeroes(end - self.done)
+
+    def _write_zeroes(self, length: int) -> None:
+        for start in range(0, length, len(_ZEROES)):
+            self.write(_ZEROES[: length - start])
+
+    def skip_to(self, offset: int) -> None:
+        """Take the bytes up to `offset`, which are on the disk already, as they are there."""
+        if not END_BYTES <= self.done <= offset or (self._tail_at is not None and offset > self._tail_at):
+            raise ValueError(f"the ends of the disk can't be skipped: {self.done} to {offset}")
+        self._must_fit(offset - self.done)
+        with _told(self._disk, self.done):
+            self._settle()
+        self.done = offset
+
+    def _settle(self) -> None:
+        """Write what a file's end was held back of: something else follows it."""
+        if self._tail_at is None and self._tail:
+            held = bytes(self._tail)
+            self._tail.clear()
+            self._write_body(held, self.done - len(held), 0, len(held))
+
+    def _must_fit(self, length: int) -> None:
+        end = self.done + length
+        if self._disk.size is not None and end > self._disk.size:
+            raise too_large(self._image_size or end, self._disk, known=self._image_size is not None)
 
     def _note_zeroes(self, start: int, length: int) -> None:
-        at, pending = self._zeroes
+        at, pending = self._pending
         if pending and at + pending == start and pending + length <= _MOST_ZEROES:
-            self._zeroes = at, pending + length
+            self._pending = at, pending + length
         else:
-            self._flush_zeroes()
-            self._zeroes = start, length
+            self._make_zeroes()
+            self._pending = start, length
 
-    def _flush_zeroes(self) -> None:
-        start, length = self._zeroes
-        self._zeroes = (0, 0)
-        if not length or self._disk.size is None:
-            return  # a regular file was empty, so a hole reads as zeroes
-        if length >= _LEAST_ZEROES:
-            self._disk.zero(start, length)
-        else:
-            self._put(memoryview(bytes(length)), start)
-
-    def _put(self, data: memoryview, offset: int) -> None:
-        write_all(data, offset, lambda part, at: os.pwrite(self._disk.descriptor, part, at))
+    def _make_zeroes(self) -> None:
+        start, length = self._pending
+        self._pending = (0, 0)
+        if length >= _LEAST_ZEROES and self._leaves_zeroes:
+            insist(lambda: self._disk.zero(start, length))
+            page = start + random.randrange(length // mmap.PAGESIZE) * mmap.PAGESIZE  # noqa: S311 - a sample
+            if not any(read(self._disk, page, mmap.PAGESIZE)):
+                return
+            warn(f"{self._disk.path} doesn't zero byte {page} when told to: zeroes are written from here on")
+            self._leaves_zeroes = False
+        for at in range(start, start + length, len(_ZEROES)):
+            write_all(memoryview(_ZEROES)[: start + length - at], at, self._disk.pwrite)
 
     def sync(self) -> None:
         """Make all but the ends durable. To be called when the image was found whole and right."""
-        try:
-            self._flush_zeroes()
+        with _told(self._disk, self.done):
+            self._make_zeroes()
             if self._disk.size is None:
-                os.ftruncate(self._disk.descriptor, self.done)
-            os.fsync(self._disk.descriptor)
-        except OSError as error:
-            raise self._failed(error, self.done) from error
+                self._disk.truncate(self.done)
+            insist(self._disk.fsync)
 
     def finish(self) -> None:
-        """Write the ends, make them durable, and read them back from the device. After `sync` only."""
-        ends = [(self._tail_at or 0, bytes(self._tail)), (0, bytes(self._head))]
+        """Write the ends, make them durable, and read them back from the device. After `sync` only.
+
+        The first sector comes last of all, for disks that lose some sectors of a write and keep others when
+        power goes: without it nothing boots, and with it all else is there.
+        """
+        front, *back = self.ends or ((0, b""),)
+        sector = self._disk.sector
+        steps = [*back, (sector, front[1][sector:]), (0, front[1][:sector])]
         try:
-            self._put_ends(ends)
-        except OsieError:
+            for start, data in steps:
+                self._put_end(start, data)
+        except BaseException:
             with suppress(OsieError):  # not to be trusted: must not boot
-                self.erase_ends()
+                self.erase_ends(keep=True)
             raise
 
-    def _put_ends(self, ends: list[tuple[int, bytes]]) -> None:
-        try:
-            for start, data in ends:
-                self._put(memoryview(data), start)
-                os.fsync(self._disk.descriptor)
-            differing = [start for start, data in ends if read_back(self._disk, start, len(data)) != data]
-        except OSError as error:
-            raise self._failed(error, 0) from error
-        if differing:
-            raise WriteError(f"{self._disk.path} reads back other bytes at {differing[0]} than were written")
-
-    def _failed(self, error: OSError, offset: int) -> OsieError:
-        if error.errno == errno.ENOSPC:
-            return WriteError(f"no room for the image: {self._disk.path} is full after {size(offset)}")
-        return DeviceError(f"{self._disk.path} fails at byte {offset}: {error.strerror}")
+    def _put_end(self, start: int, data: bytes) -> None:
+        with _told(self._disk, start):
+            write_all(memoryview(data), start, self._disk.pwrite)
+            insist(self._disk.fsync)
+            found = read(self._disk, start, len(data))
+        if found != data:
+            raise WriteError(f"{self._disk.path} reads back other bytes at {start} than were written")
 
 
-def read_back(disk: Claimed, start: int, length: int) -> bytes:
-    """The bytes as the device has them, not as the page cache remembers them (O_DIRECT)."""
-    direct = os.O_DIRECT if disk.is_block else 0
-    if not length:
-        return b""
-    descriptor = os.open(disk.path, os.O_RDONLY | os.O_CLOEXEC | direct)
-    try:
-        if not disk.is_block:  # a file system may not know O_DIRECT
-            os.posix_fadvise(descriptor, start, length, os.POSIX_FADV_DONTNEED)
-        block = max(disk.sector, mmap.PAGESIZE)
-        skipped = start % block  # O_DIRECT wants offset, length and memory in whole sectors
-        wanted = -(-(skipped + length) // block) * block
-        with mmap.mmap(-1, wanted) as memory:
-            have = 0
-            while have < skipped + length:
-                with memoryview(memory) as whole, whole[have:] as rest:
-                    count = os.preadv(descriptor, [rest], start - skipped + have)
-                if count == 0:
-                    break  # shorter than what was written: the caller sees it
-                have += count
-            return memory[skipped : min(have, skipped + length)]
-    finally:
-        os.close(descriptor)
+def too_large(image_size: int, disk: Device, *, known: bool = True) -> WriteError:
+    """The error for an image of (at least) so many bytes."""
+    least = "" if known else "at least "
+    return WriteError(
+        f"the image is larger than the disk: {least}{image_size} bytes, and {disk.path} has {disk.size}"
+    )

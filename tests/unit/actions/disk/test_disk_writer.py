@@ -2,15 +2,17 @@
 
 import errno
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from faulty_disk import FaultyDisk
 from hypothesis import given
 from hypothesis import strategies as st
 
 from osie.actions.disk.block_device import DeviceError, claim, wait_for_node
-from osie.actions.disk.writer import END_BYTES, DiskWriter, WriteError, runs, write_all
+from osie.actions.disk.device import write_all
+from osie.actions.disk.writer import END_BYTES, DiskWriter, WriteError
+from osie.actions.disk.zero_runs import runs
 
 GRAIN = 256 << 10
 
@@ -56,8 +58,8 @@ def test_runs_cover_everything_once(parts: list[tuple[bool, int]], offset: int, 
     assert position == len(data)
 
 
-def test_the_first_mebibyte_comes_last(tmp_path: Path) -> None:
-    """Until `finish`, the file's front reads as zeroes, whatever was there and whatever was written."""
+def test_both_ends_come_last(tmp_path: Path) -> None:
+    """Until `finish`, a file's ends read as zeroes, whatever was there and whatever was written."""
     target = tmp_path / "disk"
     target.write_bytes(b"\xaa" * 4 * END_BYTES)
     disk = claim(str(target))
@@ -68,7 +70,7 @@ def test_the_first_mebibyte_comes_last(tmp_path: Path) -> None:
         for start in range(0, len(image), END_BYTES):
             writer.write(image[start : start + END_BYTES])
         writer.sync()
-        assert target.read_bytes() == bytes(END_BYTES) + image[END_BYTES:]
+        assert target.read_bytes() == bytes(END_BYTES) + image[END_BYTES:-END_BYTES] + bytes(END_BYTES)
         writer.finish()
         assert target.read_bytes() == image
     finally:
@@ -76,18 +78,26 @@ def test_the_first_mebibyte_comes_last(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_reads_back_other_bytes_is_made_unbootable_again(tmp_path: Path) -> None:
-    """A disk that doesn't keep what it was given (here: another file is read) isn't left to boot from."""
-    target, other = tmp_path / "disk", tmp_path / "other"
+    """A disk that doesn't keep what it was given (here: the first sector) isn't left to boot from."""
+    target = tmp_path / "disk"
     target.touch()
-    other.write_bytes(bytes(2 * END_BYTES))
     disk = claim(str(target))
+    written: list[int] = []
+
+    def lose_the_last(call: str, offset: int, length: int) -> int | None:
+        if call == "pwrite" and offset == 0:
+            written.append(length)
+            return length if len(written) == 1 else None
+        return None
+
     try:
-        writer = DiskWriter(replace(disk, path=other))
+        writer = DiskWriter(FaultyDisk(disk, lose_the_last, loses=True))
         writer.erase_ends()
         writer.write(b"boot" * 512)
         writer.sync()
         with pytest.raises(WriteError, match="reads back other bytes at 0 than were written"):
             writer.finish()
+        assert written[0] == disk.sector
         assert not target.read_bytes().strip(b"\0")
     finally:
         disk.close()
