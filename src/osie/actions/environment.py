@@ -24,8 +24,10 @@ class Environment:
     Nothing that was read may be used before `check` returned.
     """
 
-    def __init__(self, variables: Mapping[str, str]) -> None:
+    def __init__(self, variables: Mapping[str, str], *, other_names: Mapping[str, str] | None = None) -> None:
+        """`other_names`: what a variable may be called too, where its own name isn't set."""
         self._variables = variables
+        self._other_names = other_names or {}
         self._errors: list[str] = []
 
     def check(self) -> None:
@@ -35,11 +37,18 @@ class Environment:
 
     def error(self, name: str, why: str) -> None:
         """Note that the variable is wrong."""
-        self._errors.append(f"{name} {why}")
+        self._errors.append(f"{self._name(name)} {why}")
+
+    def _name(self, name: str) -> str:
+        """What the variable is called here."""
+        other = self._other_names.get(name, name)
+        return (
+            other if other != name and self._variables.get(other) and not self._variables.get(name) else name
+        )
 
     def text(self, name: str, default: str | None = None, *, empty: bool = False) -> str:
         """The variable as it is. Without a default it must be there, and not be empty unless `empty`."""
-        value = self._variables.get(name)
+        value = self._variables.get(self._name(name))
         if value is None or (value == "" and not empty):
             if default is None:
                 self.error(name, "is not set" if value is None else "is empty")
@@ -48,7 +57,7 @@ class Environment:
 
     def flag(self, name: str, default: bool = False) -> bool:
         """A yes or no."""
-        value = self._variables.get(name)
+        value = self._variables.get(self._name(name))
         if value is None:
             return default
         lowered = value.strip().lower()
@@ -94,8 +103,20 @@ class Environment:
     def url(self, name: str, schemes: tuple[str, ...]) -> str:
         """A URL of one of the schemes."""
         value = self.text(name)
-        if not value:
-            return value
+        if value:
+            self._check_url(name, value, schemes)
+        return value
+
+    def urls(self, name: str, schemes: tuple[str, ...]) -> tuple[str, ...]:
+        """URLs with blanks between them: places where the same thing can be had, the preferred one first."""
+        values = tuple(self.text(name).split())
+        for value in values:
+            self._check_url(name, value, schemes)
+        if not values and self._variables.get(self._name(name)):
+            self.error(name, "is empty")
+        return values
+
+    def _check_url(self, name: str, value: str, schemes: tuple[str, ...]) -> None:
         try:
             parts = urllib.parse.urlsplit(value)
             whole = parts.path if parts.scheme == "file" else parts.hostname
@@ -106,7 +127,6 @@ class Environment:
             self.error(name, f"is {value!r}: expected a URL that starts with {' or '.join(schemes)}://")
         elif parts.username is not None:  # not shown: it may hold a password
             self.error(name, "holds a user name, which isn't supported")
-        return value
 
     def checksum(self, name: str) -> Checksum | None:
         """A digest as ALGORITHM:HEX, or None where the variable isn't set."""

@@ -71,6 +71,14 @@ def mounted(device: str, kind: str, *, flags: int = 0, options: str = "") -> Ite
 
 
 def _sync_and_unmount(target: Path, device: str) -> None:
+    try:
+        sync(target, device)
+    finally:
+        _unmount(target)
+
+
+def sync(target: Path, device: str) -> None:
+    """Make durable what was written to the device's file system, mounted at `target`. Raises MountError."""
     descriptor = os.open(target, os.O_RDONLY | os.O_DIRECTORY)
     try:
         libc.syncfs(descriptor)
@@ -78,7 +86,6 @@ def _sync_and_unmount(target: Path, device: str) -> None:
         raise MountError(f"what was written to {device} isn't durable: {error.strerror}") from error
     finally:
         os.close(descriptor)
-        _unmount(target)
 
 
 @contextmanager

@@ -151,28 +151,29 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
-        body, start = answer.get("body", self.served.body), 0
+        body, start, stop = answer.get("body", self.served.body), 0, None
         assert isinstance(body, bytes)
         etag = str(answer.get("etag", '"1"'))
         if wanted and answer.get("ranges", True) and self.headers.get("If-Range", etag) == etag:
-            start = int(wanted.removeprefix("bytes=").removesuffix("-"))
+            first, _, last = wanted.removeprefix("bytes=").partition("-")
+            start, stop = int(first), min(int(last or len(body)) + 1, len(body))
             if start >= len(body):
                 self.send_error(416)
                 return
             self.send_response(206)
-            self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
+            self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{len(body)}")
         else:
             self.send_response(200)
-        self._send(answer, body, start, etag)
+        self._send(answer, body, slice(start, stop or len(body)), etag)
 
-    def _send(self, answer: dict[str, object], body: bytes, start: int, etag: str) -> None:
+    def _send(self, answer: dict[str, object], body: bytes, wanted: slice, etag: str) -> None:
         upto = answer.get("upto")
-        part = body[start : upto if isinstance(upto, int) else None]
+        part = body[wanted.start : min(upto, wanted.stop) if isinstance(upto, int) else wanted.stop]
         self.send_header("ETag", etag)
         if answer.get("chunked"):
             self.send_header("Transfer-Encoding", "chunked")
             part = b"%x\r\n%s\r\n" % (len(part), part) + (b"" if "upto" in answer else b"0\r\n\r\n")
-        elif (length := answer.get("length", len(body) - start)) is not None:
+        elif (length := answer.get("length", wanted.stop - wanted.start)) is not None:
             self.send_header("Content-Length", str(length))
         self.end_headers()
         self.wfile.write(part)
