@@ -23,8 +23,9 @@ def establish(settings: TrustSettings, get: Get) -> Trust:
     """Fetch and verify what stands for the image; whoever gets the Trust closes it. Raises ImageError."""
     documents = _Documents(settings.signed, get)
     manifest = _manifest(settings, documents) if settings.manifest_url else None
-    raw = _digest_checks(settings.raw_checksum, "the decompressed image", "RAW_CHECKSUM", documents)
+    # CHECKSUM first: where both name one list, it is CHECKSUM's that is signed
     stored = _digest_checks(settings.checksum, "the image", "CHECKSUM", documents)
+    raw = _digest_checks(settings.raw_checksum, "the decompressed image", "RAW_CHECKSUM", documents)
     if settings.signed is not None and settings.signed.subject == "IMAGE":
         stored.append(_verifier(settings.signed, "the image", get))
     elif settings.signed is not None and not documents.signature_is_right:

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -41,7 +42,8 @@ class _Reading:
 
     def raw(self) -> Iterator[bytes]:
         """The decompressed image. Raises ImageError."""
-        pieces = decompressed(self._stored, self.kind)
+        cores = len(os.sched_getaffinity(0))
+        pieces = decompressed(self._stored, self.kind, threads=cores, begins=self.points.add)
         first = next(pieces, b"")
         if self.kind != "raw" and kind_of(first) != "raw":
             raise ImageError(f"the image is compressed twice: {kind_of(first)} in {self.kind}")

@@ -77,14 +77,18 @@ def public_file(key: SecretKey) -> bytes:
     return comment + b"\n" + b2a_base64(ALGORITHM + key.key_id + key.public)
 
 
-def secret_file(key: SecretKey, password: str) -> bytes:
+def secret_file(
+    key: SecretKey, password: str, *, opslimit: int = _OPSLIMIT, memlimit: int = _MEMLIMIT
+) -> bytes:
     """The secret key's file; it isn't encrypted where the password is empty."""
     body = key.key_id + key.seed + key.public
-    head, salt, opslimit, memlimit = _NO_PASSWORD, bytes(32), 0, 0
-    body += hashlib.blake2b(ALGORITHM + body, digest_size=32).digest() if password else bytes(32)
     if password:
-        head, salt, opslimit, memlimit = _SCRYPT, os.urandom(32), _OPSLIMIT, _MEMLIMIT
+        head, salt = _SCRYPT, os.urandom(32)
+        body += hashlib.blake2b(ALGORITHM + body, digest_size=32).digest()
         body = _xor(body, _stream(password, salt, opslimit, memlimit))
+    else:
+        head, salt, opslimit, memlimit = _NO_PASSWORD, bytes(32), 0, 0
+        body += bytes(32)
     limits = opslimit.to_bytes(8, "little") + memlimit.to_bytes(8, "little")
     blob = ALGORITHM + head + _CHECKSUM + salt + limits + body
     return UNTRUSTED + b"minisign encrypted secret key\n" + b2a_base64(blob)  # minisign says so of both

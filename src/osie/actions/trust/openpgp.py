@@ -103,11 +103,13 @@ class OpenPgpVerifier:
         self._process.stdin.close()
         ended = self._process.wait()
         status = (self._folder / "status").read_text(errors="replace")
-        said = (self._folder / "said").read_text(errors="replace").split("\n")
+        said = (self._folder / "said").read_text(errors="replace").splitlines() or [
+            f"gpgv ended with {ended}"
+        ]
         try:
             key = signer([line.split()[1:] for line in status.splitlines() if line.startswith("[GNUPG:] ")])
         except ValueError as error:
-            why = str(error) or f"can't be verified: {' '.join(said[-2:]) or f'gpgv ended with {ended}'}"
+            why = str(error) or f"can't be verified: {said[-1]}"
             raise SignatureError(f"{self._of} {why}") from None
         if not self._taken or ended < 0:
             raise SignatureError(f"{self._of} can't be verified: gpgv ended before all of it was there")
