@@ -33,8 +33,8 @@ _REFUSED = {
 
 _PARTS: dict[str, Callable[[Feed, bool], Iterator[Part]]] = {
     "gzip": gzip.parts,
-    "bzip2": lambda feed, _apart: bzip2.parts(feed),
-    "xz": lambda feed, _apart: xz.parts(feed),
+    "bzip2": bzip2.parts,
+    "xz": xz.parts,
     "zstd": lambda feed, _apart: zstd.parts(feed),
     "lz4": lambda feed, _apart: lz4.parts(feed),
 }
