@@ -101,11 +101,10 @@ class Claimed:
         os.close(self.descriptor)
 
 
-def _users(number: int) -> str:
-    """What claims the device or a part of it, as far as can be seen from here: a sentence's end."""
-    wanted = f"{os.major(number)}:{os.minor(number)}"
-    disk = Path("/sys/dev/block", wanted)
-    numbers = {wanted: disk.resolve().name}
+def users(number: str) -> str:
+    """What claims the device MAJOR:MINOR or a part of it, as far as we can see: a sentence's end."""
+    disk = Path("/sys/dev/block", number)
+    numbers = {number: disk.resolve().name}
     numbers |= {p.read_text().strip(): p.parent.name for p in disk.glob("*/dev")}
     found = [
         f"{h.parent.parent.name} by {h.name}" for h in (*disk.glob("holders/*"), *disk.glob("*/holders/*"))
@@ -113,7 +112,8 @@ def _users(number: int) -> str:
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         words = line.split()
         if words[2] in numbers:
-            found.append(f"{numbers[words[2]]} mounted at {words[4]}")
+            what = ", the system that we run from" if words[4] == "/" else ""
+            found.append(f"{numbers[words[2]]} mounted at {words[4]}{what}")
     return f": {', '.join(found)}" if found else " (mounted, or part of a RAID, LVM or swap)"
 
 
@@ -132,7 +132,8 @@ def claim(name: str) -> Claimed:
         descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | (os.O_EXCL if is_block else 0))
     except OSError as error:
         if error.errno == errno.EBUSY:
-            raise DeviceError(f"{name} is in use{_users(status.st_rdev)}") from error
+            number = f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
+            raise DeviceError(f"{name} is in use{users(number)}") from error
         raise DeviceError(f"can't open {name} for writing: {error.strerror}") from error
     try:
         return _measured(name, path, descriptor) if is_block else _opened(path, descriptor, None, 512)
