@@ -79,7 +79,7 @@ def verify(image: Path, manifest_file: Path | None, key: str | None, signature: 
     try:
         expected = ImageManifest.decode(encoded)
     except ManifestError as error:
-        raise ImageCommandError(f"{place}: {error}") from error
+        raise ImageCommandError(f"{place}: {error}") from None
     with TerminalProgress(console) as progress:
         making.compare(image, expected, _telling(progress, f"verifying {image.name}"))
     console.print(
@@ -114,7 +114,7 @@ def _content(path: Path) -> bytes:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
     except OSError as error:
-        raise ImageCommandError(f"can't read {path}: {error.strerror}") from error
+        raise ImageCommandError(f"can't read {path}: {error.strerror}") from None
     if len(data) > MOST_BYTES:
         raise ImageCommandError(f"{path} is larger than any manifest, key or signature")
     return data
@@ -131,7 +131,7 @@ def _signer(place: Path, encoded: bytes, given: str, signature: Path | None) -> 
         text = _content(path).decode(errors="replace") if path.is_file() else given
         public = keys.public_key(text)
     except (ValueError, OSError) as error:
-        raise ImageCommandError(f"--key {path.name if path.is_file() else 'as given'} {error}") from error
+        raise ImageCommandError(f"--key {path.name if path.is_file() else 'as given'} {error}") from None
     document = signature or place.with_name(f"{place.name}{public.default_suffix or '.asc'}")
     verifier = public.verifier(_content(document), str(place))
     try:

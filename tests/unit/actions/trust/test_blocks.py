@@ -13,7 +13,7 @@ from osie.actions.trust.blocks import verified_blocks
 from osie.actions.unpack.decompress import ImageError
 from osie.contracts.image_manifest import BLOCK_BYTES, ImageManifest
 
-_ANY = random.Random(1)  # noqa: S311 - any bytes do
+_ANY = random.Random(1)
 IMAGE = _ANY.randbytes(BLOCK_BYTES) + bytes(BLOCK_BYTES) + _ANY.randbytes(100_001)
 
 
