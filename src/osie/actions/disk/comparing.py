@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from osie.actions.disk.device import Device, aligned, read_into
-from osie.actions.disk.hashes import Hashes
+from osie.actions.disk.hashes import Hashes, zero_hash
 
 End = tuple[int, bytes]  # where it belongs on the disk, and what isn't written there yet
 _THREADS = min((os.cpu_count() or 1) + 1, 4)
@@ -63,7 +63,7 @@ class _Comparison:
         self._done = 0
         self._failures: dict[int, BaseException | None] = {}  # None: it differs
         self._zeroes = bytes(hashes.block_size)
-        self._hash_of_zeroes = hashlib.new(hashes.algorithm, self._zeroes).digest()
+        self._zero_hash = zero_hash(hashes.algorithm, hashes.block_size)
 
     def stop(self) -> None:
         """Begin no other block."""
@@ -108,7 +108,7 @@ class _Comparison:
         wanted = self._hashes.hash_of(index)
         if have < length:
             return False  # the device ends in it
-        if wanted == self._hash_of_zeroes and length == len(self._zeroes):
+        if wanted == self._zero_hash and length == len(self._zeroes):
             right = not _memcmp(address, self._zeroes, length)  # several times as fast as a hash
         else:
             with memoryview(memory) as whole, whole[:length] as block:

@@ -11,7 +11,7 @@ from typing import Literal
 from osie.actions.disk.block_device import DeviceError
 from osie.actions.disk.comparing import End, first_difference
 from osie.actions.disk.device import Device
-from osie.actions.disk.hashes import Hashes
+from osie.actions.disk.hashes import Hashes, NotedHashes
 from osie.actions.disk.writer import WriteError
 
 Mode = Literal["full", "sample", "off"]
@@ -30,8 +30,8 @@ def read_back(
     """Compare the disk with the hashes; return how many bytes were compared.
 
     `full` is every block, zeroes as well; `sample` some at random and those in which the ends lie, with their
-    neighbours. `tell` gets bytes, done and total. Raises WriteError where a block differs, DeviceError where
-    it can't be read.
+    neighbours, of those that are known. `tell` gets bytes, done and total. Raises WriteError where a block
+    differs, DeviceError where it can't be read.
     """
     chosen = _chosen(hashes, mode, ends)
     size, total = hashes.block_size, 0
@@ -53,14 +53,15 @@ def read_back(
 
 
 def _chosen(hashes: Hashes, mode: Mode, ends: Sequence[End]) -> Sequence[int]:
-    count = hashes.block_count
+    known = hashes.known if isinstance(hashes, NotedHashes) else range(hashes.block_count)
     if mode == "off":
         return ()
-    if mode == "full" or count <= _SAMPLE:
-        return range(count)
-    chance = random.SystemRandom()  # not to be foreseen, nor the same on every run
-    chosen = set(chance.sample(range(count), _SAMPLE))
+    if mode == "full":
+        if len(known) < hashes.block_count:
+            raise ValueError("not every block's hash is known")
+        return known
+    chosen = set(random.SystemRandom().sample(known, min(_SAMPLE, len(known))))  # not the same on every run
     for start, data in ends:
         for place in (start, start + len(data)):
             chosen |= {place // hashes.block_size + step for step in (-1, 0, 1)}
-    return sorted(index for index in chosen if 0 <= index < count)
+    return sorted(chosen.intersection(known))
