@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-
-from osie.cli.workshop import build_cache
-from osie.lab.network import Network
 from vm.writer import content, http_server, nbd, tiny_guest
 from vm.writer.frozen import FrozenMachine
 from vm.writer.http_server import Served
 from vm.writer.medium import Medium
+
+from osie.cli.workshop import build_cache
+from osie.lab.network import Network
 
 WHOLE_S = 120.0  # within which any install here ends
 
@@ -31,8 +31,10 @@ class Site:
     files: dict[str, bytes]  # what is served, by path
     address: str
 
-    def task(self, path: str, **more: str) -> dict[str, Any]:
+    def task(self, path: str, *, manifest: bool = False, **more: str) -> dict[str, Any]:
         """image2disk of that file, for the guest."""
+        if manifest:
+            more["MANIFEST_URL"] = f"http://{self.address}{path}.manifest"
         environment = {
             "IMG_URL": f"http://{self.address}{path}",
             "DEST_DISK": "/dev/vda",
@@ -75,7 +77,10 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     folder = tmp_path_factory.mktemp("tiny")
     source = os.environ.get("OSIE_TINY_SOURCE")
     guest = tiny_guest.build(folder, build_cache(), source=Path(source) if source else None)
-    medium, files = Medium(content.old_disk()), {"/image": content.image()}
+    image = content.image()
+    files = {"/image": image, "/image.zst": content.frames(image)}
+    files |= {f"{path}.manifest": content.manifest(stored) for path, stored in files.items()}
+    medium = Medium(content.old_disk())
     async with AsyncExitStack() as stack:
         network = stack.enter_context(Network())
         listening = network.listen(80)

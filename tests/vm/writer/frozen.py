@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from vm.writer import tiny_guest
+from vm.writer.tiny_guest import Guest
+
 from osie.lab import accelerator, qemu
 from osie.lab.machine import VirtualMachine
 from osie.lab.namespace import inside
 from osie.lab.network import Network
-from vm.writer import tiny_guest
-from vm.writer.tiny_guest import Guest
 
 _BOOT_S, _THAW_S, _SAVE_S = 120, 60, 60
 _AGAIN_S = 0.1  # between two datagrams

@@ -47,7 +47,7 @@ class Medium:
         self.seen = bytearray(content)  # what a read returns
         self._held: list[Written] = []  # since the last flush, in order
         self._lie = lie
-        self.log: list[tuple[str, int, int]] = []  # what, offset, length: every command that changes something
+        self.log: list[tuple[str, int, int]] = []  # what, offset, length: commands that change it
         self.cut_at: int | None = None  # so many of these are taken, and the next one is the last
         self.on_cut: Callable[[], None] = lambda: None
         self.dark = False  # no power
@@ -78,7 +78,7 @@ class Medium:
         self._take(Written(offset, length, None))
 
     def flush(self) -> None:
-        """Make durable all that was taken before. The moment of a cut comes before the flush has an effect."""
+        """Make durable all that was taken before. A cut comes before the flush has an effect."""
         self._note("flush", 0, 0)
         if self.dark:
             return
@@ -87,15 +87,23 @@ class Medium:
         self._held.clear()
 
     def lose_power(self, chance: random.Random) -> None:
-        """Keep what was flushed; of what was not, each write is there, is lost, or is there in part."""
+        """Keep what was flushed; of what was not, each write is there, is lost, or is there in part: a third
+        each, or, on a disk that doesn't wait long, nearly all of it there.
+        """
+        kept = chance.choice((1, 1, 30))
         for written in self._held:
-            fate = chance.choice(("kept", "lost", "torn"))
+            fate = chance.choices(("kept", "lost", "torn"), (kept, 1, 1))[0]
             if fate == "kept":
                 written.apply(self.durable)
             elif fate == "torn":
                 sectors = written.length // SECTOR
                 first, last = sorted((chance.randint(0, sectors), chance.randint(0, sectors)))
                 written.apply(self.durable, first * SECTOR, last * SECTOR)
+        self._forget()
+
+    def keep_all(self) -> None:
+        """Lose nothing: a disk whose cache was empty when power went."""
+        self.durable[:] = self.seen
         self._forget()
 
     def lose_all(self) -> None:

@@ -1,9 +1,12 @@
-"""A Medium as an export over a Unix socket. Source: the NBD project's doc/proto.md (newstyle, simple replies)."""
+"""A Medium as an export over a Unix socket.
+
+Source: the NBD project's doc/proto.md: newstyle negotiation, simple replies.
+"""
 
 import asyncio
 import struct
-from contextlib import asynccontextmanager, suppress
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from vm.writer.medium import Medium
@@ -81,8 +84,6 @@ async def exported(medium: Medium, path: Path) -> AsyncIterator[str]:
             await _serve(medium, reader, writer)
         writer.close()
 
-    path.unlink(missing_ok=True)
     server = await asyncio.start_unix_server(connected, path, limit=1 << 20)
     async with server:
         yield f"nbd:unix:{path}"
-    path.unlink(missing_ok=True)

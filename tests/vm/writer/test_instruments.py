@@ -5,7 +5,6 @@ does tell half an image from a whole one.
 import random
 
 import pytest
-
 from vm.writer import content
 from vm.writer.conftest import Site
 from vm.writer.medium import SECTOR, Lie, Medium

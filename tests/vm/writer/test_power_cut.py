@@ -7,15 +7,14 @@ import os
 import random
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import pytest
-import zstandard
+from vm.writer import content
+from vm.writer.conftest import WHOLE_S, Site
+from vm.writer.verdict import state
 
 from osie.lab.machine import TcgFault
-from vm.writer import content
-from vm.writer.conftest import Site
-from vm.writer.verdict import state
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -32,62 +31,91 @@ class Moment:
     command: int | None = None
     seconds: float = _LONG_S
 
+    @classmethod
+    def drawn(cls, chance: random.Random, commands: int, seconds: float) -> Self:
+        """Half of them anywhere in the disk's commands, a quarter among the last, a quarter by the clock."""
+        kind = chance.choice(("any", "any", "last", "clock"))
+        if kind == "clock":
+            return cls(seconds=chance.uniform(0, seconds))
+        return cls(chance.randrange(0 if kind == "any" else commands - _LAST, commands))
+
     def __str__(self) -> str:
         return f"after {self.seconds:.2f} s" if self.command is None else f"at command {self.command}"
 
 
-def moment(chance: random.Random, commands: int, seconds: float) -> Moment:
-    """Half of the moments anywhere in the disk's commands, a quarter among the last, a quarter by the clock."""
-    kind = chance.choice(("any", "any", "last", "clock"))
-    if kind == "clock":
-        return Moment(seconds=chance.uniform(0, seconds))
-    return Moment(command=chance.randrange(commands if kind == "any" else _LAST) + (commands - _LAST) * (kind == "last"))
+@dataclass(frozen=True)
+class Variant:
+    """What is installed."""
+
+    path: str
+    manifest: bool
 
 
-async def test_power_cut(site: Site) -> None:
+VARIANTS = (Variant("/image.zst", False), Variant("/image.zst", True), Variant("/image", True))
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=["no manifest", "zstd, manifest", "raw, manifest"])
+async def test_power_cut(site: Site, variant: Variant) -> None:
     """After a cut the disk is complete and right, as it was before, or boots from nothing; the next run
     completes it, and what it calls done is durable.
     """
-    image, old = content.image(), content.old_disk()
-    site.files["/image.zst"] = zstandard.compress(image)
-    task = site.task("/image.zst")
+    task, seed = site.task(variant.path, manifest=variant.manifest), f"{SEED} {variant}"
     print(f"OSIE_POWER_CUT_SEED={SEED}")
-    chance = random.Random(SEED)
-    site.medium.replace(old)
-    await site.machine.begin(task)
-    whole = await site.machine.ended(120)
-    commands = len(site.medium.log)
-    await site.machine.cut()
-    site.medium.lose_all()
-    assert (whole["status"], state(site.medium.durable, image, old)) == (0, "installed"), site.machine.said()
-    found: Counter[str] = Counter()
-    while found.total() < CUTS:
-        site.medium.replace(old)
+    chance, found = random.Random(seed), Counter[str]()
+    whole = await _whole(site, task)
+    while found.total() < -(-CUTS // len(VARIANTS)):
+        site.medium.replace(content.old_disk())
         try:
-            await _chain(site, task, image, chance, found, (commands, whole["seconds"]))
+            await _chain(site, task, chance, found, whole)
         except TcgFault as fault:
             print(f"{fault}; another chain")
             await site.machine.cut()
     print(dict(found))
 
 
+async def test_goes_on_where_it_was(site: Site) -> None:
+    """With a manifest, what is on the disk already is neither fetched nor written again."""
+    for path in ("/image.zst", "/image"):
+        task = site.task(path, manifest=True)
+        commands, _ = await _whole(site, task)
+        assert await site.install_until(task, commands=commands - _LAST, seconds=_LONG_S)
+        written = sum(length for what, _, length in site.medium.log if what == "write")
+        site.medium.keep_all()
+        site.served.forget()
+        ended = await site.install(task)
+        assert (ended["status"], bytes(site.medium.durable) == content.image()) == (0, True)
+        print(path, site.served.sent, site.served.firsts)
+        assert site.served.sent[path] < len(site.files[path]) / 2
+        assert any("going on from there" in line for line in site.machine.said())
+        assert written > content.SIZE / 4
+
+
+async def _whole(site: Site, task: dict[str, Any]) -> tuple[int, float]:
+    """An install that nobody disturbs: the commands that change the disk, and the seconds it takes."""
+    site.medium.replace(content.old_disk())
+    await site.machine.begin(task)
+    ended = await site.machine.ended(WHOLE_S)
+    commands = len(site.medium.log)
+    await site.machine.cut()
+    site.medium.lose_all()
+    assert ended["status"] == 0, site.machine.said()
+    assert site.medium.durable == content.image()
+    site.medium.replace(content.old_disk())
+    return commands, ended["seconds"]
+
+
 async def _chain(
-    site: Site,
-    task: dict[str, Any],
-    image: bytes,
-    chance: random.Random,
-    found: Counter[str],
-    whole: tuple[int, float],
+    site: Site, task: dict[str, Any], chance: random.Random, found: Counter[str], whole: tuple[int, float]
 ) -> None:
     """Cut, and cut again while chance wants it; then let it end."""
-    again = True
+    image, again = content.image(), True
     while again:
-        before, when = bytes(site.medium.durable), moment(chance, *whole)
+        before, when = bytes(site.medium.durable), Moment.drawn(chance, *whole)
         was_cut = await site.install_until(task, commands=when.command, seconds=when.seconds)
         site.medium.lose_power(chance)
         after = state(bytes(site.medium.durable), image, before)
         print(f"cut {when}{'' if was_cut else ' came too late'}: {after}")
-        assert after is not None, f"half of an image; repeat with OSIE_POWER_CUT_SEED={SEED}"
+        assert after is not None, "half of an image"
         assert was_cut or after == "installed", site.machine.said()
         found[after] += was_cut
         again = chance.random() < 0.5
