@@ -15,7 +15,6 @@ from osie.actions.fetch.wire import Interrupted, Line, troubles
 MOST_REDIRECTS = 10
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _WORTH_RETRYING = frozenset({408, 425, 429})  # of the 4xx: Request Timeout, Too Early, Too Many Requests
-_RECEIVE_BYTES = 512 << 10
 _AT_ONCE_S = 1.0  # what has arrived is handed on after so long, a full chunk or not
 
 
@@ -70,6 +69,8 @@ class Answer:
         )
         self.ranges = self.partial or "bytes" in headers.get("Accept-Ranges", "").lower()
         self.position = self.start
+        self.waited_s = 0.0  # for the bytes, all in all
+        self._held: bytes | None = None  # came along with the head
 
     def receive(self, most: int = CHUNK_BYTES) -> bytes:
         """Up to `most` bytes of what follows, at least a byte; nothing at the proper end. Raises Interrupted.
@@ -96,11 +97,24 @@ class Answer:
     def _some(self, most: int) -> bytes:
         if self.end is not None:
             most = min(most, self.end - self.position)
-        with troubles():
-            part = self._response.read1(min(most, _RECEIVE_BYTES)) if most else b""
+        if self._held is None:
+            self._held = self._arriving(most, first=True) if most else b""
+            part = self._held[:most]
+        else:
+            part = self._held[:most] or (self._arriving(most, first=False) if most else b"")
+        self._held = self._held[most:]
         if not part and self.end is not None and self.position < self.end:
             raise Interrupted("the connection ended")
         self.position += len(part)
+        if self.position == self.end and not self._response.chunked:
+            self._response.close()  # read to its end, past http.client: the connection is free
+        return part
+
+    def _arriving(self, most: int, *, first: bool) -> bytes:
+        begun = time.monotonic()
+        with troubles():
+            part = self._line.receive(self._response, most, first=first)
+        self.waited_s += time.monotonic() - begun
         return part
 
     def surplus(self) -> bool:

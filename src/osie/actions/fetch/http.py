@@ -92,6 +92,8 @@ class HttpSource:
         for line in self._lines:
             line.close()
         self._streams.drop()
+        for line in self._lines:
+            line.hang_up()
 
     def _new_line(self) -> Line:
         self._lines = [line for line in self._lines if not line.closed]

@@ -17,7 +17,7 @@ from osie.actions.fetch.source import SourceError
 from osie.actions.fetch.wire import Interrupted, Line
 
 SLICE_BYTES = 2 << 20
-MOST_AHEAD_BYTES = 16 << 20
+MOST_AHEAD_BYTES = 8 << 20
 
 
 @dataclass
@@ -30,35 +30,32 @@ class _Slice:
 
 
 class Parallel:
-    """The bytes from an answer's start to `total`. The answer is that to the first slice, on `line`."""
+    """The bytes `wanted` of the image. `line`: one connection that there is already."""
 
     def __init__(
         self,
         site: Site,
         line: Line,
-        first: Answer,
-        *,
-        total: int,
+        wanted: range,
         new_line: Callable[[], Line],
+        *,
         connections: int,
     ) -> None:
         self._site = site
-        self._begin, self._total = first.start, total
-        self.position = first.start
+        self._wanted = wanted
+        self.position = wanted.start
         self._changed = threading.Condition()
         self._slices: dict[int, _Slice] = {}
-        self._count = -(-(total - first.start) // SLICE_BYTES)
+        self._count = -(-len(wanted) // SLICE_BYTES)
         self._next = 0  # the slice that nobody fetches yet
         self._head = 0  # the slice that is handed on
         self._ahead = min(2 * connections, MOST_AHEAD_BYTES // SLICE_BYTES)
         self._stopped = False
         self._lines = [line, *(new_line() for _ in range(min(connections, self._count) - 1))]
-        answers: list[Answer | None] = [first, *[None] * (len(self._lines) - 1)]
         self._threads = [
-            threading.Thread(target=self._work, args=pair, daemon=True, name="fetch-slices")
-            for pair in zip(self._lines, answers, strict=True)
+            threading.Thread(target=self._work, args=(each,), daemon=True, name="fetch-slices")
+            for each in self._lines
         ]
-        self._take()  # slice 0 is the first thread's
         for thread in self._threads:
             thread.start()
 
@@ -105,12 +102,17 @@ class Parallel:
             self._slices.setdefault(self._next - 1, _Slice())
             return self._next - 1
 
-    def _work(self, line: Line, answer: Answer | None) -> None:
-        number = 0 if answer is not None else self._take()
-        while number >= 0:
+    def _work(self, line: Line) -> None:
+        try:
+            self._fetch_all(line)
+        finally:
+            line.hang_up()
+
+    def _fetch_all(self, line: Line) -> None:
+        while (number := self._take()) >= 0:
             error: BaseException | None = None
             try:
-                self._fetch(number, line, answer)
+                self._fetch(number, line)
             except BaseException as raised:  # noqa: BLE001 - handed over to the reader, whatever it is
                 error = raised
             with self._changed:
@@ -119,23 +121,21 @@ class Parallel:
                 self._changed.notify_all()
             if error is not None:
                 return
-            answer, number = None, self._take()
 
-    def _fetch(self, number: int, line: Line, answer: Answer | None) -> None:
+    def _fetch(self, number: int, line: Line) -> None:
         """All of a slice; where the server sends less of it than was asked for, in several requests."""
-        position = self._begin + number * SLICE_BYTES
-        end = min(position + SLICE_BYTES, self._total)
+        total = self._wanted.stop
+        position = self._wanted.start + number * SLICE_BYTES
+        end = min(position + SLICE_BYTES, total)
         while position < end:
-            if answer is None:
-                answer = self._ask(line, position, end)
+            answer = self._ask(line, position, end)
             while piece := answer.receive():
                 position += len(piece)
                 self._hand(number, piece)
-            if position == self._total and answer.surplus():
+            if position == total and answer.surplus():
                 raise SourceError(
-                    f"{self._site.name}: the server sends more than the {self._total} bytes it announced"
+                    f"{self._site.name}: the server sends more than the {total} bytes it announced"
                 )
-            answer = None
 
     def _ask(self, line: Line, position: int, end: int) -> Answer:
         try:
@@ -147,7 +147,7 @@ class Parallel:
             answer.close()
             self._site.wide = False
             raise Interrupted("the server doesn't answer with ranges any more")
-        if answer.version.total not in (None, self._total):
+        if answer.version.total not in (None, self._wanted.stop):
             answer.close()
             raise changed(self._site.name)
         return answer

@@ -7,7 +7,8 @@ from osie.actions.fetch.answer import Answer, Refused, Version, get
 from osie.actions.fetch.source import SourceError, shown
 from osie.actions.fetch.wire import Interrupted, Line
 
-_HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "osie"}
+_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "osie"}
+_LEAST_PART_BYTES = 64 << 10  # less than was asked for is allowed (RFC 9110, 15.3.7); byte by byte is not
 # A compressed file that its server labels with its own compression (Apache's AddEncoding) begins with these.
 _LABELS = {"gzip": b"\x1f\x8b", "bzip2": b"BZh", "xz": b"\xfd7zXZ\0", "zstd": b"\x28\xb5\x2f\xfd"}
 
@@ -25,7 +26,7 @@ class Access(Protocol):
 class Site:
     """One server's copy. `version` is that of its first answer; every later one must be of the same."""
 
-    def __init__(self, url: str, access: Access | None = None) -> None:
+    def __init__(self, url: str, access: Access | None = None, accept: str = "*/*") -> None:
         self.url = url
         self.name = shown(url)
         self.version: Version | None = None
@@ -36,6 +37,7 @@ class Site:
         self.not_before = 0.0  # on the monotonic clock: it isn't asked again earlier
         self.failures = 0  # in a row
         self._access = access
+        self._headers = {**_HEADERS, "Accept": accept}
         self._at = url  # where it redirected to the last time
 
     def ask(self, line: Line, start: int | None, end: int | None = None) -> Answer:
@@ -44,7 +46,7 @@ class Site:
         The answer may begin at 0 nonetheless, where the server doesn't heed ranges. Raises Interrupted,
         or SourceError: refused, of another version, or another range than was asked for.
         """
-        headers = dict(_HEADERS)
+        headers = dict(self._headers)
         if start is not None:
             headers["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
             if self.version is not None and self.version.validator:
@@ -94,6 +96,12 @@ class Site:
             raise SourceError(f"{self.name}: the server answers 206 to a request for all of it")
         if answer.start != start or (end is not None and answer.end is not None and answer.end > end):
             raise SourceError(f"{self.name}: the server answers with another range than was asked for")
+        wanted = answer.version.total if end is None else end
+        have = (answer.end or start) - start
+        if have < _LEAST_PART_BYTES and wanted is not None and start + have < wanted:
+            total = answer.version.total
+            if total is None or start + have < total:
+                raise Interrupted(f"the server sends {have} bytes only, where more was asked for")
 
     def check_label(self, first: bytes) -> None:
         """Where the server names a Content-Encoding: that it only labels what the file is by itself."""

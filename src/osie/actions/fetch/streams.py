@@ -8,7 +8,10 @@ from osie.actions.fetch.parallel import SLICE_BYTES, Parallel
 from osie.actions.fetch.seen import Changed, Follower, Seen
 from osie.actions.fetch.site import Site, changed
 from osie.actions.fetch.source import CHUNK_BYTES, SourceError
-from osie.actions.fetch.wire import Line
+from osie.actions.fetch.wire import Interrupted, Line
+
+# Where one connection brings that much, more of them only cost processor time. The first slice tells.
+_FAST_BYTES_PER_S = 200 << 20
 
 
 class _Stream(Protocol):
@@ -50,6 +53,8 @@ class Streams:
         if position == 0:
             site.check_label(piece)
         self._follow(site, piece)
+        if not piece and self.total is not None and position < self.total:
+            raise Interrupted("the connection ended")
         if self.total is not None and (
             stream.position > self.total or (stream.position == self.total and stream.surplus())
         ):
@@ -59,6 +64,7 @@ class Streams:
     def reach(self, site: Site, position: int) -> bool:
         """Have a stream there, of the image that was handed on so far. Returns whether it is a new one."""
         if self._stream is not None and self._site is site and self._stream.position == position:
+            self._continue(site, self._stream, position)
             return False
         self.drop()
         if not (self._checked or site.proven):
@@ -88,9 +94,27 @@ class Streams:
             self._single(site, None)
             self._read_over(site, self._seen.covered)
 
+    def _continue(self, site: Site, stream: _Stream, position: int) -> None:
+        """Where the server sent a part only, as it was asked for or by itself, ask for what follows."""
+        if not isinstance(stream, Answer) or position != stream.end or self.total in (None, position):
+            return
+        total = self.total or 0
+        stream.close()
+        if (
+            site.wide
+            and self._connections > 1
+            and stream.waited_s * _FAST_BYTES_PER_S > stream.end - stream.start
+        ):
+            self._stream = Parallel(
+                site, self._own_line(), range(position, total), self._new_line, connections=self._connections
+            )
+        else:
+            self._single(site, position)
+            self._read_over(site, position)
+
     def _begin(self, site: Site, position: int) -> None:
         provable = self._checked or site.version is None or bool(site.version.validator)
-        if provable and self._connections > 1 and site.wide and self._parallel(site, position):
+        if provable and self._connections > 1 and site.wide and self._slice(site, position):
             return
         if self._stream is None:
             self._single(site, position if position and provable else None)
@@ -101,11 +125,10 @@ class Streams:
     def _single(self, site: Site, start: int | None) -> None:
         self._take(site, site.ask(self._own_line(), start))
 
-    def _parallel(self, site: Site, position: int) -> bool:
+    def _slice(self, site: Site, position: int) -> bool:
         """Ask for a first slice. False where one connection has to do; its stream may be there already."""
-        line = self._own_line()
         try:
-            answer = site.ask(line, position, position + SLICE_BYTES)
+            answer = site.ask(self._own_line(), position, position + SLICE_BYTES)
         except Refused as error:
             if error.status != 416 or position:  # nothing is there at 0: an empty image, for one
                 raise
@@ -115,10 +138,6 @@ class Streams:
             answer.close()
             return False
         self._take(site, answer)
-        if answer.partial and total is not None and answer.end is not None and answer.end < total:
-            self._stream = Parallel(
-                site, line, answer, total=total, new_line=self._new_line, connections=self._connections
-            )
         return answer.partial
 
     def _take(self, site: Site, answer: Answer) -> None:

@@ -9,6 +9,7 @@ import io
 import math
 import socket
 import ssl
+import struct
 import threading
 import time
 import urllib.parse
@@ -21,6 +22,9 @@ from osie.actions.fetch.source import SourceError
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
+
+_BUFFER_BYTES = 16 << 10
+_AT_ONCE_BYTES = 256 << 10  # through http.client: larger buffers are allocated in vain
 
 
 class Interrupted(Exception):
@@ -68,12 +72,7 @@ class _Paced(io.RawIOBase):
         return True
 
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
-        self._pace.wait()
-        left = min(self._pace.left_s, self._until - time.monotonic())
-        if left <= 0:
-            self._pace.got(0)
-            raise TimeoutError(f"only a few bytes arrive in {self._stall_s:g} s")
-        self._socket.settimeout(left)
+        self._socket.settimeout(self._check())
         count = 0
         try:
             count = self._socket.recv_into(buffer)
@@ -81,13 +80,42 @@ class _Paced(io.RawIOBase):
             self._pace.got(count)
         return count
 
-    def again(self) -> None:
-        """A new request: what was waited before doesn't count."""
-        self._pace = Pace(self._stall_s)
+    def receive(self, most: int) -> bytes:
+        """Like recv, but all of `most` where it arrives within a second; at least a byte, nothing at the end.
+
+        One call into the kernel per megabyte, where waiting for what is there would be a dozen. Not for TLS.
+        """
+        slice_s = min(1.0, self._stall_s / 2)
+        self._socket.settimeout(None)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", *_timeval(slice_s)))
+        while True:
+            self._check()
+            count = 0
+            try:
+                data = self._socket.recv(most, socket.MSG_WAITALL)
+                count = len(data)
+            except BlockingIOError:  # SO_RCVTIMEO is over, and nothing was there (socket(7))
+                continue
+            finally:
+                self._pace.got(count)
+            return data
+
+    def _check(self) -> float:
+        """How long may be waited now, in seconds."""
+        self._pace.wait()
+        left = min(self._pace.left_s, self._until - time.monotonic())
+        if left <= 0:
+            self._pace.got(0)
+            raise TimeoutError(f"only a few bytes arrive in {self._stall_s:g} s")
+        return left
 
     def hurry(self, within_s: float) -> None:
         """From now on wait no longer than that, in all."""
         self._until = min(self._until, time.monotonic() + within_s)
+
+
+def _timeval(seconds: float) -> tuple[int, int]:
+    return int(seconds), int(seconds % 1 * 1_000_000)
 
 
 class _Kept(io.BufferedReader):
@@ -104,7 +132,16 @@ class Wire:
         self._socket = sock
         self._stall_s = stall_s
         self._raw = _Paced(sock, stall_s, until)
-        self.incoming = _Kept(self._raw, 16 << 10)
+        self.incoming = _Kept(self._raw, _BUFFER_BYTES)
+
+    @property
+    def direct(self) -> bool:
+        """Whether `receive` may be used: what arrives is what is meant."""
+        return not isinstance(self._socket, ssl.SSLSocket)
+
+    def receive(self, most: int) -> bytes:
+        """Past the buffer, which must be empty."""
+        return self._raw.receive(most)
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         """Where responses are read from."""
@@ -112,7 +149,6 @@ class Wire:
 
     def sendall(self, data: "ReadableBuffer") -> None:
         """Send a request."""
-        self._raw.again()
         self._socket.settimeout(self._stall_s)
         self._socket.sendall(data)
 
@@ -236,6 +272,18 @@ class Line:
         self._wire = Wire(sock, self._stall_s, self._until)
         self._connection, self._origin, self._asked = connection, (parts.scheme, parts.netloc), 0
         self._proxied = proxy is not None and not secure
+
+    def receive(self, response: http.client.HTTPResponse, most: int, *, first: bool) -> bytes:
+        """Some of the response's body; nothing at its end. `first`: nothing was read of it yet.
+
+        The first bytes may be more than `most`: all that came along with the head.
+        """
+        wire = self._wire
+        if first:
+            return response.read1(max(most, _BUFFER_BYTES))
+        if wire is None or not wire.direct or response.chunked:
+            return response.read1(min(most, _AT_ONCE_BYTES))
+        return wire.receive(most)
 
     def surplus(self, within_s: float = 1.0) -> bool:
         """Whether the server goes on sending after what should have been its last byte."""
