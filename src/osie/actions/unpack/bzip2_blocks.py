@@ -1,10 +1,10 @@
 """bzip2's blocks, which begin at any bit, cut out of a stream and decompressed each as a stream of its own.
 
 There is no specification but the program (1.0.8): "BZh" and the level; blocks, each a magic number of 48
-bits, its CRC of 32, a bit that is 0, 24 bits that are less than the block's size, and data; at the end another
-magic number and the CRC of the blocks' CRCs, and up to 7 bits. A block ends where the next number stands. Data
-can hold such a number by chance, with all that has to follow, once in about 10^15 bytes: then a proper image
-is refused. So are blocks of bzip2 0.9.0 (1998) that have the other bit.
+bits, its CRC of 32, a bit that is 0, 24 bits that are less than the block's size, and data; at the end
+another magic number and the CRC of the blocks' CRCs, and up to 7 bits. A block ends where the next number
+stands. Data can hold such a number by chance, with all that has to follow, once in about 10^15 bytes: then a
+proper image is refused. So are blocks of bzip2 0.9.0 (1998) that have the other bit.
 """
 
 from collections.abc import Iterator

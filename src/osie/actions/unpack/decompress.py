@@ -91,15 +91,17 @@ def decompressed(
 
 def blocks(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:
     """The same bytes in pieces of exactly `size`, but for the last."""
-    held: list[bytes] = []
-    have = 0
+    held: list[bytes | memoryview] = []
+    need = size
     for piece in pieces:
-        held.append(piece)
-        have += len(piece)
-        while have >= size:
-            whole = held[0] if len(held) == 1 else b"".join(held)
-            held = [whole[size:]] if have > size else []
-            have -= size
-            yield whole[:size]
-    if have:
+        rest: bytes | memoryview = piece
+        while len(rest) >= need:
+            # a piece that is a block goes through without a copy
+            yield piece if len(piece) == size == need else b"".join([*held, rest[:need]])
+            rest = memoryview(rest)[need:]
+            held, need = [], size
+        if rest:
+            held.append(rest)
+            need -= len(rest)
+    if held:
         yield b"".join(held)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from osie.actions.unpack.faults import Fault, Trailing, Truncated
 from osie.actions.unpack.feed import Feed
 from osie.actions.unpack.frame_walker import FrameError, NoFrameError, Walker
-from osie.actions.unpack.parts import Part
+from osie.actions.unpack.parts import Part, freeing
 from osie.actions.unpack.side_by_side import PART_BYTES
 
 _BATCH_BYTES = 1 << 20  # small frames are put together until that much comes out of them
@@ -26,7 +26,7 @@ def frames(feed: Feed, walker: Walker, decode: Decode) -> Iterator[Part]:
             window = max(window, walker.window)
             raw += walker.raw_most if walker.between_frames else 0
         if walker.between_frames and size + window <= PART_BYTES:
-            yield Part(decode(iter(stored)), begins=begins, cost=size + window)
+            yield Part(decode(freeing(stored)), begins=begins, cost=size + window)
         else:
             yield Part(_streamed(stored, feed, walker, decode), begins=begins, streamed=True)
     if not walker.frames:
@@ -53,6 +53,6 @@ def _streamed(stored: list[bytes], feed: Feed, walker: Walker, decode: Decode) -
         while not walker.between_frames and (taken := _walked(feed, walker)):
             yield taken
 
-    yield from decode(itertools.chain(stored, rest()))
+    yield from decode(itertools.chain(freeing(stored), rest()))
     if not walker.between_frames:
         raise Truncated

@@ -1,6 +1,7 @@
 """An image as parts that follow one another: members, streams, frames or blocks."""
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from osie.actions.unpack.faults import Fault
@@ -16,6 +17,17 @@ class Part:
     begins: int | None = None  # where in the stored image, if a run may begin there
     cost: int = 0  # bytes of memory until it's done: its stored bytes and the decoder's own, not the pieces
     streamed: bool = False  # reads on in the stored image: to be done before the next part is asked for
+
+
+def freeing(stored: Iterable[bytes]) -> Iterator[bytes]:
+    """The chunks, held from now on, each until it's taken."""
+    held = deque(stored)
+
+    def taken() -> Iterator[bytes]:
+        while held:
+            yield held.popleft()
+
+    return taken()
 
 
 def joined(parts: Iterator[Part], kind: str, at: Callable[[int, int], None]) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ pieces that wait for their turn. The foremost part always may go on, so that not
 behind it wait when their pieces fill the room.
 """
 
+import itertools
 import threading
 from collections import deque
 from collections.abc import Generator, Iterator
@@ -14,7 +15,7 @@ from osie.actions.unpack.parts import Part
 
 COST_BYTES = 36 << 20  # of all parts under way
 PART_BYTES = COST_BYTES // 2  # of one; a larger one is streamed
-_WAITING_BYTES = 12 << 20  # of pieces
+_WAITING_BYTES = 8 << 20  # of pieces
 _FOREMOST = 2  # pieces that the foremost part may have waiting in any case
 
 
@@ -36,6 +37,8 @@ class _Crew:
         self._order: deque[_Work] = deque()  # the foremost first
         self._open: deque[_Work] = deque()  # those that nobody has begun
         self._cost = self._waiting = 0  # bytes
+        self._unfinished = 0  # parts
+        self._threads = threads
         self._all_cut = self._left = False
         self._error: BaseException | None = None
         self._parts = parts
@@ -86,6 +89,7 @@ class _Crew:
                     self._order.append(work)
                     if not part.streamed:
                         self._cost += part.cost
+                        self._unfinished += 1
                         self._open.append(work)
                     self._changed.notify_all()
                 if part.streamed:
@@ -97,9 +101,14 @@ class _Crew:
             self._changed.notify_all()
 
     def _room_for_another(self) -> bool:
-        """Wait until the next part's cost fits, whatever it is; False where nobody reads any more."""
+        """Wait until another part is wanted and fits, whatever it costs; False where nobody reads on."""
+
+        def room() -> bool:
+            wanted = self._unfinished <= self._threads  # one more than there is somebody to do it
+            return self._left or (wanted and self._cost <= COST_BYTES - PART_BYTES)
+
         with self._changed:
-            self._changed.wait_for(lambda: self._left or self._cost <= COST_BYTES - PART_BYTES)
+            self._changed.wait_for(room)
             return not self._left
 
     def _work(self) -> None:
@@ -112,6 +121,7 @@ class _Crew:
             self._do(work)
             with self._changed:
                 self._cost -= work.part.cost
+                self._unfinished -= 1
                 self._changed.notify_all()
 
     def _do(self, work: _Work) -> None:
@@ -147,7 +157,13 @@ def side_by_side(parts: Iterator[Part], threads: int) -> Generator[Part, None, N
 
     Closing this generator ends the threads; the one that cuts ends when the source has brought something.
     """
-    crew = _Crew(parts, threads)
+    for part in parts:
+        if not part.streamed:
+            break
+        yield part  # as long as there is nothing to do side by side, there is no need of threads
+    else:
+        return
+    crew = _Crew(itertools.chain([part], parts), threads)
     try:
         yield from crew.parts()
     finally:

@@ -1,8 +1,8 @@
 """xz (its file format, 1.1.0): streams one after the other, zeroes in fours between and after them.
 
 Blocks that tell their sizes (`xz -T` writes such) are cut out and each decompressed as a stream of its own,
-so that liblzma checks all that it would check. What the whole stream ends with (index and footer) follows from
-its blocks and is compared. With `--check=none` a flipped bit can go unnoticed.
+so that liblzma checks all that it would check. What the whole stream ends with (index and footer) follows
+from its blocks and is compared. With `--check=none` a flipped bit can go unnoticed.
 """
 
 import zlib
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from osie.actions.unpack.faults import Fault, Trailing, Truncated
 from osie.actions.unpack.feed import Feed
-from osie.actions.unpack.parts import Part
+from osie.actions.unpack.parts import Part, freeing
 from osie.actions.unpack.serial import decoded, streamed, xz_decoder
 from osie.actions.unpack.side_by_side import PART_BYTES
 
@@ -71,7 +71,7 @@ def _blocks(feed: Feed) -> Iterator[Part]:
         count += 1
         stored = feed.runs(block.stored)
         small = block.stored + block.memory <= PART_BYTES
-        held = iter(list(stored)) if small else stored
+        held = freeing(stored) if small else stored
         yield Part(
             _block(header, held, block),
             begins=begins,
