@@ -35,8 +35,7 @@ def manifest(image: Path, output: Path | None, key_file: Path | None, sector_siz
     target = output or image.with_name(f"{image.name}.manifest")
     # before the long work: a wrong key or password is told at once
     key = minisign_secret.read(_content(key_file), _password) if key_file else None
-    console = Console()
-    with TerminalProgress(console) as progress:
+    with TerminalProgress(Console()) as progress:
         tell = _telling(progress, f"reading {image.name}")
         made = making.make(image, tell, sector_size=int(sector_size) if sector_size else None)
     encoded, signature = made.encode(), target.with_name(f"{target.name}.minisig")
@@ -46,7 +45,7 @@ def manifest(image: Path, output: Path | None, key_file: Path | None, sector_siz
         write_atomically(signature, key.sign(encoded, comment))
     empty = sum(length for _, length in made.holes)
     lines = [
-        f"{target}  [bold]{megabytes(len(encoded))}[/]",
+        str(target),
         f"image: {megabytes(made.raw_size)} in {made.block_count} blocks, {megabytes(empty)} of it holes",
         f"sector size: {made.sector_size}",
         f"root: {made.root}",
@@ -57,9 +56,8 @@ def manifest(image: Path, output: Path | None, key_file: Path | None, sector_siz
     if key:
         lines.append(f"signed by {key.public_key}: {signature}")
     elif signature.exists():
-        lines.append(f"[yellow]{signature} isn't of this manifest: sign again[/]")
-    for line in lines:
-        console.print(line, highlight=False, soft_wrap=True)
+        lines.append(f"{signature} isn't of this manifest: sign again")
+    _say(lines)
 
 
 @image.command()
@@ -74,20 +72,21 @@ def verify(image: Path, manifest_file: Path | None, key: str | None, signature: 
     if signature and not key:
         raise click.UsageError("--signature needs --key: whose signature is it?")
     place = manifest_file or image.with_name(f"{image.name}.manifest")
-    console, encoded = Console(), _content(place)
+    encoded = _content(place)
     signer = _signer(place, encoded, key, signature) if key else ""
     try:
         expected = ImageManifest.decode(encoded)
     except ManifestError as error:
         raise ImageCommandError(f"{place}: {error}") from None
-    with TerminalProgress(console) as progress:
+    with TerminalProgress(Console()) as progress:
         making.compare(image, expected, _telling(progress, f"verifying {image.name}"))
-    console.print(
-        f"{image} is the image of {place}: all {expected.block_count} blocks are right", highlight=False
+    _say(
+        [
+            f"{image} is the image of {place}: all {expected.block_count} blocks are right",
+            f"root: {expected.root}",
+            f"signed by {signer}" if signer else "no --key was given: who made the manifest wasn't checked",
+        ]
     )
-    console.print(f"root: {expected.root}", highlight=False, soft_wrap=True)
-    told = f"signed by {signer}" if signer else "no --key was given: who made the manifest wasn't checked"
-    console.print(told, highlight=False, markup=False, soft_wrap=True)
 
 
 @image.command()
@@ -103,9 +102,12 @@ def key(name: Path, password: bool) -> None:
     pair = minisign_secret.generated()
     write_atomically(secret, minisign_secret.secret_file(pair, asked), mode=0o600)
     write_atomically(public, minisign_secret.public_file(pair))
-    console = Console()
-    console.print(f"{secret}: secret, keep it", highlight=False)
-    console.print(f"{public}: SIGNATURE_KEY is its second line", highlight=False)
+    _say([f"{secret}: secret, keep it", f"{public}: SIGNATURE_KEY is its second line"])
+
+
+def _say(lines: list[str]) -> None:
+    for line in lines:
+        click.echo(line)
 
 
 def _content(path: Path) -> bytes:
@@ -126,12 +128,11 @@ def _password() -> str:
 
 def _signer(place: Path, encoded: bytes, given: str, signature: Path | None) -> str:
     """Who signed the manifest. Raises OsieError where that isn't the key's owner."""
-    path = Path(given)
+    is_file = len(given) < 256 and Path(given).is_file()
     try:
-        text = _content(path).decode(errors="replace") if path.is_file() else given
-        public = keys.public_key(text)
-    except (ValueError, OSError) as error:
-        raise ImageCommandError(f"--key {path.name if path.is_file() else 'as given'} {error}") from None
+        public = keys.public_key(_content(Path(given)).decode(errors="replace") if is_file else given)
+    except ValueError as error:
+        raise ImageCommandError(f"{given if is_file else '--key'} {error}") from None
     document = signature or place.with_name(f"{place.name}{public.default_suffix or '.asc'}")
     verifier = public.verifier(_content(document), str(place))
     try:

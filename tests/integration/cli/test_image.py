@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import lzma
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +18,7 @@ import zstandard
 
 from osie.contracts.image_manifest import BLOCK_BYTES, ImageManifest, Stored
 
+HOW_TO = Path(__file__).resolve().parents[3] / "docs/how-to/verify-an-image.md"
 MIB = 1 << 20
 _PAGE = b"data" + bytes(4092)  # no hole, and quickly compressed
 # a GPT's header for 512, data, a hole, data that doesn't end with a block
@@ -182,3 +184,20 @@ def test_an_old_signature_is_told(image: Path, pair: tuple[Path, Path]) -> None:
     """A manifest that is made anew without --sign isn't what was signed."""
     assert _osie("manifest", image, "--sign", pair[0]).returncode == 0
     assert "sign again" in _osie("manifest", image).stdout
+
+
+def test_the_how_to_works_as_it_stands(tmp_path: Path) -> None:
+    """Its commands, in order, on an image of the name that it uses; then the image is in several frames."""
+    (tmp_path / "debian-12.raw").write_bytes(RAW)
+    (tmp_path / "debian-12.raw.zst").write_bytes(_ZSTD(RAW))
+    commands = re.findall(r"^ *```sh\n(.*?)^ *```$", HOW_TO.read_text(), re.DOTALL | re.MULTILINE)
+    assert len(commands) == 4
+    script = "".join(commands).replace("--bytes=64M", "--bytes=4M")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", "-e", "-c", f"{script}osie image manifest debian-12.raw.zst"],
+        cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "all 4 blocks are right" in done.stdout
+    assert "zstd: 3 places to go on from" in done.stdout

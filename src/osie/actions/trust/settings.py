@@ -1,4 +1,4 @@
-"""What can be set to stand for an image: docs/reference/image-manifest.md, "What stands for an image",.
+"""What can be set to stand for an image: docs/reference/image-manifest.md, "What stands for an image".
 
 A signature that is set is always of something that is checked: of the manifest where there is one, else of
 the list of digests where there is one, else of the image's stored bytes.
