@@ -9,6 +9,7 @@ Without answers it behaves: Range, If-Range, ETag, HEAD, keep-alive (RFC 9110, R
 """
 
 import http.server
+import itertools
 import socket
 import socketserver
 import ssl
@@ -246,6 +247,7 @@ class Unruly(http.server.ThreadingHTTPServer):
         self.connections = 0
         self._context = context
         self._counting = threading.Lock()
+        self._numbers = itertools.count()
 
     def server_bind(self) -> None:
         """Without asking a resolver for our name, as HTTPServer does."""
@@ -253,7 +255,7 @@ class Unruly(http.server.ThreadingHTTPServer):
 
     def serve(self, body: bytes, *answers: Answer, path: str = "") -> Served:
         """Serve a file, answering with each answer in turn; the last one stays. Without any: properly."""
-        path = path or f"/{len(self.files)}/image"
+        path = path or f"/{next(self._numbers)}/image"
         scheme = "https" if self._context else "http"
         url = f"{scheme}://127.0.0.1:{self.server_address[1]}{path}"
         self.files[path] = Served(body, list(answers) or [Answer()], url)

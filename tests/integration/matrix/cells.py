@@ -86,7 +86,8 @@ def run_cell(cell: Cell, stored: Stored, server: Unruly, nursery: Nursery, disk:
 def judged(done: Done, content: bytes, raw: bytes) -> Found:
     """What an exit status and a disk's content amount to."""
     if done.returncode == 0:
-        return "installed" if content.startswith(raw) else "unseen"
+        rest = content.removeprefix(raw)
+        return "installed" if len(rest) < len(content) and not rest.strip(b"\0") else "unseen"
     if done.returncode != 1:
         return "broken"
     if content == OLD:

@@ -12,7 +12,7 @@ from unruly import unruly
 
 from osie.core.process import run as run_program
 from tests.integration.matrix.cells import CELLS, OLD, Cell, Outcome, run_cell
-from tests.integration.matrix.formats import stored_in_every_format
+from tests.integration.matrix.formats import HOLES, NAMES, image, stored_as
 from tests.integration.matrix.nursery import Nursery
 
 WORKERS = 6  # cells wait more than they work: for stalls, retries, syncs
@@ -24,7 +24,8 @@ def outcome_of(
 ) -> Iterator[Callable[[Cell], Outcome]]:
     """What became of a cell. Those that the tests of this run ask for are begun together."""
     folder = tmp_path_factory.mktemp("matrix")
-    stored = {stored.name: stored for stored in stored_in_every_format()}
+    raw = image()
+    stored = {name: stored_as(name, raw, HOLES) for name in NAMES}
     mine, numbers = threading.local(), count()
     with ExitStack() as stack:
         server = stack.enter_context(unruly())

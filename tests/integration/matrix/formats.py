@@ -7,7 +7,7 @@ import itertools
 import lzma
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import lz4.frame
 import zstandard
@@ -21,10 +21,10 @@ class Stored:
     """The image as a server has it."""
 
     name: str
-    data: bytes
-    raw: bytes  # what belongs on the disk
-    points: tuple[tuple[int, int], ...] = ()  # (stored offset, raw offset) where a member or frame begins
-    holes: tuple[tuple[int, int], ...] = ((5 * MIB // 4, 9 * MIB // 2), (27 * MIB // 4, MIB))
+    data: bytes = field(repr=False)
+    raw: bytes = field(repr=False)  # what belongs on the disk
+    points: tuple[tuple[int, int], ...]  # (stored offset, raw offset) where a member or frame begins
+    holes: tuple[tuple[int, int], ...] = ()  # (start, length)
 
     @property
     def between(self) -> int:
@@ -42,6 +42,9 @@ def image() -> bytes:
     noise = random.Random(4).randbytes(3 * MIB)  # noqa: S311 - the same noise each time
     first, second = 5 * MIB // 4, 9 * MIB // 4
     return noise[:first] + bytes(9 * MIB // 2) + noise[first:second] + bytes(MIB) + noise[second:]
+
+
+HOLES = ((5 * MIB // 4, 9 * MIB // 2), (27 * MIB // 4, MIB))
 
 
 def _gzip(data: bytes) -> bytes:
@@ -63,28 +66,33 @@ def _lz4(data: bytes) -> bytes:
         return out.getvalue()
 
 
-def _in_parts(name: str, compress: Callable[[bytes], bytes], raw: bytes) -> Stored:
-    """As pigz' and pzstd's kind store it: several members or frames, each for itself."""
-    parts = [compress(raw[at : at + MIB]) for at in range(0, len(raw), MIB)]
+def _xz(data: bytes) -> bytes:
+    return lzma.compress(data, preset=0)
+
+
+def _bzip2(data: bytes) -> bytes:
+    return bz2.compress(data, 1)
+
+
+_PACK: dict[str, Callable[[bytes], bytes]] = {
+    "raw": bytes,
+    "gzip": _gzip,
+    "gzip, members": _gzip,
+    "bzip2": _bzip2,
+    "xz": _xz,
+    "zstd": _zstd,
+    "zstd, frames": _zstd,
+    "zstd, unchecked": _zstd_unchecked,
+    "lz4": _lz4,
+}
+NAMES = tuple(_PACK)
+PARTS = ("gzip, members", "zstd, frames")
+
+
+def stored_as(name: str, raw: bytes, holes: tuple[tuple[int, int], ...] = ()) -> Stored:
+    """The image in this format; with `, members` and `, frames` each MiB stands for itself."""
+    step = MIB if name in PARTS else len(raw)
+    parts = [_PACK[name](raw[at : at + step]) for at in range(0, len(raw), step)]
     ends = itertools.accumulate(len(part) for part in parts[:-1])
-    points = tuple((end, number * MIB) for number, end in enumerate(ends, start=1))
-    return Stored(name, b"".join(parts), raw, points)
-
-
-def stored_in_every_format() -> list[Stored]:
-    """The columns of the table."""
-    raw = image()
-    return [
-        Stored("raw", raw, raw),
-        Stored("gzip", _gzip(raw), raw),
-        _in_parts("gzip, members", _gzip, raw),
-        Stored("bzip2", bz2.compress(raw, 1), raw),
-        Stored("xz", lzma.compress(raw, preset=0), raw),
-        Stored("zstd", _zstd(raw), raw),
-        _in_parts("zstd, frames", _zstd, raw),
-        Stored("zstd, unchecked", _zstd_unchecked(raw), raw),
-        Stored("lz4", _lz4(raw), raw),
-    ]
-
-
-NAMES = ("raw", "gzip", "gzip, members", "bzip2", "xz", "zstd", "zstd, frames", "zstd, unchecked", "lz4")
+    points = tuple((end, number * step) for number, end in enumerate(ends, start=1))
+    return Stored(name, b"".join(parts), raw, points, holes)
