@@ -14,9 +14,8 @@ def verified_blocks(
 ) -> Iterator[bytes]:
     """The image from `first_block` on in whole blocks, each right; the last may be short.
 
-    With a `stop_block` before the image's end, what follows it isn't looked at.
-
-    `pieces` begin where that block does. A block of zeroes isn't hashed: it is known by comparing memory.
+    `pieces` begin where that block does. With a `stop_block` before the image's end, what follows isn't
+    looked at. A block of zeroes isn't hashed: it is known by comparing memory.
     Raises ImageError at the first block that is wrong, and where the image is shorter or longer.
     """
     pieces = filter(None, pieces)
@@ -41,7 +40,7 @@ def verified_blocks(
 
 
 def _checked(parts: list[bytes], manifest: ImageManifest, block: int) -> bytes:
-    """The parts as one block. Raises ImageError where they aren't the block of the manifest."""
+    """The parts, whose list is emptied, as one block. Raises ImageError where they aren't the manifest's."""
     if all(_ZEROES.startswith(part) for part in parts):
         length = manifest.length_of(block)
         whole, found = _ZEROES[:length], zero_hash(length)
@@ -50,6 +49,7 @@ def _checked(parts: list[bytes], manifest: ImageManifest, block: int) -> bytes:
         for part in parts:
             digest.update(part)
         whole, found = b"".join(parts), digest.digest()
+    parts.clear()  # or both would be in memory for as long as the block is written
     if found != manifest.hash_of(block):
         start = block * manifest.block_size
         raise ImageError(

@@ -74,6 +74,16 @@ def test_it_begins_at_any_block() -> None:
         list(verified_blocks(iter([IMAGE]), MANIFEST, 1))
 
 
+def test_it_stops_at_any_block() -> None:
+    """What follows isn't looked at, nor asked for."""
+
+    def pieces() -> Iterator[bytes]:
+        yield IMAGE[: 2 * BLOCK_BYTES]
+        raise AssertionError("asked for more")
+
+    assert b"".join(verified_blocks(pieces(), MANIFEST, 0, 2)) == IMAGE[: 2 * BLOCK_BYTES]
+
+
 def test_zeroes_where_others_belong_are_an_error() -> None:
     """That they aren't hashed doesn't make them right."""
     with pytest.raises(ImageError, match="block 0 differs"):
