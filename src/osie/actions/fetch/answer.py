@@ -51,10 +51,13 @@ class Version:
 class Answer:
     """A response with content: the bytes from `start` on, as they arrive."""
 
-    def __init__(self, response: http.client.HTTPResponse, line: Line, url: str, name: str) -> None:
+    def __init__(
+        self, response: http.client.HTTPResponse, line: Line, url: str, name: str, *, last: bool
+    ) -> None:
         self._response = response
         self._line = line
         self.url = url  # after redirects
+        self._last = last or response.will_close  # the server ends the connection behind it
         self.partial = response.status == 206
         self.start, self.end, total = 0, response.length, response.length  # [start, end) of the image
         if self.partial:
@@ -119,13 +122,13 @@ class Answer:
 
     def surplus(self) -> bool:
         """After the last byte: whether the server goes on sending. Waits a second for the end."""
-        if self._response.chunked or self.end is None or not self._response.will_close:
+        if self._response.chunked or self.end is None or not self._last:
             return False
         return self._line.surplus()
 
     def close(self) -> None:
         """Give it up; where it wasn't read to its end the connection goes with it."""
-        if not self._response.isclosed():
+        if self._last or not self._response.isclosed():
             self._line.hang_up()
 
 
@@ -169,7 +172,7 @@ def get(line: Line, url: str, headers: Mapping[str, str], private: Mapping[str, 
             raise SourceError(f"{name}: {why}, at {shown(url)}")
         seen.add(url)
     if response.status in (200, 206):
-        return Answer(response, line, url, name)
+        return Answer(response, line, url, name, last=headers.get("Connection") == "close")
     said = f"the server answers {response.status} {response.reason}".rstrip()
     after_s = _retry_after(response.headers.get("Retry-After", ""))
     challenge = ", ".join(response.headers.get_all("WWW-Authenticate", []))

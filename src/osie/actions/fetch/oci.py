@@ -1,7 +1,7 @@
 """A disk image in an OCI registry: an artifact whose one layer is the image, as `oras push` makes it.
 
-The manifest names the blob's digest and length, so what arrives is compared with them; a reference by digest
-fixes the manifest as well. The blob comes over HTTP as any image does: resumed, in parallel, redirects followed.
+The manifest names the digest and length of the blob, so what arrives is compared with them; a reference by
+digest fixes the manifest as well. The blob comes over HTTP as any image: resumed, parallel, redirected.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
 """What a registry wants to see: nothing, a name and a password, or a token from its token server.
 
-The challenge names the token server: https://distribution.github.io/distribution/spec/auth/token/, RFC 9110, 11.
+The challenge names the token server (https://distribution.github.io/distribution/spec/auth/token/, RFC 9110).
 """
 
 import base64

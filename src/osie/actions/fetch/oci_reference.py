@@ -1,4 +1,4 @@
-"""What names an image in a registry, and what the registry says of it (OCI distribution-spec, image-spec 1.1)."""
+"""What names an image in a registry, what a registry says of it (OCI distribution and image spec 1.1)."""
 
 import json
 import re

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 
 from osie.actions.fetch.answer import Answer
 from osie.actions.fetch.site import Site, changed
-from osie.actions.fetch.source import SourceError
 from osie.actions.fetch.wire import Interrupted, Line
 
 SLICE_BYTES = 2 << 20
@@ -51,6 +50,7 @@ class Parallel:
         self._head = 0  # the slice that is handed on
         self._ahead = min(2 * connections, MOST_AHEAD_BYTES // SLICE_BYTES)
         self._stopped = False
+        self._surplus = False
         self._lines = [line, *(new_line() for _ in range(min(connections, self._count) - 1))]
         self._threads = [
             threading.Thread(target=self._work, args=(each,), daemon=True, name="fetch-slices")
@@ -77,8 +77,11 @@ class Parallel:
         return b""
 
     def surplus(self) -> bool:
-        """The thread that fetches the last slice has looked already."""
-        return False
+        """After the last byte: whether the server goes on sending."""
+        with self._changed:
+            last = self._slices.get(self._count - 1, _Slice(ended=True))
+            self._changed.wait_for(lambda: last.ended or self._stopped)
+            return self._surplus
 
     def close(self) -> None:
         """Stop the threads; none is waited for long: a daemon that still dials finds out by itself."""
@@ -132,10 +135,8 @@ class Parallel:
             while piece := answer.receive():
                 position += len(piece)
                 self._hand(number, piece)
-            if position == total and answer.surplus():
-                raise SourceError(
-                    f"{self._site.name}: the server sends more than the {total} bytes it announced"
-                )
+            if position == total:
+                self._surplus = answer.surplus()
 
     def _ask(self, line: Line, position: int, end: int) -> Answer:
         try:

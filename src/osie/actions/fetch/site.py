@@ -51,7 +51,8 @@ class Site:
             headers["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
             if self.version is not None and self.version.validator:
                 headers["If-Range"] = self.version.validator
-        if end is None or (self.version is not None and self.version.total in (None, end)):
+        total = self.version.total if self.version is not None else None
+        if end is None or total is None or end >= total:
             headers["Connection"] = "close"  # so that its end says that there is nothing more
         answer = self._get(line, headers)
         try:

@@ -38,7 +38,7 @@ class Interrupted(Exception):
 def explained(error: BaseException) -> str:
     """What happened, in the fewest words."""
     if isinstance(error, TimeoutError):
-        return str(error) if error.errno is None and str(error).startswith("only") else "nothing arrives"
+        return str(error) if "nothing arrives" in str(error) else "nothing arrives"
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate isn't valid: {error.verify_message}"
     if isinstance(error, http.client.RemoteDisconnected):
@@ -106,7 +106,7 @@ class _Paced(io.RawIOBase):
         left = min(self._pace.left_s, self._until - time.monotonic())
         if left <= 0:
             self._pace.got(0)
-            raise TimeoutError(f"only a few bytes arrive in {self._stall_s:g} s")
+            raise TimeoutError(f"nothing arrives, or hardly anything, in {self._stall_s:g} s")
         return left
 
     def hurry(self, within_s: float) -> None:
