@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from osie.actions import libc
 from osie.actions.trust import keys, making, minisign_secret
 from osie.cli.progress import TerminalProgress, megabytes
 from osie.contracts.image_manifest import MOST_BYTES, ImageManifest, ManifestError
@@ -36,6 +37,7 @@ def manifest(image: Path, output: Path | None, key_file: Path | None, sector_siz
     # before the long work: a wrong key or password is told at once
     key = minisign_secret.read(_content(key_file), _password) if key_file else None
     with TerminalProgress(Console()) as progress:
+        libc.keep_memory_together()
         tell = _telling(progress, f"reading {image.name}")
         made = making.make(image, tell, sector_size=int(sector_size) if sector_size else None)
     encoded, signature = made.encode(), target.with_name(f"{target.name}.minisig")
@@ -79,6 +81,7 @@ def verify(image: Path, manifest_file: Path | None, key: str | None, signature: 
     except ManifestError as error:
         raise ImageCommandError(f"{place}: {error}") from None
     with TerminalProgress(Console()) as progress:
+        libc.keep_memory_together()
         making.compare(image, expected, _telling(progress, f"verifying {image.name}"))
     _say(
         [

@@ -1,57 +1,16 @@
 """OpenPGP signatures by real keys, made here with gpg, verified by gpgv while the bytes pass by."""
 
-import subprocess
 from base64 import b64encode
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from gpg_home import Gpg
 
 from osie.actions.trust import openpgp
 from osie.actions.trust.openpgp import OpenPgpKey
 from osie.actions.trust.signature import SignatureError
 
 DATA = bytes(range(256)) * 12_000  # 3 MB: more than a pipe holds
-
-
-class Gpg:
-    """gpg with a folder of its own; `close` ends the agent that it started."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        home.mkdir(mode=0o700)
-
-    def __call__(self, *arguments: str, data: bytes = b"") -> bytes:
-        options = ("--homedir", str(self.home), "--batch", "--quiet", "--pinentry-mode", "loopback")
-        done = subprocess.run(
-            ["gpg", *options, "--passphrase", "", *arguments], input=data, capture_output=True, check=False
-        )
-        assert done.returncode == 0, done.stderr.decode()
-        return done.stdout
-
-    def key(self, name: str, algorithm: str = "ed25519", *options: str) -> None:
-        """Make a key pair that signs."""
-        self(*options, "--quick-generate-key", name, algorithm, "sign", "0")
-
-    def sign(self, *options: str, data: bytes = DATA) -> bytes:
-        """A detached signature."""
-        return self(*options, "--detach-sign", data=data)
-
-    def close(self) -> None:
-        """End the agent of this folder."""
-        subprocess.run(["gpgconf", "--homedir", str(self.home), "--kill", "gpg-agent"], check=True)
-
-
-@pytest.fixture(scope="module")
-def gpg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gpg]:
-    """Two people's keys."""
-    gpg = Gpg(tmp_path_factory.mktemp("gpg") / "h")
-    try:
-        gpg.key("alice")
-        gpg.key("bob", "rsa2048")
-        yield gpg
-    finally:
-        gpg.close()
 
 
 def _key(gpg: Gpg, name: str) -> OpenPgpKey:
@@ -77,7 +36,7 @@ def _fingerprint(gpg: Gpg, name: str) -> str:
 @pytest.mark.parametrize("options", [(), ("--armor",)])
 def test_what_is_signed_is_verified(gpg: Gpg, name: str, options: tuple[str, ...]) -> None:
     """Ed25519 and RSA, in armour and without; the key's fingerprint is told."""
-    signature = gpg.sign("--local-user", name, *options)
+    signature = gpg.sign("--local-user", name, *options, data=DATA)
     assert _verify(_key(gpg, name), signature) == f"OpenPGP key {_fingerprint(gpg, name)}"
 
 
@@ -103,18 +62,18 @@ def test_a_secret_key_is_refused(gpg: Gpg) -> None:
 def test_other_bytes_are_an_error(gpg: Gpg, data: bytes) -> None:
     """Shorter, longer, or changed."""
     with pytest.raises(SignatureError, match=r"^the image isn't what was signed"):
-        _verify(_key(gpg, "alice"), gpg.sign("--local-user", "alice"), data)
+        _verify(_key(gpg, "alice"), gpg.sign("--local-user", "alice", data=DATA), data)
 
 
 def test_anothers_signature_is_an_error(gpg: Gpg) -> None:
     """It may be good, but nobody trusts it."""
     with pytest.raises(SignatureError, match="signed by another OpenPGP key"):
-        _verify(_key(gpg, "alice"), gpg.sign("--local-user", "bob"))
+        _verify(_key(gpg, "alice"), gpg.sign("--local-user", "bob", data=DATA))
 
 
 def test_one_of_several_signatures_is_enough(gpg: Gpg) -> None:
     """As with lists that two keys sign while one takes over from the other."""
-    both = gpg.sign("--local-user", "alice", "--local-user", "bob")
+    both = gpg.sign("--local-user", "alice", "--local-user", "bob", data=DATA)
     for name in ("alice", "bob"):
         assert _verify(_key(gpg, name), both) == f"OpenPGP key {_fingerprint(gpg, name)}"
 
@@ -124,14 +83,14 @@ def test_a_keys_time_counts(gpg: Gpg) -> None:
     gpg.key("carol", "ed25519", "--faked-system-time", "20200101T000000")
     time = ("--faked-system-time", "20200102T000000")
     gpg(*time, "--quick-set-expire", _fingerprint(gpg, "carol"), "1w")
-    signature = gpg.sign(*time, "--local-user", "carol")
+    signature = gpg.sign(*time, "--local-user", "carol", data=DATA)
     with pytest.raises(SignatureError, match="a key that has expired, by this machine's clock"):
         _verify(_key(gpg, "carol"), signature)
 
 
 def test_a_weak_digest_isnt_taken(gpg: Gpg) -> None:
     """SHA-1 can be forged."""
-    signature = gpg.sign("--local-user", "bob", "--digest-algo", "SHA1")
+    signature = gpg.sign("--local-user", "bob", "--digest-algo", "SHA1", data=DATA)
     with pytest.raises(
         SignatureError, match=r"the image can't be verified: gpgv: .*: Invalid digest algorithm"
     ):
@@ -164,7 +123,7 @@ def test_a_damaged_signature_is_one_clear_line(gpg: Gpg) -> None:
 def test_giving_up_leaves_nothing(gpg: Gpg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the image breaks off, gpgv is ended and its folder removed."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    verifier = _key(gpg, "alice").verifier(gpg.sign("--local-user", "alice"), "the image")
+    verifier = _key(gpg, "alice").verifier(gpg.sign("--local-user", "alice", data=DATA), "the image")
     verifier.update(DATA)
     assert list(tmp_path.iterdir())
     verifier.close()
@@ -174,7 +133,7 @@ def test_giving_up_leaves_nothing(gpg: Gpg, tmp_path: Path, monkeypatch: pytest.
 
 def test_without_gpgv_it_is_told(gpg: Gpg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything is fetched, with the package that has it."""
-    signature, key = gpg.sign("--local-user", "alice"), _key(gpg, "alice")
+    signature, key = gpg.sign("--local-user", "alice", data=DATA), _key(gpg, "alice")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SignatureError, match="gpgv: No such file or directory") as caught:
         key.verifier(signature, "the image")
