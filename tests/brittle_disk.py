@@ -9,6 +9,7 @@ import os
 import random
 import threading
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -30,6 +31,14 @@ class Trouble:
     for_ever: bool = False  # every call of any kind after it fails too
 
 
+@cache
+def _node(size: int) -> int:
+    """Something of this size that can be asked whether it is still the same."""
+    descriptor = os.memfd_create("disk")
+    os.ftruncate(descriptor, size)
+    return descriptor
+
+
 class BrittleDisk:
     """A disk of `size` bytes."""
 
@@ -37,8 +46,9 @@ class BrittleDisk:
     is_block = False  # no kernel to ask for partitions
 
     def __init__(self, content: bytes, *troubles: Trouble) -> None:
-        self.path = Path("/dev/brittle")
         self.size = len(content)
+        self.descriptor = _node(self.size)
+        self.path = Path(f"/proc/self/fd/{self.descriptor}")
         self.content = bytearray(content)  # as it reads
         self.durable = bytearray(content)  # as it was at the last fsync
         self.counts: dict[Call, int] = {"pwrite": 0, "pread": 0, "zero": 0, "fsync": 0}
@@ -94,7 +104,7 @@ class BrittleDisk:
 
     def after_power_cut(self, seed: int) -> bytes:
         """What is there when power is back: of the unsynced sectors some, chosen by `seed`."""
-        found, chance = bytearray(self.durable), random.Random(seed)  # noqa: S311 - to be repeated
+        found, chance = bytearray(self.durable), random.Random(seed)
         share = chance.choice((0.0, 0.1, 0.5, 0.9, 1.0))
         for offset, data in self._unsynced:
             step = chance.choice((self.sector, 4096, 1 << 18))

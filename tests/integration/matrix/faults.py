@@ -10,7 +10,7 @@ from unruly import Answer, flipped
 
 from tests.integration.matrix.formats import NAMES, PARTS, SECTOR, Stored
 
-_GARBAGE = random.Random(5).randbytes(SECTOR)  # noqa: S311 - the same each time; a whole sector
+_GARBAGE = random.Random(5).randbytes(SECTOR)
 _GIVES_UP = {"RETRY_DURATION_MINUTES": "0.01", "STALL_TIMEOUT_SECONDS": "0.3"}  # after one more try
 _PATIENT = {"RETRY_DURATION_MINUTES": "1", "STALL_TIMEOUT_SECONDS": "0.3"}
 
