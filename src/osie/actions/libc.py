@@ -13,6 +13,8 @@ FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE = 0x1, 0x2  # linux/falloc.h
 
 # linux/openat2.h: resolve ".." and symlinks as if the folder were the root, and never through /proc's links
 _RESOLVE_NO_MAGICLINKS, _RESOLVE_IN_ROOT = 0x02, 0x10
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
+_KEPT_BYTES = 32 << 20  # the most that glibc takes for the thresholds
 _SYS_OPENAT2 = 437  # the same number on every architecture
 
 
@@ -25,6 +27,16 @@ def _checked(result: int, path: str = "") -> int:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), path or None)
     return result
+
+
+def keep_memory_together() -> None:
+    """Have all threads allocate from one arena (each of its own keeps what others could use), and use again
+    what was freed, not map each piece of 1 MiB anew: that costs zstd and lz4 a third of their speed.
+    To be called before there are threads. mallopt(3).
+    """
+    settings = ((_M_ARENA_MAX, 1), (_M_MMAP_THRESHOLD, _KEPT_BYTES), (_M_TRIM_THRESHOLD, _KEPT_BYTES))
+    for name, value in settings:
+        _libc.mallopt(ctypes.c_int(name), ctypes.c_int(value))
 
 
 def mount(source: str, target: str, kind: str, flags: int = 0, options: str = "") -> None:

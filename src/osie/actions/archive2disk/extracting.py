@@ -47,6 +47,7 @@ class ExtractError(OsieError):
 
 def extract(settings: Settings) -> int:
     """Mount, extract, verify, move, unmount. Returns 0; raises OsieError on anything less."""
+    libc.keep_memory_together()
     private_namespace()
     with ExitStack() as stack:
         report = stack.enter_context(Report(settings.fetch).running())

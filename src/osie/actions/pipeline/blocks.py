@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from osie.actions.pipeline.stream import Flow, closing, threads
+from osie.actions.pipeline.stream import DECOMPRESSED_AHEAD, FETCHED_AHEAD, Flow, closing, threads
 from osie.actions.read_ahead import read_ahead
 from osie.actions.trust.blocks import verified_blocks
 from osie.actions.unpack.decompress import PIECE_BYTES, blocks, decompressed
 from osie.contracts.image_manifest import ImageManifest, zero_hash
 
-_VERIFIED_AHEAD = 2  # blocks of 4 MiB
-_DECOMPRESSED_AHEAD = 4  # pieces of 1 MiB
+VERIFIED_AHEAD = 1  # blocks of 4 MiB
 _LEAST_GAP = 4  # blocks of zeroes: for fewer, another request isn't worth while
 
 
@@ -58,11 +57,11 @@ def fetched_blocks(flow: Flow, manifest: ImageManifest, kind: str, first: int, s
     start = first * manifest.block_size
     stored, raw = manifest.point_before(start)
     end = min(stop * manifest.block_size, manifest.raw_size) if kind == "raw" else None
-    chunks = read_ahead(flow.chunks(stored, end), depth=4, name="fetch")
+    chunks = read_ahead(flow.chunks(stored, end), depth=FETCHED_AHEAD, name="fetch")
     pieces = blocks(decompressed(chunks, kind, threads=threads()), PIECE_BYTES)
-    ahead = read_ahead(_without(pieces, start - raw), depth=_DECOMPRESSED_AHEAD, name="decompress")
+    ahead = read_ahead(_without(pieces, start - raw), depth=DECOMPRESSED_AHEAD, name="decompress")
     whole = verified_blocks(ahead, manifest, first, stop)
-    return read_ahead(whole, depth=_VERIFIED_AHEAD, name="verify")
+    return read_ahead(whole, depth=VERIFIED_AHEAD, name="verify")
 
 
 def _without(pieces: Iterator[bytes], skipped: int) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from osie.actions import libc
 from osie.actions.disk.block_device import Claimed, claim, reread_partitions
 from osie.actions.disk.choice import choose
 from osie.actions.disk.fitness import check as check_fitness
@@ -18,7 +19,7 @@ from osie.actions.disk.readback import Mode, read_back
 from osie.actions.disk.resume import first_wrong_block
 from osie.actions.disk.writer import DiskWriter
 from osie.actions.fetch.source import Source
-from osie.actions.pipeline.blocks import block_zero, fetched_blocks, runs
+from osie.actions.pipeline.blocks import VERIFIED_AHEAD, block_zero, fetched_blocks, runs
 from osie.actions.pipeline.options import DiskOptions, FetchOptions
 from osie.actions.pipeline.report import Report
 from osie.actions.pipeline.stream import Flow, begin, established, unpacked
@@ -31,8 +32,7 @@ from osie.actions.trust.trust import Trust
 from osie.actions.unpack.decompress import ImageError
 from osie.contracts.image_manifest import ImageManifest, Stored
 
-_HASHED_AHEAD = 4  # pieces of 1 MiB
-_VERIFIED_AHEAD = 2  # blocks of 4 MiB
+_HASHED_AHEAD = 3  # pieces of 1 MiB
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class Settings:
 
 def install(settings: Settings, source_for: Callable[[Trust], Source]) -> int:
     """Put the image on the disk. Returns 0; raises OsieError on anything less than success."""
+    libc.keep_memory_together()
     with ExitStack() as stack:
         report = stack.enter_context(Report(settings.fetch).running())
         report.phase("fetch")
@@ -76,11 +77,10 @@ class Installation:
     def run(self) -> None:
         """All of it."""
         begun = time.monotonic()
-        manifest = self._flow.trust.manifest
-        hashes = self._write_any() if manifest is None else self._write_known(manifest)
-        self._flow.trust.check()
-        self._check_size()
-        self._make_durable(hashes)
+        try:
+            self._write()
+        finally:
+            self._writer.close()
         partitions = reread_partitions(self._disk)
         seconds = max(time.monotonic() - begun, 1e-3)
         if partitions:
@@ -90,6 +90,13 @@ class Installation:
             f"wrote {self._writer.done} bytes ({self._flow.fetched} fetched) to {self._disk.path}"
             f" in {seconds:.1f} s, {size(self._writer.done / seconds)}/s{'; ' if evidence else ''}{evidence}"
         )
+
+    def _write(self) -> None:
+        manifest = self._flow.trust.manifest
+        hashes = self._write_any() if manifest is None else self._write_known(manifest)
+        self._flow.trust.check()
+        self._check_size()
+        self._make_durable(hashes)
 
     def _write_any(self) -> Hashes | None:
         """Write an image that has no manifest; its blocks' hashes, where it's to be read back."""
@@ -156,7 +163,7 @@ class Installation:
         """Fetch all of it; write what is missing."""
         image = begin(self._flow, self._settings.fetch.compressed)
         blocks = verified_blocks(self._shown(unpacked(image)), manifest)
-        for number, block in enumerate(read_ahead(blocks, depth=_VERIFIED_AHEAD, name="verify")):
+        for number, block in enumerate(read_ahead(blocks, depth=VERIFIED_AHEAD, name="verify")):
             if number == 0:
                 self._start(block, image.kind, manifest.raw_size, resumed=wrong > 1)
             if 0 < number < wrong:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from osie.actions.disk import hints
 from osie.actions.disk.readback import MODES, Mode
 from osie.actions.environment import Environment
 from osie.actions.fetch.patience import Patience
@@ -51,4 +52,10 @@ def writing(environment: Environment) -> DiskOptions:
             found = known
     if mode and not found:
         environment.error("READBACK", f"is {mode!r}: expected {', '.join(MODES[:-1])} or {MODES[-1]}")
-    return DiskOptions(disk=environment.text("DEST_DISK"), readback=found)
+    disk = environment.text("DEST_DISK")
+    if disk and not disk.startswith("/"):
+        try:
+            hints.parse(disk)
+        except ValueError as error:
+            environment.error("DEST_DISK", str(error))
+    return DiskOptions(disk, found)

@@ -17,7 +17,7 @@ from osie.actions.trust.trust import Trust
 from osie.actions.unpack.decompress import PIECE_BYTES, ImageError, blocks, decompressed, kind_of, size_told
 
 # Pieces of 1 MiB between two stages: all the memory that a slow stage can make the one before it hold.
-_FETCHED_AHEAD, _DECOMPRESSED_AHEAD = 4, 4
+FETCHED_AHEAD, DECOMPRESSED_AHEAD = 3, 2
 _MOST_THREADS = 4  # each may hold a few MiB
 
 
@@ -67,7 +67,7 @@ class Begun:
 def begin(flow: Flow, compressed: bool | None) -> Begun:
     """Have the first bytes fetched and see what they are. `compressed` is what somebody announced."""
     # in whole blocks, so that the first one surely holds enough to tell the format by
-    ahead = read_ahead(blocks(flow.chunks(), CHUNK_BYTES), depth=_FETCHED_AHEAD, name="fetch")
+    ahead = read_ahead(blocks(flow.chunks(), CHUNK_BYTES), depth=FETCHED_AHEAD, name="fetch")
     first = next(ahead, b"")
     kind = kind_of(first)
     if compressed is not None and compressed != (kind != "raw"):
@@ -85,7 +85,7 @@ def unpacked(begun: Begun) -> Iterator[bytes]:
     """All of the image, decompressed, in equal pieces but for the last; made ahead by a thread."""
     pieces = decompressed(begun.chunks, begun.kind, threads=threads())
     whole = blocks(pieces, PIECE_BYTES)
-    return read_ahead(_once(whole, begun.kind), depth=_DECOMPRESSED_AHEAD, name="decompress")
+    return read_ahead(_once(whole, begun.kind), depth=DECOMPRESSED_AHEAD, name="decompress")
 
 
 def _once(pieces: Iterator[bytes], kind: str) -> Iterator[bytes]:
