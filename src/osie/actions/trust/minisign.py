@@ -6,7 +6,7 @@ signature of that. Only prehashed ones are taken (`ED`: of the BLAKE2b-512 of th
 """
 
 import hashlib
-from binascii import a2b_base64
+from binascii import a2b_base64, b2a_base64
 from dataclasses import dataclass
 
 from osie.actions.trust.signature import SignatureError
@@ -25,9 +25,10 @@ def shown_id(key_id: bytes) -> str:
 def decoded(line: bytes) -> bytes:
     """Strict base64, or nothing."""
     try:
-        return a2b_base64(line, strict_mode=True) if line else b""
+        data = a2b_base64(line, strict_mode=True)
     except ValueError:
         return b""
+    return data if b2a_base64(data, newline=False) == line else b""  # else unused bits are set
 
 
 def ed25519_is_right(key: bytes, message: bytes, signature: bytes) -> bool:
