@@ -20,7 +20,7 @@ class FaultyDisk:
     def __init__(self, disk: Device, fault: Fault, *, loses: bool = False) -> None:
         self._disk = disk
         self._fault = fault
-        self._loses = loses
+        self.loses = loses
         self.path: Path = disk.path
         self.size = disk.size
         self.sector = disk.sector
@@ -28,7 +28,7 @@ class FaultyDisk:
     def pwrite(self, data: memoryview, offset: int) -> int:
         """Write, or what the fault makes of it."""
         told = self._fault("pwrite", offset, len(data))
-        if told is not None and self._loses:
+        if told is not None and self.loses:
             return told
         return self._disk.pwrite(data[:told], offset)
 

@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import mmap
 import os
 import stat
 import struct
@@ -46,7 +47,7 @@ class Claimed:
 
     path: Path  # where links lead to
     descriptor: int  # for writing, through the page cache; holds the claim
-    direct: int  # for reading, past the page cache
+    direct: int  # past the page cache, where it can be passed: for reading, and a block device for writing
     size: int | None  # None: a regular file, which grows
     sector: int  # bytes, logical
 
@@ -56,7 +57,13 @@ class Claimed:
         return self.size is not None
 
     def pwrite(self, data: memoryview, offset: int) -> int:
-        """pwrite(2)."""
+        """pwrite(2), past the page cache where the device takes offset, length and memory so (O_DIRECT)."""
+        if self.is_block and offset % mmap.PAGESIZE == len(data) % mmap.PAGESIZE == 0:
+            try:
+                return os.pwrite(self.direct, data, offset)
+            except OSError as error:
+                if error.errno != errno.EINVAL:
+                    raise
         return os.pwrite(self.descriptor, data, offset)
 
     def pread(self, into: memoryview, offset: int) -> int:
@@ -152,8 +159,8 @@ def _measured(name: str, path: Path, descriptor: int) -> Claimed:
 
 
 def _opened(path: Path, descriptor: int, size: int | None, sector: int) -> Claimed:
-    """Open it a second time, for reading. Not every file system knows O_DIRECT (open(2))."""
-    flags = os.O_RDONLY | os.O_CLOEXEC
+    """Open it a second time, past the page cache. Not every file system knows O_DIRECT (open(2))."""
+    flags = (os.O_RDONLY if size is None else os.O_RDWR) | os.O_CLOEXEC
     try:
         try:
             direct = os.open(path, flags | os.O_DIRECT)
@@ -162,7 +169,7 @@ def _opened(path: Path, descriptor: int, size: int | None, sector: int) -> Claim
                 raise
             direct = os.open(path, flags)
     except OSError as error:
-        raise DeviceError(f"can't open {path} for reading: {error.strerror}") from error
+        raise DeviceError(f"can't open {path} a second time: {error.strerror}") from error
     return Claimed(path, descriptor, direct, size, sector)
 
 

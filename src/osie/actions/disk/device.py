@@ -89,7 +89,10 @@ def read_into(device: Device, memory: mmap.mmap, start: int, length: int) -> int
             reached = have + count
             if count <= 0:
                 break
-            if reached % mmap.PAGESIZE == 0 or reached >= length or reached == end:
+            if reached == end:
+                have = reached
+                break
+            if reached % mmap.PAGESIZE == 0 or reached >= length:
                 have = reached
             else:  # a short read, to be gone on with from a page's boundary; or the end, which comes again
                 have, end = reached - reached % mmap.PAGESIZE, reached

@@ -11,6 +11,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from osie.actions.disk.behind import WriteBehind
 from osie.actions.disk.block_device import DeviceError
 from osie.actions.disk.device import Device, insist, read, write_all
 from osie.actions.disk.zero_runs import GRAIN, runs
@@ -29,21 +30,11 @@ class WriteError(OsieError):
     """The image doesn't fit, or the disk doesn't take or keep it."""
 
 
-@contextmanager
-def _told(disk: Device, offset: int) -> Iterator[None]:
-    """Turn what the system says into our errors."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise WriteError(f"no room for the image: {disk.path} is full after {size(offset)}") from error
-        raise DeviceError(f"{disk.path} fails at byte {offset}: {error.strerror}") from error
-
-
 class DiskWriter:
     """Takes an image in order, by `write`, `zeroes` and `skip_to`; `finish` puts it on the disk for good.
 
-    `erase_ends` comes first, `sync` before `finish`. Every method raises WriteError or DeviceError.
+    `erase_ends` comes first, `sync` before `finish`, `close` always. Every other method raises WriteError or
+    DeviceError.
     """
 
     def __init__(self, disk: Device, *, image_size: int | None = None) -> None:
@@ -55,14 +46,24 @@ class DiskWriter:
         self._tail_at = None if disk.size is None else max(disk.size - END_BYTES, END_BYTES)
         self._pending = (0, 0)  # a run of zeroes that may still grow: offset, length
         self._leaves_zeroes = True  # until the disk turns out not to
+        self._behind: WriteBehind | None = None  # from the first byte on
         self._file_size = 0  # of a regular file, while it's written
         self.done = 0  # bytes taken
 
     @property
     def ends(self) -> tuple[tuple[int, bytes], ...]:
-        """What is held back until `finish`, as (offset, bytes): the front end, and a back end if any."""
-        tail_at = self.done - len(self._tail) if self._tail_at is None else self._tail_at
-        ends = ((0, bytes(self._head)), (tail_at, bytes(self._tail)))
+        """What is held back until `finish`, as (offset, bytes): the front end, and a back end if any.
+
+        Those of a disk are whole: what the image doesn't fill is zeroes.
+        """
+        if self._disk.size is None or self._tail_at is None:
+            ends = ((0, bytes(self._head)), (self.done - len(self._tail), bytes(self._tail)))
+        else:
+            head = bytes(self._head).ljust(min(self._disk.size, END_BYTES), b"\0")
+            ends = (
+                (0, head),
+                (self._tail_at, bytes(self._tail).ljust(self._disk.size - self._tail_at, b"\0")),
+            )
         return tuple(end for end in ends if end[1])
 
     def erase_ends(self, *, keep: bool = False) -> None:
@@ -70,7 +71,7 @@ class DiskWriter:
 
         Without it a regular file is emptied; a disk keeps what is between the ends in either case.
         """
-        with _told(self._disk, 0):
+        with self._told(0):
             if self._disk.size is not None:
                 self._erase(self._disk.size)
             elif keep:
@@ -95,7 +96,7 @@ class DiskWriter:
             begin = min(END_BYTES - offset, end)
             self._head += piece[:begin]
         self.done += end
-        with _told(self._disk, offset):
+        with self._told(offset):
             if self._tail_at is None:
                 self._write_file(piece[begin:] if begin else piece, offset + begin)
             else:
@@ -132,7 +133,12 @@ class DiskWriter:
                 self._note_zeroes(offset + start, stop - start)
             else:
                 self._make_zeroes()
-                write_all(memoryview(data)[start:stop], offset + start, self._disk.pwrite)
+                self._put(memoryview(data)[start:stop], offset + start)
+
+    def _put(self, data: memoryview, offset: int) -> None:
+        if self._behind is None:
+            self._behind = WriteBehind(self._disk)
+        self._behind.put(data, offset)
 
     def zeroes(self, length: int) -> None:
         """Take `length` zeroes as the image's next bytes: the same as to write them, and quicker."""
@@ -142,7 +148,7 @@ class DiskWriter:
         stop = min(end - END_BYTES, self._tail_at or end) // GRAIN * GRAIN
         if stop > start:
             self._write_zeroes(start - self.done)
-            with _told(self._disk, start):
+            with self._told(start):
                 self._settle()
                 for at in range(start, stop, _MOST_ZEROES):
                     self._note_zeroes(at, min(stop - at, _MOST_ZEROES))
@@ -158,7 +164,7 @@ class DiskWriter:
         if not END_BYTES <= self.done <= offset or (self._tail_at is not None and offset > self._tail_at):
             raise ValueError(f"the ends of the disk can't be skipped: {self.done} to {offset}")
         self._must_fit(offset - self.done)
-        with _told(self._disk, self.done):
+        with self._told(self.done):
             self._settle()
         self.done = offset
 
@@ -193,15 +199,37 @@ class DiskWriter:
             warn(f"{self._disk.path} doesn't zero byte {page} when told to: zeroes are written from here on")
             self._leaves_zeroes = False
         for at in range(start, start + length, len(_ZEROES)):
-            write_all(memoryview(_ZEROES)[: start + length - at], at, self._disk.pwrite)
+            self._put(memoryview(_ZEROES)[: start + length - at], at)
 
     def sync(self) -> None:
         """Make all but the ends durable. To be called when the image was found whole and right."""
-        with _told(self._disk, self.done):
+        with self._told(self.done):
             self._make_zeroes()
+            if self._behind is not None:
+                self._behind.flush()
+                self._behind.close()
             if self._disk.size is None:
                 self._disk.truncate(self.done)
             insist(self._disk.fsync)
+
+    def close(self) -> None:
+        """Write nothing more. Has to come before the disk is closed."""
+        if self._behind is not None:
+            self._behind.close()
+
+    @contextmanager
+    def _told(self, offset: int) -> Iterator[None]:
+        """Turn what the system says into our errors."""
+        try:
+            yield
+        except OSError as error:
+            failed_at = self._behind.failed_at if self._behind is not None else None
+            place = offset if failed_at is None else failed_at
+            if error.errno == errno.ENOSPC:
+                raise WriteError(
+                    f"no room for the image: {self._disk.path} is full after {size(place)}"
+                ) from error
+            raise DeviceError(f"{self._disk.path} fails at byte {place}: {error.strerror}") from error
 
     def finish(self) -> None:
         """Write the ends, make them durable, and read them back from the device. After `sync` only.
@@ -221,7 +249,7 @@ class DiskWriter:
             raise
 
     def _put_end(self, start: int, data: bytes) -> None:
-        with _told(self._disk, start):
+        with self._told(start):
             write_all(memoryview(data), start, self._disk.pwrite)
             insist(self._disk.fsync)
             found = read(self._disk, start, len(data))
