@@ -30,7 +30,7 @@ def image() -> None:
 @click.argument("image", type=_EXISTING)
 @click.option("--output", type=_FILE, help="Where to write it.  [default: IMAGE.manifest]")
 @click.option("--sign", "key_file", type=_EXISTING, help="A minisign secret key; adds OUTPUT.minisig.")
-@click.option("--sector-size", type=click.Choice(["512", "4096"]), help="Guessed from the GPT if not given.")
+@click.option("--sector-size", type=click.Choice(["512", "4096"]), help="Else told by the partition table.")
 def manifest(image: Path, output: Path | None, key_file: Path | None, sector_size: str | None) -> None:
     """Describe IMAGE, raw or compressed, block by block."""
     target = output or image.with_name(f"{image.name}.manifest")
@@ -49,7 +49,7 @@ def manifest(image: Path, output: Path | None, key_file: Path | None, sector_siz
     lines = [
         str(target),
         f"image: {megabytes(made.raw_size)} in {made.block_count} blocks, {megabytes(empty)} of it holes",
-        f"sector size: {made.sector_size}",
+        f"sector size: {made.sector_size or 'any (no partition table tells; --sector-size does)'}",
         f"root: {made.root}",
     ]
     if made.stored and made.stored.kind != "raw":

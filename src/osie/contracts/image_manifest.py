@@ -53,7 +53,7 @@ class ImageManifest:
     """A raw image. Make one with `of`, which checks it and computes the root."""
 
     raw_size: int  # bytes
-    sector_size: int  # that the image is made for
+    sector_size: int | None  # that the image is made for; None: it doesn't tell
     block_size: int  # bytes that each hash stands for; the last block may be shorter
     algorithm: str
     hashes: bytes  # one digest after the other
@@ -67,7 +67,7 @@ class ImageManifest:
         *,
         raw_size: int,
         hashes: bytes,
-        sector_size: int = 512,
+        sector_size: int | None = None,
         holes: Iterable[tuple[int, int]] = (),
         stored: Stored | None = None,
     ) -> "ImageManifest":
@@ -192,7 +192,8 @@ def _pairs(given: Any) -> Pairs:
 def _check(manifest: ImageManifest) -> None:
     """Raise ManifestError for a value out of its range, or that another contradicts."""
     _number("raw_size", manifest.raw_size, 1, MOST_BLOCKS * BLOCK_BYTES)
-    _one_of("sector_size", manifest.sector_size, SECTOR_SIZES)
+    if manifest.sector_size is not None:
+        _one_of("sector_size", manifest.sector_size, SECTOR_SIZES)
     _one_of("block_size", manifest.block_size, (BLOCK_BYTES,))
     _one_of("algorithm", manifest.algorithm, (_ALGORITHM,))
     if len(manifest.hashes) != manifest.block_count * DIGEST_BYTES:

@@ -22,7 +22,8 @@ HOW_TO = Path(__file__).resolve().parents[3] / "docs/how-to/verify-an-image.md"
 MIB = 1 << 20
 _PAGE = b"data" + bytes(4092)  # no hole, and quickly compressed
 # a GPT's header for 512, data, a hole, data that doesn't end with a block
-_DATA = bytes(512) + b"EFI PART" + bytes(4096 - 520) + os.urandom(64 << 10)
+_GPT = b"EFI PART" + bytes(16) + b"\1"
+_DATA = bytes(512) + _GPT.ljust(4096 - 512, b"\0") + os.urandom(64 << 10)
 _PARTS = (_DATA + _PAGE * (5 * 256 - 17), bytes(6 * MIB), _PAGE * 512 + bytes(512))
 RAW = b"".join(_PARTS)
 HOLE = (5 * MIB, 6 * MIB)
@@ -98,14 +99,14 @@ def test_a_manifest_describes_the_raw_image(
 
 
 @pytest.mark.parametrize(
-    ("offset", "told", "size"), [(4096, None, 4096), (512, None, 512), (512, "4096", 4096)]
+    ("offset", "told", "size"), [(4096, None, 4096), (512, None, 512), (512, "4096", 4096), (0, None, None)]
 )
 def test_the_sector_size_is_guessed_or_given(
-    tmp_path: Path, offset: int, told: str | None, size: int
+    tmp_path: Path, offset: int, told: str | None, size: int | None
 ) -> None:
-    """By the GPT; what is given counts."""
+    """By the GPT; what is given counts. Without both there is none."""
     path = tmp_path / "image"
-    path.write_bytes(bytes(offset) + b"EFI PART" + bytes(8192))
+    path.write_bytes(bytes(offset) + (_GPT if offset else b"") + bytes(8192))
     assert _osie("manifest", path, *(["--sector-size", told] if told else [])).returncode == 0
     assert ImageManifest.decode((tmp_path / "image.manifest").read_bytes()).sector_size == size
 

@@ -57,7 +57,7 @@ def manifests(draw: st.DrawFn) -> ImageManifest:
     return ImageManifest.of(
         raw_size=size,
         hashes=draw(st.binary(min_size=32 * blocks, max_size=32 * blocks)),
-        sector_size=draw(st.sampled_from([512, 4096])),
+        sector_size=draw(st.sampled_from([512, 4096, None])),
         holes=((0, 4096),) if size > 4096 and draw(st.booleans()) else (),
         stored=stored if draw(st.booleans()) else None,
     )

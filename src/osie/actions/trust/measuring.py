@@ -91,7 +91,7 @@ class Measuring:
 
     def __init__(self) -> None:
         self.size = 0
-        self.sector_size = SECTOR_SIZES[0]
+        self.sector_size: int | None = None
         self._hashes: list[bytes] = []
         self._holes = HoleFinder()
 
@@ -115,9 +115,17 @@ class Measuring:
         )
 
 
-def guessed_sector_size(first: bytes) -> int:
-    """Where a GPT's header is, in the second sector (UEFI 5.3.2), tells; 512 where there is none."""
-    for size in SECTOR_SIZES:
-        if first[size : size + 8] == b"EFI PART":
-            return size
-    return SECTOR_SIZES[0]
+def guessed_sector_size(first: bytes) -> int | None:
+    """By the partition table in the image's first bytes; None where there is none, or one for each size.
+
+    A GPT's header is in the second sector, and says so (UEFI 2.10, 5.3.2). What has but the signature of an
+    MBR or a boot sector counts in 512.
+    """
+    found = [
+        size
+        for size in SECTOR_SIZES
+        if first[size : size + 8] == b"EFI PART" and first[size + 24 : size + 32] == b"\1" + bytes(7)
+    ]
+    if len(found) == 1:
+        return found[0]
+    return SECTOR_SIZES[0] if not found and first[510:512] == b"\x55\xaa" else None

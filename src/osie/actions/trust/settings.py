@@ -125,7 +125,7 @@ def _checksum(environment: Environment, name: str, names: tuple[str, ...]) -> Ch
     try:
         return checksum.parse(value)
     except ValueError as error:
-        environment.error(name, f"{error}; or a list's URL")
+        environment.error(name, f"{error}, or a list's URL")
         return None
 
 

@@ -61,13 +61,37 @@ def test_the_manifest_is_of_what_passed_by() -> None:
     manifest = measuring.manifest(None)
     assert manifest.raw_size == len(image)
     assert manifest.holes == ((MIB, 2 * BLOCK_BYTES),)
-    assert manifest.sector_size == 512
+    assert manifest.sector_size is None
 
 
-@pytest.mark.parametrize(("offset", "size"), [(512, 512), (4096, 4096), (1024, 512), (0, 512)])
-def test_a_gpt_tells_the_sector_size(offset: int, size: int) -> None:
-    """Its header is in the second sector; without one it is 512."""
-    assert guessed_sector_size(bytes(offset) + b"EFI PART" + bytes(8192)) == size
+def _first(*at: int, mbr: bool = False, lba: int = 1) -> bytes:
+    """An image's first bytes, with GPT headers at these places."""
+    image = bytearray(8192)
+    for offset in at:
+        image[offset : offset + 8] = b"EFI PART"
+        image[offset + 24] = lba
+    if mbr:
+        image[510:512] = b"\x55\xaa"
+    return bytes(image)
+
+
+@pytest.mark.parametrize(
+    ("first", "size"),
+    [
+        (_first(512), 512),
+        (_first(4096, mbr=True), 4096),
+        (_first(512, 4096, mbr=True), None),  # one for each
+        (_first(mbr=True), 512),
+        (_first(1024), None),
+        (_first(4096, lba=8), None),  # the eighth sector of 512
+        (_first(), None),
+        (b"EFI PART", None),
+        (b"", None),
+    ],
+)
+def test_a_partition_table_tells_the_sector_size(first: bytes, size: int | None) -> None:
+    """Where a GPT's header is; an MBR counts in 512; an image without either fits any disk."""
+    assert guessed_sector_size(first) == size
 
 
 def test_points_are_thinned_until_they_fit() -> None:
