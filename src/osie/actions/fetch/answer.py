@@ -194,12 +194,17 @@ def _asked(line: Line, url: str, headers: dict[str, str], name: str) -> http.cli
 
 def _next(url: str, location: str, name: str) -> str:
     """Where a redirect leads; SourceError where we don't follow."""
-    target = urllib.parse.urljoin(
-        url, urllib.parse.quote(location, encoding="latin-1", safe=string.punctuation)
-    )
-    old, new = urllib.parse.urlsplit(url), urllib.parse.urlsplit(target)
-    if not location or new.scheme not in ("http", "https") or not new.hostname:
-        raise SourceError(f"{name}: the server redirects to {shown(target) if location else 'nowhere'}")
+    quoted = urllib.parse.quote(location, encoding="latin-1", safe=string.punctuation)
+    try:
+        target = urllib.parse.urljoin(url, quoted)
+        old, new = urllib.parse.urlsplit(url), urllib.parse.urlsplit(target)
+        followed = bool(location) and new.scheme in ("http", "https") and bool(new.hostname) and new.port != 0
+    except ValueError:  # no port, or no address
+        target, followed = quoted, False
+    if not followed:
+        raise SourceError(
+            f"{name}: the server redirects to {target.partition('?')[0] if location else 'nowhere'}"
+        )
     if old.scheme == "https" and new.scheme == "http":
         raise SourceError(
             f"{name}: the server redirects from https to {shown(target)}, where nothing is protected"

@@ -17,7 +17,7 @@ from osie.actions.fetch.mirrors import Mirrors
 from osie.actions.fetch.patience import Pace, Patience
 from osie.actions.fetch.site import Site
 from osie.actions.fetch.source import SourceError
-from osie.actions.fetch.streams import Streams
+from osie.actions.fetch.streams import FAST_BYTES_PER_S, Streams
 from osie.actions.fetch.wire import Interrupted, Line
 
 __all__ = ["HttpSource", "Patience"]
@@ -27,7 +27,8 @@ class HttpSource:
     """One image; `tell` gets a line whenever a connection is lost and found.
 
     `checked`: somebody compares a digest of all the bytes in the end, so that a mirror with the same length
-    may be believed. `connections`: how many one server is asked for at most.
+    may be believed. `connections`: how many one server is asked for at most,
+    where a single one brings less than `fast_bytes_per_s`.
     """
 
     def __init__(
@@ -38,15 +39,22 @@ class HttpSource:
         *,
         connections: int = 1,
         checked: bool = False,
+        fast_bytes_per_s: float = FAST_BYTES_PER_S,
     ) -> None:
-        self._mirrors = Mirrors([Site(sites)] if isinstance(sites, str) else sites, tell)
+        self._mirrors = Mirrors([Site(sites)] if isinstance(sites, str) else sites, tell, patience.pause_s)
         self._patience = patience
         self._tell = tell
         self._pace = Pace(patience.outage_s)
         self._end_at = patience.end(time.monotonic())
         self._closed = threading.Event()
         self._lines: list[Line] = []
-        self._streams = Streams(self._new_line, tell, connections=connections, checked=checked)
+        self._streams = Streams(
+            self._new_line,
+            tell,
+            connections=connections,
+            checked=checked,
+            fast_bytes_per_s=fast_bytes_per_s,
+        )
         self._opened = False
         self._lost = False
 

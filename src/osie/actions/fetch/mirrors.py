@@ -17,7 +17,7 @@ An ETag proves nothing between two servers: each may make its own.
 import time
 from collections.abc import Callable, Sequence
 
-from osie.actions.fetch.patience import FIRST_PAUSE_S, LONGEST_PAUSE_S
+from osie.actions.fetch.patience import LONGEST_PAUSE_S
 from osie.actions.fetch.site import Site
 from osie.actions.fetch.source import SourceError
 
@@ -25,9 +25,10 @@ from osie.actions.fetch.source import SourceError
 class Mirrors:
     """Servers of one image, in the order in which they are preferred; at least one."""
 
-    def __init__(self, sites: Sequence[Site], tell: Callable[[str], None]) -> None:
+    def __init__(self, sites: Sequence[Site], tell: Callable[[str], None], pause_s: float) -> None:
         self._left = list(sites)
         self._tell = tell
+        self._pause_s = pause_s
         self._words: list[str] = []  # why each of the others is out
         self.current = self._left[0]
 
@@ -47,7 +48,7 @@ class Mirrors:
         """It broke, or didn't answer. Returns the pause in seconds before `current` may be asked."""
         stay, site.delivered = site.delivered, False
         site.failures = 1 if stay else site.failures + 1
-        pause = min(FIRST_PAUSE_S * 2 ** min(site.failures - 1, 10), LONGEST_PAUSE_S)
+        pause = min(self._pause_s * 2 ** min(site.failures - 1, 10), LONGEST_PAUSE_S)
         site.not_before = now + max(pause, after_s)
         if not stay:
             self.current = self._soonest([*self._after(site), site], now)

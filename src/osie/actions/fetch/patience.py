@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 LEAST_BYTES_PER_S = 1024  # a server that is slower counts as one that sends nothing
 
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 5.0  # before another try; doubled each time
+LONGEST_PAUSE_S = 5.0  # before another try, unless the server asks for more
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Patience:
     retry: bool = True
     outage_s: float = 600.0  # without progress (or from the start) to giving up
     stall_s: float = 30.0  # a connection on which nothing arrives for that long is given up
+    pause_s: float = 0.5  # before another try; doubled each time
     total_s: float | None = None  # from the start to the last byte, however fast; None: no limit
 
     def end(self, begun: float) -> float:

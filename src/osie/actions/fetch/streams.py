@@ -11,7 +11,7 @@ from osie.actions.fetch.source import CHUNK_BYTES, SourceError
 from osie.actions.fetch.wire import Interrupted, Line
 
 # Where one connection brings that much, more of them only cost processor time. The first slice tells.
-_FAST_BYTES_PER_S = 200 << 20
+FAST_BYTES_PER_S = 200 << 20
 
 
 class _Stream(Protocol):
@@ -28,12 +28,19 @@ class Streams:
     """One stream at a time, and what the streams gave. Methods raise Interrupted or SourceError."""
 
     def __init__(
-        self, new_line: Callable[[], Line], tell: Callable[[str], None], *, connections: int, checked: bool
+        self,
+        new_line: Callable[[], Line],
+        tell: Callable[[str], None],
+        *,
+        connections: int,
+        checked: bool,
+        fast_bytes_per_s: float,
     ) -> None:
         self._new_line = new_line
         self._tell = tell
         self._connections = connections
         self._checked = checked
+        self._fast_bytes_per_s = fast_bytes_per_s
         self._line: Line | None = None
         self._stream: _Stream | None = None
         self._site: Site | None = None  # whose the stream is
@@ -102,7 +109,7 @@ class Streams:
         if (
             site.wide
             and self._connections > 1
-            and stream.waited_s * _FAST_BYTES_PER_S > stream.end - stream.start
+            and stream.waited_s * self._fast_bytes_per_s > stream.end - stream.start
         ):
             self._stream = Parallel(
                 site, self._own_line(), range(position, total), self._new_line, connections=self._connections

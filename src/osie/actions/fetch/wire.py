@@ -9,6 +9,7 @@ import io
 import math
 import socket
 import ssl
+import string
 import struct
 import threading
 import time
@@ -41,7 +42,7 @@ def explained(error: BaseException) -> str:
         return str(error) if "nothing arrives" in str(error) else "nothing arrives"
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate isn't valid: {error.verify_message}"
-    if isinstance(error, http.client.RemoteDisconnected):
+    if isinstance(error, http.client.RemoteDisconnected | http.client.IncompleteRead):
         return "the connection ended"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
@@ -305,4 +306,5 @@ class Line:
 
 
 def _target(parts: urllib.parse.SplitResult) -> str:
-    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return urllib.parse.quote(target, safe=string.punctuation)  # what isn't ASCII; the rest stays as it is
