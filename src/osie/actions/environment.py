@@ -5,8 +5,6 @@ import urllib.parse
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
-from osie.actions.trust import checksum
-from osie.actions.trust.checksum import Checksum
 from osie.core.errors import OsieError
 
 _TRUE = {"1", "true", "yes", "y", "on"}
@@ -127,14 +125,3 @@ class Environment:
             self.error(name, f"is {value!r}: expected a URL that starts with {' or '.join(schemes)}://")
         elif parts.username is not None:  # not shown: it may hold a password
             self.error(name, "holds a user name, which isn't supported")
-
-    def checksum(self, name: str) -> Checksum | None:
-        """A digest as ALGORITHM:HEX, or None where the variable isn't set."""
-        value = self.text(name, "").strip()
-        if not value:
-            return None
-        try:
-            return checksum.parse(value)
-        except ValueError as error:
-            self.error(name, str(error))
-            return None

@@ -40,13 +40,17 @@ def test_an_image_as_large_as_the_disk_is_written_to_its_last_byte(
     assert disk.read_bytes() == image
 
 
-def test_progress_is_told_as_events(disk: Path, packed: dict[str, bytes], serve: Any, action: Any) -> None:
-    """Events name the phases in order and count the fetched bytes up to all of them."""
+def test_progress_is_told_as_events(
+    disk: Path, packed: dict[str, bytes], image: bytes, serve: Any, action: Any
+) -> None:
+    """Events name the phases in order, and count up to all bytes: first those fetched, then those written."""
     served = serve(packed["zstd"])
     done = action("image2disk", IMG_URL=served.url, DEST_DISK=disk, PROGRESS_INTERVAL_SECONDS=0.1)
     events = [event for line in done.stdout.splitlines() if (event := decode(line))]
-    assert list(dict.fromkeys(event.phase for event in events)) == ["fetch", "write", "sync", "verify"]
-    assert events[-1].done == events[-1].total == len(served.body)
+    phases = ["fetch", "write", "sync", "readback", "verify"]
+    assert list(dict.fromkeys(event.phase for event in events)) == phases
+    assert next(event for event in events if event.phase == "write").total == len(served.body)
+    assert events[-1].done == events[-1].total == len(image)
     assert all("osie.progress" in json.loads(line) for line in done.stdout.splitlines() if line[0] == "{")
 
 
@@ -157,7 +161,7 @@ def test_verification_can_be_required(
     """REQUIRE_VERIFIED=true turns the loud warning into an error."""
     served = serve(image)
     required = action("image2disk", IMG_URL=served.url, DEST_DISK=disk, REQUIRE_VERIFIED="true")
-    assert_failed(required, "CHECKSUM is not set, and REQUIRE_VERIFIED=true")
+    assert_failed(required, "REQUIRE_VERIFIED is true, and nothing stands for the image")
     assert not served.ranges
     assert "NOT VERIFIED" in action("image2disk", IMG_URL=served.url, DEST_DISK=disk).stderr
 

@@ -23,11 +23,8 @@ def read(variables: Mapping[str, str]) -> ImageToDisk:
     environment = Environment(variables)
     urls = environment.urls("IMG_URL", ("http", "https", "file"))
     first = urls[0] if urls else ""
-    settings = Settings(
-        name=shown(first),
-        trust=trust.read(environment, image=first),
-        fetch=options.fetching(environment),
-        write=options.writing(environment),
-    )
+    write = options.writing(environment)
+    stands = trust.read(environment, image=first)
+    settings = Settings(shown(first), stands, options.fetching(environment), write)
     environment.check()
     return ImageToDisk(urls, settings)

@@ -57,6 +57,14 @@ class TrustSettings:
         return bool(self.checksum or self.raw_checksum or self.manifest_url or self.signed or self.pinned)
 
     @property
+    def manifest_stands(self) -> bool:
+        """Whether the manifest alone stands against anybody on the way."""
+        return bool(
+            self.manifest_url
+            and (self.signed or self.manifest_root or not self.manifest_url.startswith("http:"))
+        )
+
+    @property
     def doubt(self) -> str:
         """Why somebody on the way may have changed the image; "" where nobody could have."""
         if not self.verified:
