@@ -58,12 +58,13 @@ class Checked:
         raw: Sequence[Check] = (),
         verified: bool = False,
         doubt: str = "",
+        whole: bool = False,  # somebody else, the source, has to see all stored bytes
         evidence: Sequence[str] = (),
     ) -> None:
         self.manifest = manifest
         self.verified = verified
         self.doubt = doubt
-        self.needs_fetched, self.needs_raw = bool(stored), bool(raw)
+        self.needs_fetched, self.needs_raw = whole or bool(stored), bool(raw)
         self._stored, self._raw = stored, raw
         self._evidence = list(evidence)
 

@@ -36,6 +36,7 @@ def establish(settings: TrustSettings, get: Get) -> Trust:
         raw=raw,
         verified=settings.verified,
         doubt=settings.doubt,
+        whole=settings.pinned and not settings.manifest_stands,  # then it's the source's digest that counts
         evidence=documents.evidence,
     )
 

@@ -32,9 +32,9 @@ PLACES = {
 FILES = {"CHECKSUM": "http://h/SUMS", "RAW_CHECKSUM": "http://h/SUMS"}
 
 
-def _trust(places: dict[str, bytes] | None = None, **variables: str) -> Trust:
+def _trust(places: dict[str, bytes] | None = None, *, pinned: bool = False, **variables: str) -> Trust:
     environment = Environment(variables)
-    settings = read(environment, image=URL)
+    settings = read(environment, image=URL, pinned=pinned)
     environment.check()
 
     def get(url: str, most: int) -> bytes:
@@ -130,6 +130,24 @@ def test_another_image_doesnt_pass(variables: dict[str, str], stored: bytes, raw
     """Whatever else is right."""
     with pytest.raises(ImageError, match=told):
         _checked(_trust(**variables), stored, raw)
+
+
+@pytest.mark.parametrize(
+    ("variables", "whole"),
+    [
+        ({}, True),
+        ({"MANIFEST_URL": "http://h/m"}, True),
+        ({"MANIFEST_URL": "http://h/m", "SIGNATURE_KEY": KEY}, False),
+        ({"MANIFEST_URL": "http://h/m", "MANIFEST_ROOT": MANIFEST.root}, False),
+    ],
+)
+def test_a_manifest_that_anybody_could_change_replaces_no_digest(
+    variables: dict[str, str], whole: bool
+) -> None:
+    """Where the image's name holds its digest, all of it must be seen, unless the manifest stands alone."""
+    trust = _trust(pinned=True, **variables)
+    assert (trust.needs_fetched, trust.doubt) == (whole, "")
+    assert not _trust(MANIFEST_URL="http://h/m").needs_fetched
 
 
 SIGNED_MANIFEST = {"MANIFEST_URL": "http://h/m", "SIGNATURE_KEY": KEY}
