@@ -207,7 +207,7 @@ class DiskWriter:
             self._make_zeroes()
             if self._behind is not None:
                 self._behind.flush()
-                self._behind.close()
+                self.close()
             if self._disk.size is None:
                 self._disk.truncate(self.done)
             insist(self._disk.fsync)
@@ -216,6 +216,7 @@ class DiskWriter:
         """Write nothing more. Has to come before the disk is closed."""
         if self._behind is not None:
             self._behind.close()
+            self._behind = None  # its buffers too
 
     @contextmanager
     def _told(self, offset: int) -> Iterator[None]:
