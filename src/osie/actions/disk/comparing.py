@@ -12,9 +12,9 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from osie.actions.disk.device import Device, aligned, read_into
+from osie.actions.disk.ends import End
 from osie.actions.disk.hashes import Hashes, zero_hash
 
-End = tuple[int, bytes]  # where it belongs on the disk, and what isn't written there yet
 _THREADS = min((os.cpu_count() or 1) + 1, 4)
 _memcmp = ctypes.CDLL(None).memcmp
 _memcmp.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from osie.actions.disk.block_device import DeviceError
-from osie.actions.disk.comparing import End, first_difference
+from osie.actions.disk.comparing import first_difference
 from osie.actions.disk.device import Device
+from osie.actions.disk.ends import End
 from osie.actions.disk.hashes import Hashes, NotedHashes
 from osie.actions.disk.writer import WriteError
 

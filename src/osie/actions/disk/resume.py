@@ -5,8 +5,8 @@ from collections.abc import Callable
 from osie.actions.disk.block_device import DeviceError
 from osie.actions.disk.comparing import first_difference
 from osie.actions.disk.device import Device
+from osie.actions.disk.ends import END_BYTES
 from osie.actions.disk.hashes import Hashes
-from osie.actions.disk.writer import END_BYTES
 
 
 def first_wrong_block(

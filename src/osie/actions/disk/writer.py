@@ -6,22 +6,18 @@ half of the new is bootable. A regular file stands in for a disk in the same way
 """
 
 import errno
-import mmap
-import random
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from osie.actions.disk.behind import WriteBehind
 from osie.actions.disk.block_device import DeviceError
-from osie.actions.disk.device import Device, insist, read, write_all
+from osie.actions.disk.device import Device, insist
+from osie.actions.disk.ends import END_BYTES, End, erase, put, steps
 from osie.actions.disk.zero_runs import GRAIN, runs
-from osie.actions.program import warn
+from osie.actions.disk.zeroing import Zeroing
 from osie.actions.progress import size
 from osie.core.errors import OsieError
 
-END_BYTES = 1 << 20  # of each end; covers MBR, GPT and GRUB's core at the front, the GPT's backup at the back
-_LEAST_ZEROES = 1 << 20  # a shorter run is written as it is
-_MOST_ZEROES = 64 << 20  # one request; a device without a command for it has zeroes written by the kernel
 _ZEROES = bytes(4 << 20)
 _WINDOW = 32 << 20  # written back early, so that `sync` is short and the page cache stays small
 
@@ -44,14 +40,13 @@ class DiskWriter:
         self._tail = bytearray()
         # where the back end begins: a file's isn't known before the image's, and a tiny disk is all front end
         self._tail_at = None if disk.size is None else max(disk.size - END_BYTES, END_BYTES)
-        self._pending = (0, 0)  # a run of zeroes that may still grow: offset, length
-        self._leaves_zeroes = True  # until the disk turns out not to
+        self._zeroing = Zeroing(disk, self._put)
         self._behind: WriteBehind | None = None  # from the first byte on
         self._file_size = 0  # of a regular file, while it's written
         self.done = 0  # bytes taken
 
     @property
-    def ends(self) -> tuple[tuple[int, bytes], ...]:
+    def ends(self) -> tuple[End, ...]:
         """What is held back until `finish`, as (offset, bytes): the front end, and a back end if any.
 
         Those of a disk are whole: what the image doesn't fill is zeroes.
@@ -73,20 +68,13 @@ class DiskWriter:
         """
         with self._told(0):
             if self._disk.size is not None:
-                self._erase(self._disk.size)
+                erase(self._disk, self._disk.size)
             elif keep:
                 self._file_size = self._disk.path.stat().st_size
-                self._erase(self._file_size)
+                erase(self._disk, self._file_size)
             else:
                 self._disk.truncate(0)
-            insist(self._disk.fsync)
-
-    def _erase(self, whole: int) -> None:
-        end = memoryview(bytes(min(END_BYTES, whole)))
-        write_all(end[: self._disk.sector], 0, self._disk.pwrite)
-        insist(self._disk.fsync)  # no disk may lose any other sector before this one
-        for start in (0, whole - len(end)):
-            write_all(end, start, self._disk.pwrite)
+                insist(self._disk.fsync)
 
     def write(self, piece: bytes) -> None:
         """Take the image's next bytes."""
@@ -130,9 +118,9 @@ class DiskWriter:
     def _write_body(self, data: bytes, offset: int, begin: int, end: int) -> None:
         for start, stop, is_zero in runs(data, offset, begin, end):
             if is_zero:
-                self._note_zeroes(offset + start, stop - start)
+                self._zeroing.note(offset + start, stop - start)
             else:
-                self._make_zeroes()
+                self._zeroing.make()
                 self._put(memoryview(data)[start:stop], offset + start)
 
     def _put(self, data: memoryview, offset: int) -> None:
@@ -150,8 +138,7 @@ class DiskWriter:
             self._write_zeroes(start - self.done)
             with self._told(start):
                 self._settle()
-                for at in range(start, stop, _MOST_ZEROES):
-                    self._note_zeroes(at, min(stop - at, _MOST_ZEROES))
+                self._zeroing.note(start, stop - start)
             self.done = stop
         self._write_zeroes(end - self.done)
 
@@ -180,31 +167,10 @@ class DiskWriter:
         if self._disk.size is not None and end > self._disk.size:
             raise too_large(self._image_size or end, self._disk, known=self._image_size is not None)
 
-    def _note_zeroes(self, start: int, length: int) -> None:
-        at, pending = self._pending
-        if pending and at + pending == start and pending + length <= _MOST_ZEROES:
-            self._pending = at, pending + length
-        else:
-            self._make_zeroes()
-            self._pending = start, length
-
-    def _make_zeroes(self) -> None:
-        start, length = self._pending
-        self._pending = (0, 0)
-        if length >= _LEAST_ZEROES and self._leaves_zeroes:
-            insist(lambda: self._disk.zero(start, length))
-            page = start + random.randrange(length // mmap.PAGESIZE) * mmap.PAGESIZE  # noqa: S311 - a sample
-            if not any(read(self._disk, page, mmap.PAGESIZE)):
-                return
-            warn(f"{self._disk.path} doesn't zero byte {page} when told to: zeroes are written from here on")
-            self._leaves_zeroes = False
-        for at in range(start, start + length, len(_ZEROES)):
-            self._put(memoryview(_ZEROES)[: start + length - at], at)
-
     def sync(self) -> None:
         """Make all but the ends durable. To be called when the image was found whole and right."""
         with self._told(self.done):
-            self._make_zeroes()
+            self._zeroing.make()
             if self._behind is not None:
                 self._behind.flush()
                 self.close()
@@ -235,26 +201,21 @@ class DiskWriter:
     def finish(self) -> None:
         """Write the ends, make them durable, and read them back from the device. After `sync` only.
 
-        The first sector comes last of all, for disks that lose some sectors of a write and keep others when
-        power goes: without it nothing boots, and with it all else is there.
+        Where that goes wrong the ends are erased again.
         """
-        front, *back = self.ends or ((0, b""),)
-        sector = self._disk.sector
-        steps = [*back, (sector, front[1][sector:]), (0, front[1][:sector])]
         try:
-            for start, data in steps:
-                self._put_end(start, data)
+            for end in steps(self.ends, self._disk.sector):
+                self._put_end(end)
         except BaseException:
             with suppress(OsieError):  # not to be trusted: must not boot
                 self.erase_ends(keep=True)
             raise
 
-    def _put_end(self, start: int, data: bytes) -> None:
+    def _put_end(self, end: End) -> None:
+        start = end[0]
         with self._told(start):
-            write_all(memoryview(data), start, self._disk.pwrite)
-            insist(self._disk.fsync)
-            found = read(self._disk, start, len(data))
-        if found != data:
+            kept = put(self._disk, end)
+        if not kept:
             raise WriteError(f"{self._disk.path} reads back other bytes at {start} than were written")
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from osie.actions.disk.block_device import DeviceError, claim, wait_for_node
 from osie.actions.disk.device import write_all
-from osie.actions.disk.writer import END_BYTES, DiskWriter, WriteError
+from osie.actions.disk.ends import END_BYTES
+from osie.actions.disk.writer import DiskWriter, WriteError
 from osie.actions.disk.zero_runs import runs
 
 GRAIN = 256 << 10

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from osie.actions.disk.block_device import Claimed, DeviceError, claim
 from osie.actions.disk.device import Device, read
+from osie.actions.disk.ends import END_BYTES
 from osie.actions.disk.hashes import NotedHashes
 from osie.actions.disk.readback import read_back
-from osie.actions.disk.writer import END_BYTES, DiskWriter, WriteError
+from osie.actions.disk.writer import DiskWriter, WriteError
 from osie.core.errors import OsieError
 
 MIB = 1 << 20
