@@ -2,7 +2,7 @@
 
 import re
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 from osie.core.errors import OsieError
@@ -13,6 +13,10 @@ _FALSE = {"0", "false", "no", "n", "off", ""}
 
 class SettingsError(OsieError):
     """One or more variables are missing or wrong."""
+
+    def __init__(self, errors: Sequence[str]) -> None:
+        super().__init__("; ".join(errors), hint="set them in the action's environment")
+        self.errors = tuple(errors)
 
 
 class Environment:
@@ -31,11 +35,15 @@ class Environment:
     def check(self) -> None:
         """Raise SettingsError with every error there was."""
         if self._errors:
-            raise SettingsError("; ".join(self._errors), hint="set them in the action's environment")
+            raise SettingsError(self._errors)
 
     def error(self, name: str, why: str) -> None:
         """Note that the variable is wrong."""
         self._errors.append(f"{self._name(name)} {why}")
+
+    def add(self, error: SettingsError) -> None:
+        """Note what was wrong elsewhere."""
+        self._errors += error.errors
 
     def _name(self, name: str) -> str:
         """What the variable is called here."""

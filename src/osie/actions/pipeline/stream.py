@@ -26,10 +26,10 @@ def threads() -> int:
     return min(len(os.sched_getaffinity(0)), _MOST_THREADS)
 
 
-def established(settings: TrustSettings, options: FetchOptions) -> Trust:
-    """What stands for the image, fetched and verified. Warns where there is reason to."""
+def established(settings: TrustSettings, options: FetchOptions, *, told: bool = False) -> Trust:
+    """What stands for the image, fetched and verified. Warns where there is reason to, unless `told`."""
     trust = establish(settings, lambda url, most: document.get(url, most, options.patience))
-    if trust.doubt:
+    if trust.doubt and not told:
         warn(trust.doubt)
     return trust
 
