@@ -20,14 +20,14 @@ _DECODER_BYTES = 4 << 20
 _AHEAD = 105  # bits of a block's beginning: 48 + 32 + 1 + 24
 
 
-def _patterns(number: int) -> Iterator[tuple[int, int, bytes]]:
-    """For each bit that a number may begin at: the number, the bit, and the whole bytes of it."""
+def _patterns(number: int) -> Iterator[tuple[int, bytes]]:
+    """For each bit of a byte that the number may begin at: the bit, and the whole bytes of the number."""
     for bit in range(8):
         spread = (number << (8 - bit) % 8).to_bytes(7 if bit else 6, "big")
-        yield number, bit, spread[1:6] if bit else spread
+        yield bit, spread[1:6] if bit else spread
 
 
-_PATTERNS = (*_patterns(_BLOCK), *_patterns(_END))
+_PATTERNS = {number: tuple(_patterns(number)) for number in (_BLOCK, _END)}
 
 
 def blocks(feed: Feed) -> Iterator[Part]:
@@ -86,22 +86,28 @@ class _Stream:
 
     def _next_number(self) -> int:
         """The bit at which the next block or the stream's end begins."""
-        place = self._start // 8 + 10
-        while True:
-            found = self._found(place)
-            if found is not None:
-                return found
+        first = place = self._start // 8 + 10
+        while (found := self._found(_BLOCK, place, len(self._held))) is None:
             place = max(place, len(self._held) - _AHEAD // 8 - 2)
-            if len(self._held) > _MOST_STORED:
-                raise Fault("a block doesn't end")
-            if not self._more(len(self._held) + (1 << 18)):
-                raise Truncated
+            full = len(self._held) > _MOST_STORED
+            if full or not self._more(len(self._held) + (1 << 18)):
+                end = self._found(_END, first, len(self._held))
+                if end is None:
+                    raise Fault("a block doesn't end") if full else Truncated
+                return end
+        behind = found // 8
+        # a block of the stream that follows, it seems
+        if found % 8 == 0 and self._held[behind - 4 : behind - 1] == b"BZh":
+            end = self._found(_END, max(first, behind - 16), behind)
+            if end is None:  # perhaps streams without a block lie between
+                end = self._found(_END, first, behind)
+            return found if end is None else end
+        return found
 
-    def _found(self, place: int) -> int | None:
-        """The first bit from that byte on at which a number stands with what has to follow it."""
+    def _found(self, number: int, place: int, limit: int) -> int | None:
+        """The first bit between these bytes at which the number stands with what has to follow it."""
         first: int | None = None
-        limit = len(self._held)
-        for number, bit, pattern in _PATTERNS:
+        for bit, pattern in _PATTERNS[number]:
             at = self._held.find(pattern, place, limit)
             while at >= 0:
                 start = at * 8 - (8 - bit) % 8

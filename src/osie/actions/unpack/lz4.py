@@ -9,7 +9,7 @@ from typing import Any
 
 import lz4.frame
 
-from osie.actions.unpack.faults import Fault
+from osie.actions.unpack.faults import Fault, Truncated
 from osie.actions.unpack.feed import Feed
 from osie.actions.unpack.frame_walker import FrameError, Walker
 from osie.actions.unpack.frames import frames
@@ -64,4 +64,4 @@ def _decompressed(chunks: Iterator[bytes]) -> Iterator[bytes]:
             if piece:
                 yield piece
     if not ended:
-        raise Fault("a frame doesn't end where its headers say")
+        raise Truncated
