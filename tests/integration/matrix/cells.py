@@ -36,7 +36,10 @@ class Cell:
         """What may happen."""
         if self.trust == "no digest" and self.fault.name in UNSEEN_WITHOUT_DIGEST.get(self.format, ()):
             return {"unseen"}
-        return {"installed"} if self.fault.recovers(self.format, self.trust) else {"untouched", "erased"}
+        if self.fault.recovers(self.format, self.trust):
+            return {"installed"}
+        early = self.fault.early(self.format, self.trust)
+        return {"untouched"} if early else {"untouched", "erased"}
 
 
 CELLS = [Cell(fault, name, trust) for fault in FAULTS for name in fault.formats for trust in TRUSTS]

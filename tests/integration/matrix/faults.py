@@ -4,15 +4,16 @@ import gzip
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from unruly import Answer, flipped
 
 from tests.integration.matrix.formats import NAMES, PARTS, SECTOR, Stored
 
 _GARBAGE = random.Random(5).randbytes(SECTOR)
-_GIVES_UP = {"RETRY_DURATION_MINUTES": "0.01", "STALL_TIMEOUT_SECONDS": "0.3"}  # after one more try
-_PATIENT = {"RETRY_DURATION_MINUTES": "1", "STALL_TIMEOUT_SECONDS": "0.3"}
+_GIVES_UP = {"RETRY_DURATION_MINUTES": "0.01"}  # after one more try
+_PATIENT = {"RETRY_DURATION_MINUTES": "1"}
+_STALLED = {"STALL_TIMEOUT_SECONDS": "0.3"}
 
 TO_ITSELF = "to itself"  # a redirect's location: the file's own URL
 _GZIP = ("gzip", "gzip, members")
@@ -27,7 +28,7 @@ class Served:
 
 
 Serve = Callable[[Stored], Served]
-Recovers = Callable[[str, str], bool]  # of a format and a kind of trust
+When = Callable[[str, str], bool]  # of a format and a kind of trust
 
 
 def _always(_format: str, _trust: str) -> bool:
@@ -45,30 +46,34 @@ class Fault:
     name: str  # for people
     where: Literal["file", "way"]  # the stored file is bad, or only what is between it and the disk
     serve: Serve
-    recovers: Recovers  # whether the right bytes are to be installed all the same
+    recovers: When  # whether the right bytes are to be installed all the same
+    early: When = _never  # where not: whether it is to be noticed before the disk is touched
     says: str = ""  # the error's line has a match of this pattern
     environment: dict[str, str] = field(default_factory=lambda: _PATIENT)
     formats: tuple[str, ...] = NAMES
 
 
-def _file(name: str, change: Callable[[Stored], bytes], says: str, formats: tuple[str, ...] = NAMES) -> Fault:
+def _file(name: str, change: Callable[[Stored], bytes], says: str, **known: Any) -> Fault:
     """The stored file is bad. Nothing can be recovered."""
-    return Fault(name, "file", lambda stored: Served(change(stored)), _never, says, formats=formats)
+    return Fault(name, "file", lambda stored: Served(change(stored)), _never, says=says, **known)
 
 
-def _way(
-    name: str, *answers: Callable[[Stored], Answer], recovers: Recovers = _always, says: str = ""
-) -> Fault:
+def _way(name: str, *answers: Callable[[Stored], Answer], recovers: When = _always, **known: Any) -> Fault:
     """The stored file is right, and the server answers in this way, the last answer for ever."""
-    environment = _GIVES_UP if recovers is _never else _PATIENT
+    environment = (_GIVES_UP if recovers is _never else _PATIENT) | (_STALLED if "stall" in name else {})
     return Fault(
         name,
         "way",
-        lambda stored: Served(stored.data, tuple(a(stored) for a in answers)),
+        lambda stored: Served(stored.data, tuple(answer(stored) for answer in answers)),
         recovers,
-        says,
-        environment,
+        environment=environment,
+        **known,
     )
+
+
+def _lost(name: str, *answers: Callable[[Stored], Answer], says: str, early: When = _never) -> Fault:
+    """The same, and nothing can be recovered."""
+    return _way(name, *answers, recovers=_never, says=says, early=early)
 
 
 def _as(**known: object) -> Callable[[Stored], Answer]:
@@ -96,59 +101,63 @@ _WRONG = r"corrupt|truncated|digest is|manifest"
 
 FAULTS = (
     _way("nothing", _as()),
-    _file("cut at 0 %: empty", lambda _stored: b"", _CUT),
+    _file("cut at 0 %: empty", lambda _stored: b"", _CUT, early=_always),
     _file("cut at 1 %", lambda stored: stored.data[: stored.at(1)], _CUT),
     _file("cut at 50 %", lambda stored: stored.data[: stored.at(50)], _CUT),
     _file("cut at 99 %", lambda stored: stored.data[: stored.at(99)], _CUT),
     _file("cut before the last byte", lambda stored: stored.data[:-1], _CUT),
-    _file("cut between two members or frames", lambda stored: stored.data[: stored.between], _CUT, PARTS),
+    _file(
+        "cut between two members or frames", lambda stored: stored.data[: stored.between], _CUT, formats=PARTS
+    ),
     _file("one bit flipped at 1 %", lambda stored: flipped(stored.data, stored.at(1)), _WRONG),
     _file("one bit flipped at 50 %", lambda stored: flipped(stored.data, stored.at(50)), _WRONG),
     _file("one bit flipped at 99 %", lambda stored: flipped(stored.data, stored.at(99)), _WRONG),
     _file("garbage after the end", lambda stored: stored.data + _GARBAGE, _WRONG),
     _way("connection closed in the middle, once", _breaks("close"), _as()),
-    _way(
+    _lost(
         "connection closed in the middle, every time",
         _breaks("close"),
-        recovers=_never,
         says="connection ended",
     ),
     _way("reset in the middle, once", _breaks("reset"), _as()),
-    _way("reset in the middle, every time", _breaks("reset"), recovers=_never, says="reset"),
+    _lost("reset in the middle, every time", _breaks("reset"), says="reset"),
     _way("stall in the middle, once", _breaks("stall"), _as()),
-    _way("stall in the middle, for ever", _breaks("stall"), recovers=_never, says="nothing arrives"),
+    _lost("stall in the middle, for ever", _breaks("stall"), says="nothing arrives"),
     _way("500 in the middle, once", _breaks("close"), _as(status=500), _as()),
-    _way(
-        "500 in the middle, for ever", _breaks("close"), _as(status=500), recovers=_never, says="answers 500"
-    ),
-    _way("500 from the start", _as(status=500), recovers=_never, says="answers 500"),
-    _way("redirect loop", _as(status=302, location=TO_ITSELF), recovers=_never, says="redirect|30[0-9]"),
+    _lost("500 in the middle, for ever", _breaks("close"), _as(status=500), says="answers 500"),
+    _lost("500 from the start", _as(status=500), early=_always, says="answers 500"),
+    _lost("redirect loop", _as(status=302, location=TO_ITSELF), says="redirect|30[0-9]"),
     _way("Range ignored after a reset", _breaks("reset"), _as(ranges=False)),
-    _way(
+    _lost(
         "another Content-Range than asked for",
         _breaks("close"),
         _as(content_range="bytes 0-9/99"),
-        recovers=_never,
         says="range|changed",
     ),
-    _way("Content-Length too short", _shorter, recovers=_never, says=_CUT),
-    _way(
+    _lost("Content-Length too short", _shorter, says=f"{_CUT}|sends more than"),
+    _lost(
         "Content-Length too long",
         _as(longer=SECTOR),
-        recovers=_never,
         says="connection ended|only a few bytes|416|manifest|digest is",
     ),
     _way(
         "no Content-Length",
         _as(sized=False, ranges=False),
         recovers=lambda name, trust: name != "raw" or trust != "no digest",
+        early=_always,
         says="nothing could tell",
     ),
-    _way("garbage after Content-Length", _as(after=_GARBAGE)),
+    _way(
+        "garbage after Content-Length",
+        _as(after=_GARBAGE),
+        recovers=lambda _name, trust: trust != "no digest",
+        says="sends more than",
+    ),
     _way(
         "Content-Encoding: gzip on what is stored",
         _as(headers={"Content-Encoding": "gzip"}),
         recovers=lambda name, _trust: name in _GZIP,
+        early=_always,
         says="Content-Encoding",
     ),
     _way(
@@ -157,38 +166,29 @@ FAULTS = (
         recovers=lambda name, trust: name == "raw" and trust != "digest",
         says="twice|Content-Encoding|digest is|manifest",
     ),
-    _way(
+    _lost(
         "ETag changed in the middle, not the image",
         _breaks("close"),
         _as(etag='"2"'),
-        recovers=_never,
         says="changed",
     ),
-    _way(
+    _lost(
         "ETag and image changed in the middle",
         _breaks("close"),
         _another_image,
-        recovers=_never,
         says="changed",
     ),
-    _way(
+    _lost(
         "one bit flipped on the way, once",
         lambda stored: Answer(flip=stored.at(50)),
         _as(),
-        recovers=_never,
         says=_WRONG,
     ),
 )
 
 # What nobody can see who doesn't know what to expect, by format; without a digest only. That the operator was
 # warned is tested, and that nothing stands here without need.
-_ANY_SECTORS = (
-    "cut at 1 %",
-    "cut at 50 %",
-    "cut at 99 %",
-    "garbage after the end",
-    "Content-Length too short",
-)
+_ANY_SECTORS = ("cut at 1 %", "cut at 50 %", "cut at 99 %", "garbage after the end")
 _FLIPS = (
     "one bit flipped at 1 %",
     "one bit flipped at 50 %",

@@ -3,20 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.integration.matrix.cells import Cell, Found, Outcome
+from tests.integration.matrix.cells import Cell, Outcome
 from tests.integration.matrix.faults import FAULTS, Fault
 from tests.integration.matrix.formats import NAMES
 from tests.integration.matrix.trusts import TRUSTS
 
 DOCUMENT = Path(__file__).parents[3] / "docs/reference/truncation-matrix.md"
-
-_MARKS: dict[Found, str] = {
-    "installed": "✔",
-    "untouched": "–",
-    "erased": "✗",
-    "unseen": "!",
-    "broken": "BROKEN",
-}
 
 _ABOVE = Path(__file__).with_name("above.md")
 
@@ -40,11 +32,18 @@ def document(look_up: Callable[[Cell], Outcome]) -> str:
     )
 
 
+def _mark(cell: Cell, look_up: Callable[[Cell], Outcome]) -> str:
+    found = look_up(cell).found
+    if found == "untouched" and cell.expected == {"untouched"}:
+        return "–"
+    return {"installed": "✔", "untouched": "✗", "erased": "✗", "unseen": "!", "broken": "BROKEN"}[found]
+
+
 def _table(faults: list[Fault], look_up: Callable[[Cell], Outcome]) -> list[str]:
     def marks(fault: Fault, name: str) -> str:
         if name not in fault.formats:
             return ""
-        return " ".join(_MARKS[look_up(Cell(fault, name, trust)).found] for trust in TRUSTS)
+        return " ".join(_mark(Cell(fault, name, trust), look_up) for trust in TRUSTS)
 
     lines = [f"| what is wrong | {' | '.join(NAMES)} |", f"| --- |{' --- |' * len(NAMES)}"]
     lines += [f"| {fault.name} | {' | '.join(marks(fault, name) for name in NAMES)} |" for fault in faults]
