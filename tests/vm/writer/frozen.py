@@ -87,5 +87,9 @@ class FrozenMachine(VirtualMachine):
         return await self._running.monitor.execute(command, **arguments)
 
     def _command(self, monitor_fd: int, console_fd: int) -> list[str]:
-        command = super()._command(monitor_fd, console_fd)
+        # What the guest writes is to reach the disk as that, zeroes too.
+        command = [
+            word.replace("detect-zeroes=unmap", "detect-zeroes=off")
+            for word in super()._command(monitor_fd, console_fd)
+        ]
         return [*command, "-incoming", f"exec:cat {self._state}"] if self._state.exists() else command

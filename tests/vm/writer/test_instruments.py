@@ -41,7 +41,7 @@ async def test_what_a_guest_did_not_flush_is_lost(site: Site, then: str) -> None
 def test_unflushed_writes_are_kept_lost_or_torn() -> None:
     """With the power goes none, all or a run of sectors of each write since the last flush."""
     fates = set()
-    for seed in range(40):
+    for seed in range(200):
         medium = Medium(bytes(8 * SECTOR))
         medium.write(0, b"f" * SECTOR)
         medium.flush()
