@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-Call = Literal["pwrite", "pread", "zero", "fsync"]
+Call = Literal["pwrite", "pread", "zero", "fsync", "any"]
 What = Literal["short", "EINTR", "EIO", "ENOSPC", "lost", "altered", "power"]
 
 
@@ -51,7 +51,7 @@ class BrittleDisk:
         self.path = Path(f"/proc/self/fd/{self.descriptor}")
         self.content = bytearray(content)  # as it reads
         self.durable = bytearray(content)  # as it was at the last fsync
-        self.counts: dict[Call, int] = {"pwrite": 0, "pread": 0, "zero": 0, "fsync": 0}
+        self.counts: dict[Call, int] = {"pwrite": 0, "pread": 0, "zero": 0, "fsync": 0, "any": 0}
         self._unsynced: list[tuple[int, bytes]] = []
         self._troubles = troubles
         self._broken: What | None = None
@@ -127,10 +127,11 @@ class BrittleDisk:
     def _next(self, call: Call) -> What | None:
         """What goes wrong with this call. Raises where it is an error."""
         what = self._broken
-        number = self.counts[call]
+        now = ((call, self.counts[call]), ("any", self.counts["any"]))
         self.counts[call] += 1
+        self.counts["any"] += 1
         for trouble in self._troubles:
-            if (trouble.call, trouble.number) == (call, number):
+            if (trouble.call, trouble.number) in now:
                 what = trouble.what
                 if trouble.for_ever or what == "power":
                     self._broken = what

@@ -185,14 +185,19 @@ def test_a_flipped_bit_is_seen_by_the_format(name: str, share: float) -> None:
 
 
 @examples(100)
-@given(files, st.sampled_from(VOUCHED), calls, st.integers(0, 12), st.integers(0, 2**32))
-def test_a_power_cut(names: tuple[str, str], trust: str, call: Call, number: int, seed: int) -> None:
+@given(
+    st.tuples(st.sampled_from(QUICK), st.sampled_from(["as large as the disk", "smaller"])),
+    st.sampled_from(VOUCHED),
+    st.integers(0, 22),
+    st.integers(0, 2**32),
+)
+def test_a_power_cut(names: tuple[str, str], trust: str, number: int, seed: int) -> None:
     """Power fails at some call, and of what wasn't synced some sectors survive, in no order.
 
     The disk boots the older system as it was, or the image as it should be, or nothing; and the next run
     completes it.
     """
-    file, disk = stored(*names), BrittleDisk(OLD, Trouble("power", call, number))
+    file, disk = stored(*names), BrittleDisk(OLD, Trouble("power", "any", number))
     try:
         assert install(disk, file, trust) is None
         assume(False)  # there weren't so many calls
