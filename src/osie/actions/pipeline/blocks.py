@@ -10,7 +10,7 @@ from osie.actions.unpack.decompress import PIECE_BYTES, blocks, decompressed
 from osie.contracts.image_manifest import ImageManifest, zero_hash
 
 VERIFIED_AHEAD = 1  # blocks of 4 MiB
-_LEAST_GAP = 4  # blocks of zeroes: for fewer, another request isn't worth while
+_LEAST_GAP = 2  # blocks of zeroes: for fewer, another request isn't worth while
 
 
 @dataclass(frozen=True)
