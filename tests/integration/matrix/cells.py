@@ -78,7 +78,8 @@ def run_cell(cell: Cell, stored: Stored, server: Unruly, nursery: Nursery, disk:
     served = cell.fault.serve(stored)
     file = server.serve(served.body, *served.answers)
     file.answers = [replace(a, location=file.url) if a.location == TO_ITSELF else a for a in file.answers]
-    environment = {"IMG_URL": file.url, "DEST_DISK": str(disk), **cell.fault.environment}
+    urls = [file.url, *([server.serve(cell.fault.mirror(stored)).url] if cell.fault.mirror else [])]
+    environment = {"IMG_URL": " ".join(urls), "DEST_DISK": str(disk), **cell.fault.environment}
     environment |= vouching(cell.trust, stored, server)
     with disk.open("r+b" if disk.is_block_device() else "wb") as target:
         target.write(OLD)

@@ -11,9 +11,9 @@ from unruly import Answer, flipped
 from tests.integration.matrix.formats import NAMES, PARTS, SECTOR, Stored
 
 _GARBAGE = random.Random(5).randbytes(SECTOR)
-_GIVES_UP = {"RETRY_DURATION_MINUTES": "0.01"}  # after one more try
+_GIVES_UP = {"RETRY_DURATION_MINUTES": "0.01"}  # after another try
 _PATIENT = {"RETRY_DURATION_MINUTES": "1"}
-_STALLED = {"STALL_TIMEOUT_SECONDS": "0.3"}
+_STALLED = {"STALL_TIMEOUT_SECONDS": "0.3"}  # given up and taken up again
 
 TO_ITSELF = "to itself"  # a redirect's location: the file's own URL
 _GZIP = ("gzip", "gzip, members")
@@ -50,6 +50,7 @@ class Fault:
     early: When = _never  # where not: whether it is to be noticed before the disk is touched
     says: str = ""  # the error's line has a match of this pattern
     environment: dict[str, str] = field(default_factory=lambda: _PATIENT)
+    mirror: Callable[[Stored], bytes] | None = None  # what a second server has
     formats: tuple[str, ...] = NAMES
 
 
@@ -60,20 +61,18 @@ def _file(name: str, change: Callable[[Stored], bytes], says: str, **known: Any)
 
 def _way(name: str, *answers: Callable[[Stored], Answer], recovers: When = _always, **known: Any) -> Fault:
     """The stored file is right, and the server answers in this way, the last answer for ever."""
-    environment = (_GIVES_UP if recovers is _never else _PATIENT) | (_STALLED if "stall" in name else {})
     return Fault(
         name,
         "way",
         lambda stored: Served(stored.data, tuple(answer(stored) for answer in answers)),
         recovers,
-        environment=environment,
         **known,
     )
 
 
-def _lost(name: str, *answers: Callable[[Stored], Answer], says: str, early: When = _never) -> Fault:
+def _lost(name: str, *answers: Callable[[Stored], Answer], says: str, **known: Any) -> Fault:
     """The same, and nothing can be recovered."""
-    return _way(name, *answers, recovers=_never, says=says, early=early)
+    return _way(name, *answers, recovers=_never, says=says, **known)
 
 
 def _as(**known: object) -> Callable[[Stored], Answer]:
@@ -88,8 +87,8 @@ def _really_gzipped(stored: Stored) -> Answer:
     return Answer(body=gzip.compress(stored.data, 1, mtime=0), headers={"Content-Encoding": "gzip"})
 
 
-def _another_image(stored: Stored) -> Answer:
-    return Answer(body=stored.data[::-1], etag='"2"')
+def _another_image(etag: str) -> Callable[[Stored], Answer]:
+    return lambda stored: Answer(body=stored.data[::-1], etag=etag)
 
 
 def _shorter(stored: Stored) -> Answer:
@@ -118,15 +117,37 @@ FAULTS = (
         "connection closed in the middle, every time",
         _breaks("close"),
         says="connection ended",
+        environment=_GIVES_UP,
+    ),
+    _way("the same, and a mirror has the image", _breaks("close"), mirror=lambda stored: stored.data),
+    _lost(
+        "the same, and a mirror has another image",
+        _breaks("close"),
+        mirror=lambda stored: stored.data[::-1],
+        says=f"connection ended|{_WRONG}",
+        environment=_GIVES_UP,
     ),
     _way("reset in the middle, once", _breaks("reset"), _as()),
-    _lost("reset in the middle, every time", _breaks("reset"), says="reset"),
-    _way("stall in the middle, once", _breaks("stall"), _as()),
-    _lost("stall in the middle, for ever", _breaks("stall"), says="nothing arrives"),
+    _lost("reset in the middle, every time", _breaks("reset"), says="reset", environment=_GIVES_UP),
+    _way("stall in the middle, once", _breaks("stall"), _as(), environment=_PATIENT | _STALLED),
+    _lost(
+        "stall in the middle, for ever",
+        _breaks("stall"),
+        says="nothing arrives|only a few bytes",
+        environment=_GIVES_UP | _STALLED,
+    ),
     _way("500 in the middle, once", _breaks("close"), _as(status=500), _as()),
-    _lost("500 in the middle, for ever", _breaks("close"), _as(status=500), says="answers 500"),
-    _lost("500 from the start", _as(status=500), early=_always, says="answers 500"),
-    _lost("redirect loop", _as(status=302, location=TO_ITSELF), says="redirect|30[0-9]"),
+    _lost(
+        "500 in the middle, for ever",
+        _breaks("close"),
+        _as(status=500),
+        says="answers 500|connection ended",
+        environment=_GIVES_UP,
+    ),
+    _lost("500 from the start", _as(status=500), early=_always, says="answers 500", environment=_GIVES_UP),
+    _lost(
+        "redirect loop", _as(status=302, location=TO_ITSELF), says="redirect|30[0-9]", environment=_GIVES_UP
+    ),
     _way("Range ignored after a reset", _breaks("reset"), _as(ranges=False)),
     _lost(
         "another Content-Range than asked for",
@@ -139,6 +160,7 @@ FAULTS = (
         "Content-Length too long",
         _as(longer=SECTOR),
         says="connection ended|only a few bytes|416|manifest|digest is",
+        environment=_GIVES_UP,
     ),
     _way(
         "no Content-Length",
@@ -166,18 +188,9 @@ FAULTS = (
         recovers=lambda name, trust: name == "raw" and trust != "digest",
         says="twice|Content-Encoding|digest is|manifest",
     ),
-    _lost(
-        "ETag changed in the middle, not the image",
-        _breaks("close"),
-        _as(etag='"2"'),
-        says="changed",
-    ),
-    _lost(
-        "ETag and image changed in the middle",
-        _breaks("close"),
-        _another_image,
-        says="changed",
-    ),
+    _lost("ETag changed in the middle, not the image", _breaks("close"), _as(etag='"2"'), says="changed"),
+    _lost("ETag and image changed in the middle", _breaks("close"), _another_image('"2"'), says="changed"),
+    _lost("image changed in the middle, not the ETag", _breaks("close"), _another_image('"1"'), says=_WRONG),
     _lost(
         "one bit flipped on the way, once",
         lambda stored: Answer(flip=stored.at(50)),
@@ -196,7 +209,8 @@ _FLIPS = (
     "one bit flipped on the way, once",
 )
 UNSEEN_WITHOUT_DIGEST = {
-    "raw": {*_ANY_SECTORS, *_FLIPS},  # any number of whole sectors may be a disk's image
+    # any whole sectors may be a disk's image
+    "raw": {*_ANY_SECTORS, *_FLIPS, "image changed in the middle, not the ETag"},
     "zstd, unchecked": {*_FLIPS},  # the checksum was left out
     "gzip, members": {"cut between two members or frames"},  # whole ones are missing
     "zstd, frames": {"cut between two members or frames"},
