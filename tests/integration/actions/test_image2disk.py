@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -164,23 +163,3 @@ def test_verification_can_be_required(
     assert_failed(required, "REQUIRE_VERIFIED is true, and nothing stands for the image")
     assert not served.ranges
     assert "NOT VERIFIED" in action("image2disk", IMG_URL=served.url, DEST_DISK=disk).stderr
-
-
-_PEAK = """
-import resource, subprocess, sys
-subprocess.run([sys.executable, "-m", "osie.actions.image2disk"], check=True)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-"""
-
-
-@pytest.mark.parametrize("kind", ["gzip", "zstd"])
-def test_memory_does_not_depend_on_the_image(kind: str, tmp_path: Path, attach: Any, pack: Any) -> None:
-    """512 MiB, most of them zeroes that come from next to nothing, take less than 96 MiB of memory."""
-    member = pack(kind, os.urandom(MIB) + bytes(31 * MIB))
-    (tmp_path / "packed").write_bytes(member * 16)
-    with (tmp_path / "disk").open("wb") as file:
-        file.truncate(512 * MIB)
-    environment = {"IMG_URL": f"file://{tmp_path}/packed", "DEST_DISK": str(attach(tmp_path / "disk"))}
-    # by a small process between: exec(2) hands the parent's peak on to a child that was forked from it
-    peak = run([sys.executable, "-c", _PEAK], env=environment).stdout.splitlines()[-1]
-    assert int(peak) < 96 * 1024  # KiB
