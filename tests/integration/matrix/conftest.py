@@ -29,14 +29,15 @@ def outcome_of(
     mine, numbers = threading.local(), count()
     with ExitStack() as stack:
         server = stack.enter_context(unruly())
+        tools = stack.enter_context(ExitStack())  # left after the pool, which uses them
 
         def settle() -> None:
             mine.folder = folder / str(next(numbers))
             mine.folder.mkdir()
             mine.nursery = Nursery(mine.folder)
-            stack.callback(mine.nursery.close)
+            tools.callback(mine.nursery.close)
             mine.device = attached(mine.folder / "device")
-            stack.callback(run_program, ["losetup", "--detach", mine.device])
+            tools.callback(run_program, ["losetup", "--detach", mine.device])
 
         def run(cell: Cell) -> Outcome:
             disk = mine.device if cell.device else mine.folder / "disk"

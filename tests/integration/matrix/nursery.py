@@ -47,8 +47,9 @@ class Nursery:
         }
         self._parent.stdin.write(json.dumps(job) + "\n")
         self._parent.stdin.flush()
-        status = int(self._parent.stdout.readline())
-        return Done(os.waitstatus_to_exitcode(status), *(path.read_text() for path in said))
+        status = self._parent.stdout.readline()
+        assert status, "actions can't be imported: see standard error"
+        return Done(os.waitstatus_to_exitcode(int(status)), *(path.read_text() for path in said))
 
     def close(self) -> None:
         """End it; no child is left, since each was waited for."""
