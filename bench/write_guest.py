@@ -40,6 +40,7 @@ _TOOLS = {
 _WHOLE_S = 600.0
 _MEMORY_MIB = 512
 PORT = 8094
+OURS, UNCHECKED = "image2disk", "image2disk, nothing verified"
 
 
 def _tools() -> Iterator[cpio.Entry]:
@@ -68,17 +69,18 @@ class GuestBench:
         """So many rounds of both ways in turn; each is to leave the image on the disk."""
         stored = image.stored(form)
         url = f"http://{self.address}:{PORT}/{stored.name}"
-        environment = {
-            "IMG_URL": url,
-            "DEST_DISK": "/dev/vda",
-            "CHECKSUM": f"sha256:{sha256_of_file(stored)}",
-        }
+        given = {"IMG_URL": url, "DEST_DISK": "/dev/vda"}
+        checked = {**given, "CHECKSUM": f"sha256:{sha256_of_file(stored)}"}
         unpack = f"{' '.join(form.decompressor)} | " if form.decompressor else ""
         pipe = f"curl -sSf {url} | {unpack}dd of=/dev/vda bs=4M iflag=fullblock oflag=direct conv=fsync"
         tools = {"PATH": "/tools/bin:/bin", "LD_LIBRARY_PATH": "/tools/lib"}
         # With Python's start, as a container has it: not with what the guest has imported before.
-        action = {"argv": ["python3", "-m", "osie.actions.image2disk"], "environment": environment}
-        ways = {"image2disk": action, "pipe": {"argv": ["sh", "-c", pipe], "environment": tools}}
+        action = ["python3", "-m", "osie.actions.image2disk"]
+        ways = {
+            OURS: {"argv": action, "environment": checked},
+            UNCHECKED: {"argv": action, "environment": {**given, "READBACK": "off"}},
+            "pipe": {"argv": ["sh", "-c", pipe], "environment": tools},
+        }
         found: dict[str, list[dict[str, Any]]] = {name: [] for name in ways}
         for _ in range(rounds):
             for name, task in ways.items():
@@ -119,16 +121,14 @@ async def guest_bench(folder: Path, served: Path, disk_bytes: int) -> Any:
             yield GuestBench(machine, disk, network.address)
 
 
-def measure(
-    folder: Path, served: Path, cases: Sequence[tuple[Image, Format]], rounds: int
-) -> list[dict[str, Any]]:
-    """Each case's rounds."""
+def measure(folder: Path, served: Path, cases: Sequence[tuple[Image, Format, int]]) -> list[dict[str, Any]]:
+    """Each case, so many rounds of it."""
 
     async def all_cases() -> list[dict[str, Any]]:
         found = []
-        size = max(image.size for image, _ in cases)
+        size = max(image.size for image, _, _ in cases)
         async with guest_bench(folder, served, size) as bench:
-            for image, form in cases:
+            for image, form, rounds in cases:
                 took = await bench.run(image, form, rounds)
                 print(f"  guest, {image.name}, {form.name}: {_shown(took)}", flush=True)
                 found.append({"image": image.name, "bytes": image.size, "format": form.name, "ways": took})

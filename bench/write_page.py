@@ -13,6 +13,8 @@ _GOALS = {
     ("dense", "gzip, members"): 1.5,
 }
 _FLOOR = 0.95
+_UNCHECKED = "image2disk, nothing verified"
+_GUEST_WAYS = (_OURS, _UNCHECKED, "pipe")
 _WAYS = (_OURS, "image2disk, manifest", "pipe", "bmaptool", "qemu-img, local file")
 
 
@@ -104,15 +106,15 @@ def _cost_row(case: dict[str, Any]) -> str:
 
 
 def _guest_row(case: dict[str, Any]) -> str:
-    ours, pipe = case["ways"][_OURS], case["ways"]["pipe"]
-    gib, found, wanted = case["bytes"] / _GIB, ratio(case), goal(case)
+    ways, gib = case["ways"], case["bytes"] / _GIB
+    seconds = [f"{_median(ways[way]):.1f}" for way in _GUEST_WAYS]
+    # what does the same work as the pipe is held to the goal
+    found, wanted = _median(ways["pipe"]) / _median(ways[_UNCHECKED]), goal(case)
     mark = f"**{found:.2f}**" if found >= wanted else f"{found:.2f}, goal {wanted:g}"
-    peak = max(run["rss_kib"] for run in ours) / 1024
-    return (
-        f"| {case['image']}, {case['bytes'] // _MIB} MiB | {case['format']} | {_median(ours):.1f} |"
-        f" {_median(pipe):.1f} | {mark} | {_median(ours, 'cpu_s') / gib:.1f} |"
-        f" {_median(pipe, 'cpu_s') / gib:.1f} | {peak:.0f} MiB |"
-    )
+    cpu = [f"{_median(ways[way], 'cpu_s') / gib:.0f}" for way in _GUEST_WAYS]
+    peak = max(run["rss_kib"] for run in ways[_OURS]) / 1024
+    cells = [case["format"], *seconds, f"{ratio(case):.2f}", mark, *cpu, f"{peak:.0f} MiB"]
+    return f"| {case['image']}, {case['bytes'] // _MIB} MiB | {' | '.join(cells)} |"
 
 
 def render(results: dict[str, Any]) -> str:
@@ -151,11 +153,13 @@ def render(results: dict[str, Any]) -> str:
             "## Virtio disk in a guest",
             "",
             "QEMU, 2 virtual CPUs, 512 MiB; emulated (TCG) where the host has no KVM, and then all that"
-            " computes is ten to twenty times slower than on the host.",
+            " computes is ten to fifty times slower than on the host: SHA-256 runs at 16 MB/s, and Python"
+            " starts in 3 s. So the table has image2disk a second time, with `READBACK=off` and without a"
+            " digest: the pipe's own work. The goal is compared with that one.",
             "",
-            "| image | format | image2disk | pipe | pipe / image2disk | CPU s per GiB, image2disk | pipe |"
-            " peak memory, image2disk |",
-            "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+            f"| image | format | {' | '.join(_GUEST_WAYS)} | pipe / image2disk | pipe / nothing verified |"
+            " CPU s per GiB: image2disk | nothing verified | pipe | peak memory |",
+            f"| --- | --- |{' ---: |' * 9}",
             *(_guest_row(case) for case in results["in_guest"]),
         ]
     return "\n".join([*lines, ""])
