@@ -14,9 +14,9 @@ import click
 from rich.console import Console
 
 import osie.actions
-from osie.cli.demo.screen import ActionBar
+from osie.actions import progress
 from osie.cli.progress import TerminalProgress
-from osie.contracts.action_events import decode
+from osie.contracts.action_events import Progress, decode
 from osie.core.errors import OsieError
 from osie.core.process import clean_environment
 from osie.image.profile import nearest
@@ -60,23 +60,32 @@ def run(name: str, variables: Sequence[str]) -> int:
 
 
 class Lines:
-    """Shows what the action prints: its progress as a bar, everything else as it is."""
+    """Shows what the action prints: its progress as a bar, or a line now and then; all else as it is."""
 
     def __init__(self, name: str, screen: TerminalProgress, errors: Console) -> None:
         self._name = name
         self._screen = screen
         self._errors = errors
-        self._bar = ActionBar(screen)
+        self._told = ("", 0)  # a phase, and how many quarters of it are done
         self._one = threading.Lock()  # two pipes are read side by side
 
     def log(self, line: str) -> None:
         """A line of its standard output."""
-        progress = decode(line)
+        event = decode(line)
         with self._one:
-            if progress is not None:
-                self._bar.update(self._name, dict(progress.__dict__))
+            if event is not None:
+                self._progress(event)
             else:
                 self._screen.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def _progress(self, event: Progress) -> None:
+        if self._screen.console.is_terminal:
+            self._screen.amount(self._name, event.done, event.total, progress.line(event))
+            return
+        stands = (event.phase, 4 * event.done // event.total if event.total else 0)
+        if stands != self._told:
+            self._told = stands
+            self._screen.console.print(progress.line(event), highlight=False, soft_wrap=True)
 
     def error(self, line: str) -> None:
         """A line of its standard error."""

@@ -57,6 +57,8 @@ def test_an_image_is_written_to_a_file(tmp_path: Path) -> None:
     assert (tmp_path / "disk").read_bytes() == image
     assert f"wrote {len(image)} bytes" in done.stdout
     assert "osie.progress" not in done.stdout
+    assert "write: " in done.stdout
+    assert "(100 %)" in done.stdout
     assert "NOT VERIFIED" in done.stderr
 
 
