@@ -2,6 +2,8 @@
 
 import gzip
 import os
+import struct
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ import zstandard
 from osie.core.process import run
 
 MIB = 1 << 20
+_BGZIP_PART = 65280  # so that a member fits into 64 KiB whatever is in it
 _PART = 4 * MIB  # of a multi-member or multi-frame image: what pigz and pzstd make is alike
 
 
@@ -28,6 +31,7 @@ FORMATS = (
     Format("raw", "", ()),
     Format("gzip", ".gz", ("gzip", "-dc")),
     Format("gzip, members", ".members.gz", ("gzip", "-dc")),
+    Format("gzip, bgzip", ".bgz.gz", ("gzip", "-dc")),
     Format("bzip2", ".bz2", ("bzip2", "-dc")),
     Format("xz", ".xz", ("xz", "-dc", "-T0")),
     Format("zstd", ".zst", ("zstd", "-dcq", "--no-progress")),
@@ -104,6 +108,7 @@ def store(image: Image) -> None:
         shell("xz -2 -T1 --block-size=16MiB -c", ".xz"),
         shell("gzip -c", ".gz"),
         parts(".members.gz", lambda piece: gzip.compress(piece, 6)),
+        parts(".bgz.gz", _bgzip),
         parts(".frames.zst", _zstd),
         shell("zstd -q -3 -c", ".zst"),
         shell("lz4 -q -c", ".lz4"),
@@ -115,6 +120,19 @@ def store(image: Image) -> None:
 
 def _zstd(piece: bytes) -> bytes:
     return zstandard.ZstdCompressor(level=3, write_checksum=True).compress(piece)
+
+
+def _bgzip(piece: bytes) -> bytes:
+    """The piece as bgzip(1) stores it: small members that say how long they are (SAM format, 4.1)."""
+    members = []
+    for start in range(0, len(piece), _BGZIP_PART):
+        part = piece[start : start + _BGZIP_PART]
+        deflate = zlib.compressobj(6, zlib.DEFLATED, -15)
+        body = deflate.compress(part) + deflate.flush()
+        header = b"\x1f\x8b\x08\x04" + bytes(5) + b"\xff"
+        extra = struct.pack("<H2sHH", 6, b"BC", 2, len(body) + 25)  # the member's length, less one
+        members.append(header + extra + body + struct.pack("<II", zlib.crc32(part), len(part)))
+    return b"".join(members)
 
 
 def _in_parts(image: Image, target: Path, compress: Callable[[bytes], bytes]) -> None:

@@ -11,6 +11,7 @@ _GOALS = {
     ("dense", "zstd, frames"): 1.5,
     ("dense", "gzip"): 1.5,
     ("dense", "gzip, members"): 1.5,
+    ("dense", "gzip, bgzip"): 1.5,
 }
 _FLOOR = 0.95
 _UNCHECKED = "image2disk, nothing verified"
