@@ -9,8 +9,8 @@ import zstandard
 from osie.actions.trust import making
 
 MIB = 1 << 20
-SIZE = 48 * MIB
-_HOLES = ((6, 9), (14, 22), (30, 31), (40, 44))  # MiB
+SIZE = 32 * MIB
+_HOLES = ((6, 9), (14, 20), (23, 24))  # MiB
 
 
 def old_disk(size: int = SIZE) -> bytes:
