@@ -2,13 +2,19 @@
 
 import ast
 import asyncio
+import bz2
+import gzip
 import json
+import lzma
+import os
 import shutil
 import tarfile
 from pathlib import Path
 from typing import Any
 
+import lz4.frame
 import pytest
+import zstandard
 from aiohttp import web
 
 import osie
@@ -82,11 +88,41 @@ def test_every_image_is_complete(built: Any, tmp_path: Path) -> None:
         assert _in_container(root, "python3", "-c", "\n".join([*check, _COMPILED])) == "[]\n", image.ref
 
 
-@pytest.mark.parametrize("program", ["gpgv", "xz"])
-def test_the_writers_programs_run(built: Any, tmp_path: Path, program: str) -> None:
-    """What image2disk starts is in its image, with the libraries it loads."""
-    image = next(image for image in built.images if image.ref == "actions/image2disk:latest")
+@pytest.mark.parametrize(
+    ("action", "program"),
+    [
+        ("image2disk", "gpgv"),
+        ("image2disk", "xz"),
+        ("archive2disk", "tar"),
+        ("qemuimg2disk", "qemu-nbd"),
+    ],
+)
+def test_an_actions_programs_run(built: Any, tmp_path: Path, action: str, program: str) -> None:
+    """What an action starts is in its image, with the libraries it loads."""
+    image = next(image for image in built.images if image.ref == f"actions/{action}:latest")
     assert program in _in_container(_unpacked(image, tmp_path / "root"), program, "--version")
+
+
+def test_an_image_is_written_by_what_is_in_the_image(built: Any, tmp_path: Path) -> None:
+    """Debian's Python and libraries, not this host's, write every format as it should be."""
+    image = next(image for image in built.images if image.ref == "actions/image2disk:latest")
+    root = _unpacked(image, tmp_path / "root")
+    content = os.urandom(3 << 20) + bytes(2 << 20)
+    for kind, packed in {
+        "raw": content,
+        "gzip": gzip.compress(content, 1),
+        "bzip2": bz2.compress(content, 1),
+        "xz": lzma.compress(content, preset=0),
+        "zstd": zstandard.compress(content, 1),
+        "lz4": lz4.frame.compress(content),
+    }.items():
+        (root / "image").write_bytes(packed)
+        (root / "disk").write_bytes(b"")
+        given = {"IMG_URL": "file:///image", "DEST_DISK": "/disk", "READBACK": "full"}
+        words = [f"{name}={value}" for name, value in given.items()]
+        said = _in_container(root, "env", *words, "python3", "-m", "osie.actions.image2disk")
+        assert f"writing file:///image ({kind})" in said
+        assert (root / "disk").read_bytes() == content
 
 
 def test_every_actions_layer_is_shared(built: Any) -> None:
@@ -100,9 +136,13 @@ def test_every_actions_layer_is_shared(built: Any) -> None:
 
 
 def _imported(source: str) -> set[str]:
-    """The modules that a source names in imports, wherever in it they are."""
-    modules = set()
-    for node in ast.walk(ast.parse(source)):
+    """The modules that a source names in imports, wherever in it they are; but for what types are made of."""
+    modules, waiting = set(), list(ast.parse(source).body)
+    while waiting:
+        node: ast.AST = waiting.pop()
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            continue
+        waiting += ast.iter_child_nodes(node)
         if isinstance(node, ast.Import):
             modules |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
