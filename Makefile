@@ -4,7 +4,8 @@ SHELL := /bin/sh
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup setup-dev demo test test-fast lint format bench bench-boot bench-boot-work bench-build proto lock clean
+.PHONY: help setup setup-dev demo test test-fast lint format bench bench-boot bench-boot-work bench-build \
+	bench-write soak proto lock clean
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +45,12 @@ bench-boot-work: setup-dev ## what the processor does until the engine answers, 
 
 bench-build: setup-dev ## measure osie build: unchanged, one line changed, cold; writes bench/ and docs/reference/
 	@PYTHONPATH=tests $(BIN)/python -m bench.build $(ARGS)
+
+bench-write: setup-dev ## measure the disk writer beside curl | dd, qemu-img and bmaptool; writes bench/ and docs/reference/
+	@PYTHONPATH=tests $(BIN)/python -m bench.write $(ARGS)
+
+soak: setup-dev ## cut the power of 200 installs at random moments
+	@OSIE_POWER_CUTS=200 $(BIN)/pytest -s --timeout 7200 tests/vm/writer/test_power_cut.py $(ARGS)
 
 proto: setup-dev ## make the protobuf modules again (needs grpcio-tools 1.51: see docs/decisions)
 	@scripts/proto

@@ -4,12 +4,13 @@ import os
 import shutil
 from pathlib import Path
 
+import osie
 from osie.cli.workshop import build_cache
 from osie.core import mirror, packages
 from osie.core.debian import PackageSet
 from osie.image.packages import wanted
 from osie.image.profile import Profile
-from osie.oci import selection
+from osie.oci import extras, images, selection
 
 _DOWNLOADED = ("deb-*", "package-lists-*", "package-names-*", "package-versions-*", ".lists-*")
 
@@ -20,7 +21,8 @@ def seed(target: Path, *profiles: Profile) -> Path:
     What the profiles and the images need is downloaded to the user's cache before, where it isn't there.
     """
     cache = build_cache()
-    for one in (PackageSet(selection.PACKAGES), *map(wanted, profiles)):
+    wants = [recipe.packages for recipe in images.recipes(Path(osie.__file__).parent)]
+    for one in (PackageSet(selection.PACKAGES), extras.package_set(wants), *map(wanted, profiles)):
         packages.fetch(mirror.resolve(one, cache), cache)
     target.mkdir(parents=True, exist_ok=True)
     for pattern in _DOWNLOADED:

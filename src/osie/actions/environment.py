@@ -1,36 +1,22 @@
 """An action's settings, read from environment variables: every error told at once, by its variable."""
 
-import hashlib
 import re
 import urllib.parse
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 from osie.core.errors import OsieError
 
 _TRUE = {"1", "true", "yes", "y", "on"}
 _FALSE = {"0", "false", "no", "n", "off", ""}
-_HEX_LENGTHS = {"sha256": 64, "sha512": 128}
 
 
 class SettingsError(OsieError):
     """One or more variables are missing or wrong."""
 
-
-@dataclass(frozen=True)
-class Checksum:
-    """A digest that the operator expects."""
-
-    algorithm: str  # sha256 or sha512
-    hexdigest: str
-
-    def new(self) -> "hashlib._Hash":
-        """An empty digest of this kind."""
-        return hashlib.new(self.algorithm)
-
-    def __str__(self) -> str:
-        return f"{self.algorithm}:{self.hexdigest}"
+    def __init__(self, errors: Sequence[str]) -> None:
+        super().__init__("; ".join(errors), hint="set them in the action's environment")
+        self.errors = tuple(errors)
 
 
 class Environment:
@@ -40,22 +26,35 @@ class Environment:
     Nothing that was read may be used before `check` returned.
     """
 
-    def __init__(self, variables: Mapping[str, str]) -> None:
+    def __init__(self, variables: Mapping[str, str], *, other_names: Mapping[str, str] | None = None) -> None:
+        """`other_names`: what a variable may be called too, where its own name isn't set."""
         self._variables = variables
+        self._other_names = other_names or {}
         self._errors: list[str] = []
 
     def check(self) -> None:
         """Raise SettingsError with every error there was."""
         if self._errors:
-            raise SettingsError("; ".join(self._errors), hint="set them in the action's environment")
+            raise SettingsError(self._errors)
 
     def error(self, name: str, why: str) -> None:
         """Note that the variable is wrong."""
-        self._errors.append(f"{name} {why}")
+        self._errors.append(f"{self._name(name)} {why}")
+
+    def add(self, error: SettingsError) -> None:
+        """Note what was wrong elsewhere."""
+        self._errors += error.errors
+
+    def _name(self, name: str) -> str:
+        """What the variable is called here."""
+        other = self._other_names.get(name, name)
+        return (
+            other if other != name and self._variables.get(other) and not self._variables.get(name) else name
+        )
 
     def text(self, name: str, default: str | None = None, *, empty: bool = False) -> str:
         """The variable as it is. Without a default it must be there, and not be empty unless `empty`."""
-        value = self._variables.get(name)
+        value = self._variables.get(self._name(name))
         if value is None or (value == "" and not empty):
             if default is None:
                 self.error(name, "is not set" if value is None else "is empty")
@@ -64,7 +63,7 @@ class Environment:
 
     def flag(self, name: str, default: bool = False) -> bool:
         """A yes or no."""
-        value = self._variables.get(name)
+        value = self._variables.get(self._name(name))
         if value is None:
             return default
         lowered = value.strip().lower()
@@ -110,8 +109,20 @@ class Environment:
     def url(self, name: str, schemes: tuple[str, ...]) -> str:
         """A URL of one of the schemes."""
         value = self.text(name)
-        if not value:
-            return value
+        if value:
+            self._check_url(name, value, schemes)
+        return value
+
+    def urls(self, name: str, schemes: tuple[str, ...]) -> tuple[str, ...]:
+        """URLs with blanks between them: places where the same thing can be had, the preferred one first."""
+        values = tuple(self.text(name).split())
+        for value in values:
+            self._check_url(name, value, schemes)
+        if not values and self._variables.get(self._name(name)):
+            self.error(name, "is empty")
+        return values
+
+    def _check_url(self, name: str, value: str, schemes: tuple[str, ...]) -> None:
         try:
             parts = urllib.parse.urlsplit(value)
             whole = parts.path if parts.scheme == "file" else parts.hostname
@@ -122,16 +133,3 @@ class Environment:
             self.error(name, f"is {value!r}: expected a URL that starts with {' or '.join(schemes)}://")
         elif parts.username is not None:  # not shown: it may hold a password
             self.error(name, "holds a user name, which isn't supported")
-        return value
-
-    def checksum(self, name: str) -> Checksum | None:
-        """A digest as ALGORITHM:HEX, or None where the variable isn't set."""
-        value = self.text(name, "").strip()
-        if not value:
-            return None
-        algorithm, _, hexdigest = value.lower().partition(":")
-        length = _HEX_LENGTHS.get(algorithm)
-        if length is None or not re.fullmatch(rf"[0-9a-f]{{{length}}}", hexdigest):
-            self.error(name, f"is {value!r}: expected sha256: and 64, or sha512: and 128 hexadecimal digits")
-            return None
-        return Checksum(algorithm, hexdigest)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from osie.actions import libc
-from osie.actions.block_device import wait_for_node
+from osie.actions.disk.block_device import wait_for_node
 from osie.core.errors import OsieError
 
 _BUSY_S = 5.0  # udev may still be looking at a file system that was just mounted
@@ -71,6 +71,14 @@ def mounted(device: str, kind: str, *, flags: int = 0, options: str = "") -> Ite
 
 
 def _sync_and_unmount(target: Path, device: str) -> None:
+    try:
+        sync(target, device)
+    finally:
+        _unmount(target)
+
+
+def sync(target: Path, device: str) -> None:
+    """Make durable what was written to the device's file system, mounted at `target`. Raises MountError."""
     descriptor = os.open(target, os.O_RDONLY | os.O_DIRECTORY)
     try:
         libc.syncfs(descriptor)
@@ -78,7 +86,6 @@ def _sync_and_unmount(target: Path, device: str) -> None:
         raise MountError(f"what was written to {device} isn't durable: {error.strerror}") from error
     finally:
         os.close(descriptor)
-        _unmount(target)
 
 
 @contextmanager

@@ -19,13 +19,15 @@ class Terminated(BaseException):
 
 
 def say(line: str) -> None:
-    """Print a line of the action's log at once."""
-    print(line, flush=True)
+    """Print a line of the action's log at once, in one piece: other threads print too."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def warn(line: str) -> None:
     """Print a line that an operator should see."""
-    print(f"WARNING: {line}", file=sys.stderr, flush=True)
+    sys.stderr.write(f"WARNING: {line}\n")
+    sys.stderr.flush()
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:

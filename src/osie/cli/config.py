@@ -61,6 +61,7 @@ class Tink(_Section):
     database: str = ""  # an SQLAlchemy URL; "": SQLite in state_dir
     grpc_port: Port = 42113
     rewrite_images: Mapping[str, str] = Field(default_factory=dict)  # prefix -> what stands in its place
+    require_verified: bool = False  # every action gets REQUIRE_VERIFIED=true, whatever its template says
 
 
 class Operator(_Section):

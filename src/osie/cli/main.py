@@ -20,6 +20,8 @@ _COMMANDS = {
     "get": ("osie.cli.resources", "get", "Show resources and machines."),
     "delete": ("osie.cli.resources", "delete", "Delete a resource."),
     "workflow": ("osie.cli.workflow", "workflow", "Watch a workflow, read its logs."),
+    "action": ("osie.cli.action", "action", "Run an action by hand on this host."),
+    "image": ("osie.cli.image", "image", "Manifests of disk images: make, sign, verify."),
     "doctor": ("osie.cli.doctor", "doctor", "Say what this host lacks, and how to get it."),
 }
 # What the host refuses, whichever file it is: no fault of ours that a traceback would explain.

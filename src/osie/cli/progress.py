@@ -46,7 +46,8 @@ class TerminalProgress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._live.stop()
+        if self.console.is_terminal:  # else it would print an empty line
+            self._live.stop()
 
     def started(self, step: str) -> None:
         """A build step begins."""

@@ -59,7 +59,9 @@ async def running(settings: ServeConfig) -> AsyncIterator[None]:
         stack.callback(operator.close)
         store = await Store.open(settings.database_url)
         stack.push_async_callback(store.close)
-        tink = await stack.enter_async_context(Tink(store, rewrite_images=settings.tink.rewrite_images))
+        policy = settings.tink
+        engine = Tink(store, rewrite_images=policy.rewrite_images, require_verified=policy.require_verified)
+        tink = await stack.enter_async_context(engine)
         await stack.enter_async_context(
             grpc_server.serve(tink.agents, f"{address}:{settings.tink.grpc_port}")
         )

@@ -13,7 +13,8 @@ def write_atomically(path: Path, content: bytes | str, *, mode: int = 0o644) -> 
     data = content.encode() if isinstance(content, str) else content
     temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        with temporary.open("wb") as file:
+        # `mode` may be for a secret, which nobody may see before it is set
+        with open(temporary, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

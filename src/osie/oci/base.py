@@ -14,7 +14,7 @@ from osie.oci.layer import Layer
 
 ARCHITECTURE = "amd64"
 
-_UNPACKED_WITHOUT = (
+UNPACKED_WITHOUT = (
     "/usr/share/doc/*",
     "/usr/share/info/*",
     "/usr/share/locale/*",
@@ -52,7 +52,7 @@ class Base:
 def build(cache: Cache, *, mirror: str = "") -> Base:
     """Return the base layer, built where the packages or the recipe changed."""
     wanted = PackageSet(selection.PACKAGES, mirror=mirror)
-    unpacked = packages.unpacked(wanted, cache, step="oci-packages", exclude=_UNPACKED_WITHOUT)
+    unpacked = packages.unpacked(wanted, cache, step="oci-packages", exclude=UNPACKED_WITHOUT)
 
     def pack(folder: Path) -> None:
         assemble(unpacked, folder / "root")
@@ -84,12 +84,12 @@ def select(unpacked: Path, root: Path) -> None:
         name = path.relative_to(unpacked).as_posix()
         if path.is_dir() or not selection.wanted(name):
             continue
-        _copy(path, root / name)
-        if not path.is_symlink() and _is_elf(path):
+        copy(path, root / name)
+        if not path.is_symlink() and is_elf(path):
             libraries |= interpreter.libraries_of(path)
     for library in sorted(libraries):
         for path in {library, library.resolve()}:  # the name that programs ask for, and the file it leads to
-            _copy(path, root / path.relative_to(unpacked))
+            copy(path, root / path.relative_to(unpacked))
 
 
 def furnish(root: Path, unpacked: Path) -> None:
@@ -120,12 +120,14 @@ def _compile(root: Path) -> None:
             source.unlink()
 
 
-def _copy(path: Path, target: Path) -> None:
+def copy(path: Path, target: Path) -> None:
+    """Copy a file or a link, with the folders above it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(path, target, follow_symlinks=False)
 
 
-def _is_elf(path: Path) -> bool:
+def is_elf(path: Path) -> bool:
+    """Whether the file is a program or a library."""
     with path.open("rb") as file:
         return file.read(4) == b"\x7fELF"
 

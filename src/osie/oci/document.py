@@ -49,7 +49,7 @@ def config(
             "rootfs": {"type": "layers", "diff_ids": list(diff_ids)},
             "history": [
                 {"created": created, "created_by": f"osie.oci {part}"}
-                for part in ("base", title)[: len(diff_ids)]
+                for part in ("base", *["packages"] * (len(diff_ids) - 2), title)[: len(diff_ids)]
             ],
         }
     )

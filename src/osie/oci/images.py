@@ -1,14 +1,14 @@
 """The images we make: the worker's, and one for each folder below osie/actions."""
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import osie
 from osie.core.cache import BuildProgress, Cache
 from osie.core.debian import EPOCH
-from osie.oci import base, document, layer
+from osie.oci import base, document, extras, imports, layer
 from osie.oci import layout as folder_layout
 from osie.oci.base import Base
 from osie.oci.interpreter import Interpreter
@@ -25,6 +25,7 @@ class Recipe:
     ref: str
     module: str
     files: tuple[str, ...]  # relative to the `osie` package's folder, sorted
+    packages: extras.Wanted = frozenset()  # what it needs of Debian besides the base
 
 
 @dataclass(frozen=True)
@@ -53,41 +54,44 @@ def build_all(
     cache = replace(cache, progress=progress)
     package = source if source is not None else Path(osie.__file__).parent
     foundation = base.build(cache, mirror=mirror)
-    images = [_build(recipe, package, foundation, cache) for recipe in recipes(package)]
+    wanted = recipes(package)
+    between = extras.build(
+        {recipe.ref: recipe.packages for recipe in wanted}, foundation, cache, mirror=mirror
+    )
+    images = [_build(recipe, package, foundation, between[recipe.ref], cache) for recipe in wanted]
     _publish(layout, images)
     return [image for image, _ in images]
 
 
 def recipes(package: Path) -> list[Recipe]:
     """What there is to build: the worker, and every action that can be run."""
-    shared = [*_modules(package, ["contracts", "core"]), "__init__.py"]
-    found = [_recipe(WORKER, "osie.worker", [*shared, *_modules(package, ["worker"])])]
-    common = [f"actions/{path.name}" for path in (package / "actions").glob("*.py")]
+    found = [_recipe(package, WORKER, "worker")]
     for entry in sorted((package / "actions").glob("*/__main__.py")):
         name = entry.parent.name
-        files = [*shared, *common, *_modules(package, [f"actions/{name}"])]
-        found.append(_recipe(f"actions/{name.replace('_', '-')}:latest", f"osie.actions.{name}", files))
+        found.append(_recipe(package, f"actions/{name.replace('_', '-')}:latest", f"actions/{name}"))
     return found
 
 
-def _recipe(ref: str, module: str, files: Iterable[str]) -> Recipe:
-    return Recipe(ref, module, tuple(sorted(files)))
+def _recipe(package: Path, ref: str, folder: str) -> Recipe:
+    """The program in `folder`: all that is in there, and what that imports of ours."""
+    own = [name for name in _modules(package, folder) if name != f"{folder}/{extras.FILE}"]
+    files = tuple(sorted(imports.closure(package, own)))
+    return Recipe(ref, f"osie.{folder.replace('/', '.')}", files, extras.read(package / folder))
 
 
-def _modules(package: Path, folders: Iterable[str]) -> list[str]:
+def _modules(package: Path, folder: str) -> list[str]:
     return [
         path.relative_to(package).as_posix()
-        for folder in folders
         for path in (package / folder).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts and path.suffix not in (".pyi", ".pyc")
     ]
 
 
 def _build(
-    recipe: Recipe, package: Path, foundation: Base, cache: Cache
+    recipe: Recipe, package: Path, foundation: Base, between: Sequence[Layer], cache: Cache
 ) -> tuple[BuiltImage, dict[str, bytes]]:
     """The image, and its two documents by digest."""
-    layers = (foundation.layer, _own_layer(recipe, package, foundation, cache))
+    layers = (foundation.layer, *between, _own_layer(recipe, package, foundation, cache))
     config = document.config(
         entrypoint=["python3", "-m", recipe.module],
         title=recipe.ref.split(":")[0],

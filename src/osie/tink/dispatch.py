@@ -24,7 +24,7 @@ from osie.tink.states import (
     report,
 )
 from osie.tink.store import Store
-from osie.tink.workflow import ActionState, State, Turn, Workflow, concerns, find
+from osie.tink.workflow import Action, ActionState, State, Turn, Workflow, concerns, find
 from osie.tink.workflow_rows import LogLine
 
 _SEEN_EVERY_S = 30.0  # how exact a machine's "last seen" is, while its worker only asks
@@ -46,11 +46,13 @@ class Dispatch:
         notifier: Notifier,
         *,
         rewrite_images: Mapping[str, str] | None = None,
+        require_verified: bool = False,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._notifier = notifier
         self._now = now
+        self._policy = {"REQUIRE_VERIFIED": "true"} if require_verified else {}
         # The longest prefix first: the most specific rule wins.
         self._rewrites = sorted((rewrite_images or {}).items(), key=lambda rule: -len(rule[0]))
 
@@ -86,12 +88,16 @@ class Dispatch:
         self._ring(step)
         return step, turn
 
-    def _rewritten(self, turn: Turn) -> Any:
-        image = turn.action.image
+    def _rewritten(self, turn: Turn) -> Action:
+        """The action as the server's config wants it: its image's place, and what no template may unsay."""
+        action = turn.action
+        kept = [entry for entry in action.environment if entry.partition("=")[0] not in self._policy]
+        added = [f"{name}={value}" for name, value in self._policy.items()]
+        action = replace(action, environment=(*kept, *added))
         for prefix, instead in self._rewrites:
-            if image.startswith(prefix):
-                return replace(turn.action, image=instead + image.removeprefix(prefix))
-        return turn.action
+            if action.image.startswith(prefix):
+                return replace(action, image=instead + action.image.removeprefix(prefix))
+        return action
 
     async def report(
         self,

@@ -25,13 +25,16 @@ class Tink:
         store: Store,
         *,
         rewrite_images: Mapping[str, str] | None = None,
+        require_verified: bool = False,
         tick_s: float = 5.0,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.store = store
         self.notifier = Notifier()
         self.resources = Applying(store, self.notifier, now)
-        self.agents = Dispatch(store, self.notifier, rewrite_images=rewrite_images, now=now)
+        self.agents = Dispatch(
+            store, self.notifier, rewrite_images=rewrite_images, require_verified=require_verified, now=now
+        )
         self.machines = MachineJournal(store, self.notifier, self.agents.machine_booted, now)
         self._tick_s = tick_s
         self._since = now()

@@ -1,24 +1,19 @@
-"""Real disks (loop devices), real actions (processes), and an HTTP server that fails as it is told to."""
+"""Real disks (loop devices) and real actions (processes); the servers are those of tests/unruly.py."""
 
 import bz2
 import gzip
-import hashlib
-import http.server
 import lzma
 import os
 import re
-import socket
-import struct
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import zstandard
+from unruly import Answer, Served, unruly
 
 from osie.core.process import clean_environment, run
 
@@ -113,105 +108,11 @@ def action(start_action: Callable[..., "subprocess.Popen[str]"]) -> Run:
     return to_end
 
 
-@dataclass
-class Served:
-    """A body, and how each request in turn is answered; the last answer stays."""
-
-    body: bytes
-    answers: list[dict[str, object]]
-    ranges: list[str | None] = field(default_factory=list)  # what was asked for
-    url: str = ""
-    released: threading.Event = field(default_factory=threading.Event)  # ends stalled answers
-
-    @property
-    def checksum(self) -> str:
-        """What CHECKSUM should be."""
-        return f"sha256:{hashlib.sha256(self.body).hexdigest()}"
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    """Answers as `served` says.
-
-    An answer's keys: status, location, body, upto (where it breaks off), then (close, reset, stall),
-    length (what it announces; None: nothing), ranges (whether it heeds them), etag, chunked.
-    """
-
-    served: Served
-
-    def do_GET(self) -> None:
-        """One request."""
-        wanted = self.headers.get("Range")
-        self.served.ranges.append(wanted)
-        answers = self.served.answers
-        answer = answers.pop(0) if len(answers) > 1 else answers[0]
-        status = int(str(answer.get("status", 200)))
-        if status != 200:
-            self.send_response(status)
-            self.send_header("Location", str(answer.get("location", "")))
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
-        body, start = answer.get("body", self.served.body), 0
-        assert isinstance(body, bytes)
-        etag = str(answer.get("etag", '"1"'))
-        if wanted and answer.get("ranges", True) and self.headers.get("If-Range", etag) == etag:
-            start = int(wanted.removeprefix("bytes=").removesuffix("-"))
-            if start >= len(body):
-                self.send_error(416)
-                return
-            self.send_response(206)
-            self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
-        else:
-            self.send_response(200)
-        self._send(answer, body, start, etag)
-
-    def _send(self, answer: dict[str, object], body: bytes, start: int, etag: str) -> None:
-        upto = answer.get("upto")
-        part = body[start : upto if isinstance(upto, int) else None]
-        self.send_header("ETag", etag)
-        if answer.get("chunked"):
-            self.send_header("Transfer-Encoding", "chunked")
-            part = b"%x\r\n%s\r\n" % (len(part), part) + (b"" if "upto" in answer else b"0\r\n\r\n")
-        elif (length := answer.get("length", len(body) - start)) is not None:
-            self.send_header("Content-Length", str(length))
-        self.end_headers()
-        self.wfile.write(part)
-        self.wfile.flush()
-        if answer.get("then") == "stall":
-            self.served.released.wait(60)
-        if answer.get("then") == "reset":
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.connection.close()
-
-    def log_message(self, *_: object) -> None:
-        """Keep quiet."""
-
-
-class _Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def handle_error(self, *_: object) -> None:
-        """A client that goes away is part of the tests."""
-
-
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Served]]:
-    """Serve a body over HTTP on a port of its own, with the answers given."""
-    with ExitStack() as stack:
-
-        def begin(body: bytes, *answers: dict[str, object]) -> Served:
-            served = Served(body, list(answers) or [{}])
-            server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"served": served}))
-            served.url = f"http://127.0.0.1:{server.server_address[1]}/image"
-            thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02), daemon=True)
-            thread.start()
-            stack.callback(server.server_close)
-            stack.callback(server.shutdown)
-            stack.callback(served.released.set)
-            return served
-
-        yield begin
+    """Serve a body over HTTP; each request in turn is answered as an `Answer` with these values."""
+    with unruly() as server:
+        yield lambda body, *answers: server.serve(body, *(Answer(**answer) for answer in answers))
 
 
 @pytest.fixture(scope="session")

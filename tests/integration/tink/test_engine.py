@@ -12,6 +12,7 @@ from osie.tink.queries import Queries
 from osie.tink.resources import Kind, Ref
 from osie.tink.service import Tink
 from osie.tink.states import NotYoursError, OutOfTurnError, UnknownActionError
+from osie.tink.store import Store
 from osie.tink.tables import machine_events
 from osie.tink.workflow import ActionState, State, Turn
 
@@ -279,3 +280,13 @@ async def test_concurrent_applies_do_not_mix(tink: Tink) -> None:
     both = [[("f", HARDWARE.format(name=f"x{n}", mac=MAC, address="10.0.0.1"))] for n in range(2)]
     outcomes = await asyncio.gather(*(tink.resources.apply(files) for files in both), return_exceptions=True)
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Applied", "RefusedError"]
+
+
+async def test_the_servers_policy_wins_over_a_template(store: Store) -> None:
+    """With require_verified every action gets REQUIRE_VERIFIED=true, also where its template says false."""
+    hardware, template, workflow = manifests()
+    lax = template[1].replace("{DISK:", "{REQUIRE_VERIFIED: 'false', DISK:")
+    async with Tink(store, require_verified=True, tick_s=3600) as strict:
+        await strict.resources.apply([hardware, (template[0], lax), workflow])
+        _, turn = await strict.agents.get_action(MAC)
+    assert turn.action.environment == ("DISK=/dev/vda", "REQUIRE_VERIFIED=true")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from osie.actions.cexec.settings import commands
 from osie.actions.environment import Environment, SettingsError
 from osie.actions.image2disk import settings as image2disk
+from osie.actions.trust import checksum
 from osie.actions.writefile import placing as writefile
 
 GOOD = {"IMG_URL": "https://h/i.zst", "DEST_DISK": "/dev/sda"}
@@ -18,12 +19,22 @@ FILE = {"DEST_DISK": "/dev/sda1", "FS_TYPE": "ext4", "DEST_PATH": "/a", "CONTENT
 
 def test_upstreams_variables_suffice() -> None:
     """What a template for the upstream action sets is enough; the rest has defaults."""
-    settings = image2disk.read({**GOOD, "COMPRESSED": "true"})
-    assert settings.compressed
-    assert settings.checksum is None
-    assert settings.patience.retry
-    assert settings.patience.outage_s == 600
-    assert settings.interval_s == 1
+    wanted = image2disk.read({**GOOD, "COMPRESSED": "true"})
+    assert wanted.urls == (GOOD["IMG_URL"],)
+    assert not wanted.settings.trust.verified
+    fetch = wanted.settings.fetch
+    assert fetch.compressed
+    assert fetch.patience.retry
+    assert (fetch.patience.outage_s, fetch.patience.total_s) == (600, None)
+    assert fetch.interval_s == 1
+
+
+def test_an_image_may_be_in_several_places() -> None:
+    """IMG_URL holds mirrors, the preferred one first, with blanks between them."""
+    mirrors = "https://a/i.zst  http://b/i.zst\nfile:///i.zst"
+    wanted = image2disk.read({**GOOD, "IMG_URL": mirrors, "FETCH_DEADLINE_MINUTES": "0.5"})
+    assert wanted.urls == ("https://a/i.zst", "http://b/i.zst", "file:///i.zst")
+    assert wanted.settings.fetch.patience.total_s == 30
 
 
 def test_every_error_is_told_at_once() -> None:
@@ -46,6 +57,7 @@ def test_every_error_is_told_at_once() -> None:
         ("IMG_URL", "http://"),
         ("IMG_URL", "http://h:port/x"),
         ("IMG_URL", "http://h/a b"),
+        ("IMG_URL", " "),
         ("IMG_URL", "/a/path"),
         ("IMG_URL", "https://user:secret@h/x"),
         ("DEST_DISK", "sda"),
@@ -53,7 +65,9 @@ def test_every_error_is_told_at_once() -> None:
         ("CHECKSUM", "0" * 64),
         ("CHECKSUM", f"sha512:{'0' * 64}"),
         ("RAW_CHECKSUM", "md5:" + "0" * 32),
+        ("READBACK", "some"),
         ("RETRY_DURATION_MINUTES", "-1"),
+        ("FETCH_DEADLINE_MINUTES", "soon"),
         ("RETRY_DURATION_MINUTES", "nan"),
         ("PROGRESS_INTERVAL_SECONDS", "inf"),
     ],
@@ -92,8 +106,18 @@ def test_no_value_breaks_the_reader(variables: dict[str, str]) -> None:
 
 def test_a_checksum_may_be_in_capitals() -> None:
     """Some sites print them so."""
-    checksum = Environment({"C": f"SHA256:{'AB' * 32}"}).checksum("C")
-    assert str(checksum) == f"sha256:{'ab' * 32}"
+    assert str(checksum.parse(f"SHA256:{'AB' * 32}")) == f"sha256:{'ab' * 32}"
+
+
+def test_a_variable_may_have_another_name() -> None:
+    """The other name counts where the own one isn't set, and is the one that errors tell."""
+    names = {"CHECKSUM": "TARFILE_CHECKSUM"}
+    assert Environment({"TARFILE_CHECKSUM": "x"}, other_names=names).text("CHECKSUM", "") == "x"
+    assert Environment({"TARFILE_CHECKSUM": "x", "CHECKSUM": "y"}, other_names=names).text("CHECKSUM") == "y"
+    with pytest.raises(SettingsError, match=r"^TARFILE_CHECKSUM is wrong"):
+        environment = Environment({"TARFILE_CHECKSUM": "x"}, other_names=names)
+        environment.error("CHECKSUM", "is wrong")
+        environment.check()
 
 
 @pytest.mark.parametrize(

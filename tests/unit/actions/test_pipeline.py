@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from osie.actions.progress import Meter, size
+from osie.actions.progress import Meter, line, size
 from osie.actions.read_ahead import read_ahead
 from osie.contracts.action_events import Progress
 
@@ -68,24 +68,47 @@ def test_a_reader_that_leaves_ends_the_stages() -> None:
     assert closed.wait(PATIENCE_S)
 
 
-def test_progress_is_told_once_per_interval_and_at_each_phase() -> None:
-    """With the recent rate, and the time left where the total is known."""
+def test_progress_is_told_at_each_phase_and_at_each_beat() -> None:
+    """With the recent rate, and the time left where the total is known; also while nothing moves."""
     events: list[Progress] = []
     now = [0.0]
-    meter = Meter(events.append, interval_s=1, clock=lambda: now[0])
+    meter = Meter(events.append, clock=lambda: now[0])
     for step in range(21):
         now[0] = step / 10
         meter.update("write", step * 10, 1000)
+        if step and step % 10 == 0:
+            meter.beat()
     meter.update("sync", 1000, None)
+    now[0] = 3.0
+    meter.beat()
     assert [(event.phase, event.done) for event in events] == [
         ("write", 0),
         ("write", 100),
         ("write", 200),
         ("sync", 1000),
+        ("sync", 1000),
     ]
     assert events[2].rate_per_s == 100
     assert events[2].eta_s == 8
-    assert events[3].eta_s is None
+    assert events[4].eta_s is None
+
+
+def test_progress_goes_on_by_itself() -> None:
+    """A thread beats: who waits for a disk to sync needs to say nothing."""
+    told = threading.Semaphore(0)
+    meter = Meter(lambda _event: told.release())
+    with meter.beating(0.001):
+        meter.update("sync", 0, None)
+        for _ in range(4):
+            assert told.acquire(timeout=PATIENCE_S)
+
+
+def test_progress_can_be_read() -> None:
+    """As a line: phase, bytes, percent, rate and time left, what is known of them."""
+    assert line(Progress("write", 5_000_000, 20_000_000, "bytes", 1e6, 15.0)) == (
+        "write: 5.0 MB of 20.0 MB (25 %), 1.0 MB/s, 15 s left"
+    )
+    assert line(Progress("fetch", 0, None, "bytes", 0.0, None)) == "fetch: 0 B, 0 B/s"
 
 
 @pytest.mark.parametrize(

@@ -45,3 +45,11 @@ def test_no_file_and_no_toml_are_one_sentence(tmp_path: Path, content: str | Non
         (tmp_path / "c.toml").write_text(content)
     with pytest.raises(OsieError, match=told):
         config.load(tmp_path / "c.toml")
+
+
+def test_the_operator_can_require_verified_images(tmp_path: Path) -> None:
+    """tink.require_verified is false where nobody says otherwise."""
+    (tmp_path / "c.toml").write_text(GOOD)
+    assert not config.load(tmp_path / "c.toml").tink.require_verified
+    (tmp_path / "c.toml").write_text(GOOD + "[tink]\nrequire_verified = true\n")
+    assert config.load(tmp_path / "c.toml").tink.require_verified

@@ -3,44 +3,28 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from osie.actions.environment import Checksum, Environment
-from osie.actions.http_source import Patience
+from osie.actions.environment import Environment
+from osie.actions.fetch.source import shown
+from osie.actions.pipeline import options
+from osie.actions.pipeline.install import Settings
+from osie.actions.trust import settings as trust
 
 
 @dataclass(frozen=True)
-class Settings:
-    """One image, one disk."""
+class ImageToDisk:
+    """One image, from one of several places, to one disk."""
 
-    url: str
-    disk: str
-    checksum: Checksum | None  # of the bytes as fetched
-    raw_checksum: Checksum | None  # of the decompressed image
-    compressed: bool | None  # as announced; the bytes themselves decide
-    patience: Patience
-    interval_s: float
-    text: bool  # progress as text too
+    urls: tuple[str, ...]
+    settings: Settings
 
 
-def read(variables: Mapping[str, str]) -> Settings:
+def read(variables: Mapping[str, str]) -> ImageToDisk:
     """Read the settings. Raises SettingsError with all that is wrong."""
     environment = Environment(variables)
-    settings = Settings(
-        url=environment.url("IMG_URL", ("http", "https", "file")),
-        disk=environment.path("DEST_DISK"),
-        checksum=environment.checksum("CHECKSUM"),
-        raw_checksum=environment.checksum("RAW_CHECKSUM"),
-        compressed=environment.flag("COMPRESSED") if variables.get("COMPRESSED") else None,
-        patience=Patience(
-            retry=environment.flag("RETRY_ENABLED", True),
-            outage_s=60 * environment.number("RETRY_DURATION_MINUTES", 10),
-            stall_s=environment.number("STALL_TIMEOUT_SECONDS", 30, least=0.1),
-        ),
-        interval_s=environment.number("PROGRESS_INTERVAL_SECONDS", 1, least=0.1),
-        text=environment.flag("TEXT_LOGGING"),
-    )
-    if environment.flag("REQUIRE_VERIFIED") and not (
-        variables.get("CHECKSUM") or variables.get("RAW_CHECKSUM")
-    ):
-        environment.error("CHECKSUM", "is not set, and REQUIRE_VERIFIED=true")
+    urls = environment.urls("IMG_URL", ("http", "https", "file"))
+    first = urls[0] if urls else ""
+    write = options.writing(environment)
+    stands = trust.read(environment, image=first)
+    settings = Settings(shown(first), stands, options.fetching(environment), write)
     environment.check()
-    return settings
+    return ImageToDisk(urls, settings)

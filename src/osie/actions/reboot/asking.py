@@ -13,7 +13,7 @@ class RebootError(OsieError):
     """Nobody would see the request."""
 
 
-def folder(variables: Mapping[str, str]) -> Path:
+def read(variables: Mapping[str, str]) -> Path:
     """The shared folder: /worker, unless WORKER_FOLDER names another. Raises SettingsError."""
     environment = Environment(variables)
     if "WORKER_FOLDER" not in variables:

@@ -1,0 +1,163 @@
+"""An archive into a file system: extracted out of sight, verified, and only then moved to its place."""
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from osie.actions import libc
+from osie.actions.archive2disk.moving import move
+from osie.actions.archive2disk.settings import Settings
+from osie.actions.fetch.opening import source_for
+from osie.actions.fetch.source import shown
+from osie.actions.mounting import mounted, private_namespace, sync
+from osie.actions.pipeline.report import Report
+from osie.actions.pipeline.stream import Flow, begin, established, unpacked
+from osie.actions.program import say, warn
+from osie.actions.unpack.decompress import ImageError
+from osie.core.errors import OsieError
+from osie.core.process import clean_environment
+
+HIDDEN = ".osie-archive"  # in the file system's root; what a killed run left in it is removed by the next
+_MOUNT_FLAGS = libc.MS_NOSUID | libc.MS_NODEV | libc.MS_NOEXEC
+_TAR = (
+    "tar",
+    "--extract",
+    "--file=-",
+    "--numeric-owner",
+    "--same-owner",
+    "--same-permissions",
+    "--delay-directory-restore",
+    "--acls",
+    "--selinux",
+    "--xattrs",
+    "--xattrs-include=*",
+    "--warning=no-timestamp",
+)
+_MOST_SAID = 16 << 10  # bytes of tar's complaints that are looked at
+_END = bytes(1024)  # two blocks of zeroes end an archive (POSIX, pax: ustar interchange format)
+
+
+class ExtractError(OsieError):
+    """What is in the archive can't be put into the file system."""
+
+
+def extract(settings: Settings) -> int:
+    """Mount, extract, verify, move, unmount. Returns 0; raises OsieError on anything less."""
+    libc.keep_memory_together()
+    private_namespace()
+    with ExitStack() as stack:
+        report = stack.enter_context(Report(settings.fetch).running())
+        report.phase("fetch")
+        root = stack.enter_context(mounted(settings.device, settings.kind, flags=_MOUNT_FLAGS))
+        hidden = stack.enter_context(_hidden(root))
+        count = _fetch(settings, hidden, report)
+        report.phase("sync", count, count)
+        sync(root, settings.device)
+        try:
+            move(hidden, root, settings.folder)
+        except OSError as error:
+            what = f"{error.filename}: " if error.filename else ""
+            raise ExtractError(
+                f"can't move what was extracted to {settings.folder}: {what}{error.strerror}"
+            ) from error
+    say(f"extracted {shown(settings.urls[0])} to {settings.folder} on {settings.device}")
+    return 0
+
+
+@contextmanager
+def _hidden(root: Path) -> Iterator[Path]:
+    """A folder that nobody else may look into, gone afterwards."""
+    top = root / HIDDEN
+    try:
+        if top.exists():
+            warn(f"an earlier run was cut off: what it left in /{HIDDEN} is removed")
+            shutil.rmtree(top)
+        top.mkdir(0o700)
+        (top / "tree").mkdir(0o700)
+    except OSError as error:
+        raise ExtractError(f"can't make /{HIDDEN} in the file system: {error.strerror}") from error
+    try:
+        yield top / "tree"
+    finally:
+        shutil.rmtree(top, ignore_errors=True)
+
+
+def _fetch(settings: Settings, folder: Path, report: Report) -> int:
+    """Fetch, verify and decompress the archive into `folder`; return the bytes as fetched."""
+    with ExitStack() as stack:
+        trust = established(settings.trust, settings.fetch)
+        stack.callback(trust.close)
+        source = source_for(settings.urls, settings.fetch.patience, warn, checked=trust.verified)
+        stack.callback(source.close)
+        source.open()
+        flow = Flow(source, trust)
+        image = begin(flow, settings.fetch.compressed)
+        say(f"extracting {shown(settings.urls[0])} ({image.kind})")
+        said = stack.enter_context(tempfile.TemporaryFile())
+        archive = stack.enter_context(_Tar(folder, said).running())
+        end = b""
+        for piece in unpacked(image):
+            if trust.needs_raw:
+                trust.raw(piece)
+            archive.write(piece)
+            end = (end + piece[-len(_END) :])[-len(_END) :]
+            report.phase("write", flow.position, source.total)
+        archive.finish()
+        trust.check()
+        if end != _END:
+            raise ImageError("the archive stops without its end: cut off, or no tar archive")
+        if trust.evidence:
+            say(trust.evidence)
+        return flow.fetched
+
+
+class _Tar:
+    """GNU tar, which is written to."""
+
+    def __init__(self, folder: Path, said: IO[bytes]) -> None:
+        self._said = said
+        self._process = subprocess.Popen(
+            [*_TAR, f"--directory={folder}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            env=clean_environment(),
+        )
+        self._reads = True
+
+    @contextmanager
+    def running(self) -> Iterator["_Tar"]:
+        """It is ended with the block."""
+        try:
+            yield self
+        finally:
+            self._process.kill()
+            self._end()
+
+    def write(self, piece: bytes) -> None:
+        """Give it the archive's next bytes. Where it doesn't read any more, `finish` says why."""
+        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
+        try:
+            if self._reads:
+                self._process.stdin.write(piece)
+        except BrokenPipeError:
+            self._reads = False
+
+    def finish(self) -> None:
+        """The archive is over. Raises ExtractError where tar isn't content with it."""
+        status = self._end()
+        if status:
+            self._said.seek(0)
+            lines = self._said.read(_MOST_SAID).decode(errors="replace").splitlines()
+            told = next((line for line in lines if "Removing leading" not in line), f"status {status}")
+            raise ExtractError(f"the archive can't be extracted: {told}")
+
+    def _end(self) -> int:
+        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
+        return self._process.wait()

@@ -1,0 +1,1 @@
+"""The disk: chosen, claimed, written, read back."""

@@ -1,0 +1,61 @@
+"""What every action that fetches an image can be told, and the defaults."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from osie.actions.disk import hints
+from osie.actions.disk.readback import MODES, Mode
+from osie.actions.environment import Environment
+from osie.actions.fetch.patience import Patience
+
+
+@dataclass(frozen=True)
+class FetchOptions:
+    """How to fetch, and how to tell."""
+
+    patience: Patience
+    compressed: bool | None  # as announced; the bytes themselves decide
+    interval_s: float  # between two progress events
+    text: bool  # progress as lines for people too
+
+
+@dataclass(frozen=True)
+class DiskOptions:
+    """How to write."""
+
+    disk: str  # a path, or hints
+    readback: Mode | Literal[""]  # "": full where there is a manifest, a sample where there is none
+
+
+def fetching(environment: Environment) -> FetchOptions:
+    """Read the options; what is wrong is noted in `environment`."""
+    minutes = environment.number("FETCH_DEADLINE_MINUTES", 0)
+    return FetchOptions(
+        patience=Patience(
+            retry=environment.flag("RETRY_ENABLED", True),
+            outage_s=60 * environment.number("RETRY_DURATION_MINUTES", 10),
+            stall_s=environment.number("STALL_TIMEOUT_SECONDS", 30, least=0.1),
+            total_s=60 * minutes if minutes else None,
+        ),
+        compressed=environment.flag("COMPRESSED") if environment.text("COMPRESSED", "") else None,
+        interval_s=environment.number("PROGRESS_INTERVAL_SECONDS", 1, least=0.1),
+        text=environment.flag("TEXT_LOGGING"),
+    )
+
+
+def writing(environment: Environment) -> DiskOptions:
+    """Read the options; what is wrong is noted in `environment`."""
+    mode = environment.text("READBACK", "").strip().lower()
+    found: Mode | Literal[""] = ""
+    for known in MODES:
+        if mode == known:
+            found = known
+    if mode and not found:
+        environment.error("READBACK", f"is {mode!r}: expected {', '.join(MODES[:-1])} or {MODES[-1]}")
+    disk = environment.text("DEST_DISK")
+    if disk and not disk.startswith("/"):
+        try:
+            hints.parse(disk)
+        except ValueError as error:
+            environment.error("DEST_DISK", str(error))
+    return DiskOptions(disk, found)

@@ -1,0 +1,131 @@
+"""qemu-nbd, which shows an image as the disk that it is, and the few words of NBD that reading takes.
+
+The protocol: github.com/NetworkBlockDevice/nbd, doc/proto.md. The newstyle handshake without further
+options, simple replies, one request at a time: our other stages run ahead.
+"""
+
+import json
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from osie.actions.fetch.source import CHUNK_BYTES, SourceError
+from osie.core.process import clean_environment
+
+_GREETING, _OPTION = b"NBDMAGICIHAVEOPT", b"IHAVEOPT"
+_FIXED_NEWSTYLE, _NO_ZEROES = 1, 2
+_EXPORT_NAME = 1
+_REQUEST, _REPLY, _READ = 0x25609513, 0x67446698, 0
+_READY_S = 20.0
+_POLL_S = 0.02
+
+
+class NbdSource:
+    """The disk behind a connected socket, as a Source."""
+
+    ends_clearly = True
+    seekable = True
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self.total: int | None = None
+
+    def open(self) -> None:
+        """Shake hands, and learn the disk's size."""
+        if self.total is not None:
+            return
+        if self._receive(len(_GREETING) + 2)[: len(_GREETING)] != _GREETING:
+            raise SourceError("qemu-nbd doesn't greet as an NBD server does")
+        self._send(struct.pack(">I", _FIXED_NEWSTYLE | _NO_ZEROES))
+        self._send(_OPTION + struct.pack(">II", _EXPORT_NAME, 0))
+        self.total, _flags = struct.unpack(">QH", self._receive(10))
+
+    def chunks(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """The bytes [start, end)."""
+        self.open()
+        last = min(self.total or 0, end if end is not None else self.total or 0)
+        for offset in range(start, last, CHUNK_BYTES):
+            yield self._read(offset, min(CHUNK_BYTES, last - offset))
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
+
+    def _read(self, offset: int, length: int) -> bytes:
+        self._send(struct.pack(">IHHQQI", _REQUEST, 0, _READ, offset, offset, length))
+        magic, error, cookie = struct.unpack(">IIQ", self._receive(16))
+        if magic != _REPLY or cookie != offset:
+            raise SourceError("qemu-nbd doesn't answer as an NBD server does")
+        if error:
+            raise SourceError(f"the image can't be read at byte {offset}: it is damaged, or cut off")
+        return self._receive(length)
+
+    def _send(self, data: bytes) -> None:
+        try:
+            self._connection.sendall(data)
+        except OSError as error:
+            raise SourceError(f"qemu-nbd went away: {error.strerror}") from error
+
+    def _receive(self, length: int) -> bytes:
+        memory = bytearray(length)
+        view, have = memoryview(memory), 0
+        while have < length:
+            try:
+                count = self._connection.recv_into(view[have:])
+            except OSError as error:
+                raise SourceError(f"qemu-nbd went away: {error.strerror}") from error
+            if not count:
+                raise SourceError("qemu-nbd went away in the middle of an answer")
+            have += count
+        return bytes(memory)
+
+
+@contextmanager
+def shown(kind: str, file: Mapping[str, object]) -> Iterator[NbdSource]:
+    """The image of that kind as a disk; `file` says where it is, in the terms of QEMU's block drivers."""
+    node: dict[str, object] = {"driver": kind, "file": dict(file)}
+    if kind in ("qcow2", "vmdk"):
+        node["backing"] = None
+    with tempfile.TemporaryDirectory(prefix="osie-nbd-") as folder, tempfile.TemporaryFile() as said:
+        path = Path(folder) / "socket"
+        process = subprocess.Popen(
+            ["qemu-nbd", "--read-only", f"--socket={path}", f"json:{json.dumps(node)}"],
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            env=clean_environment(),
+        )
+        try:
+            source = NbdSource(_connected(process, path, said))
+            try:
+                yield source
+            finally:
+                source.close()
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _connected(process: "subprocess.Popen[bytes]", path: Path, said: IO[bytes]) -> socket.socket:
+    deadline = time.monotonic() + _READY_S
+    while True:
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.connect(str(path))
+        except OSError as error:
+            connection.close()
+            if process.poll() is not None:
+                said.seek(0)
+                lines = said.read(4096).decode(errors="replace").strip().splitlines() or ["no word why"]
+                raise SourceError(f"the image can't be opened: {lines[-1]}") from None
+            if time.monotonic() > deadline:
+                raise SourceError(f"qemu-nbd isn't there after {_READY_S:g} s: {error.strerror}") from error
+            time.sleep(_POLL_S)
+        else:
+            return connection

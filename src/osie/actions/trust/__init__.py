@@ -1,0 +1,1 @@
+"""What stands for an image: digests, signatures, manifests."""

@@ -1,0 +1,215 @@
+"""`osie action`: run an action by hand on this host, as a process with exactly the environment given."""
+
+import importlib
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import IO, NoReturn
+
+import click
+from rich.console import Console
+
+import osie.actions
+from osie.actions import progress
+from osie.cli.progress import TerminalProgress
+from osie.contracts.action_events import Progress, decode
+from osie.core.errors import OsieError
+from osie.core.process import clean_environment
+from osie.image.profile import nearest
+
+_INTERRUPTED, _TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
+
+
+@click.group()
+def action() -> None:
+    """Run an action by hand on this host; list the actions, show one."""
+
+
+@action.command(name="list")
+def list_() -> None:
+    """List the actions."""
+    names = _names()
+    width = max(map(len, names))
+    for name in names:
+        click.echo(f"{name:<{width}}  {_purpose(name)}")
+
+
+@action.command()
+@click.argument("name")
+def show(name: str) -> None:
+    """Show an action's variables. docs/reference/actions.md says what they mean."""
+    variables = _variables(_known(name))
+    click.echo(_purpose(name))
+    for variable, told in variables.items():
+        click.echo(f"  {variable}{f'  {told}' if told else ''}")
+
+
+@action.command(context_settings={"ignore_unknown_options": True})
+@click.argument("name")
+@click.argument("variables", nargs=-1, metavar="VARIABLE=VALUE...")
+def run(name: str, variables: Sequence[str]) -> int:
+    """Run an action with the variables given and no others; the exit status is the action's."""
+    environment = _environment(_known(name), variables)
+    console, errors = Console(), Console(stderr=True)
+    with TerminalProgress(console) as screen:
+        return _to_the_end(name, environment, Lines(name, screen, errors))
+
+
+class Lines:
+    """Shows what the action prints: its progress as a bar, or a line now and then; all else as it is."""
+
+    def __init__(self, name: str, screen: TerminalProgress, errors: Console) -> None:
+        self._name = name
+        self._screen = screen
+        self._errors = errors
+        self._told = ("", 0)  # a phase, and how many quarters of it are done
+        self._one = threading.Lock()  # two pipes are read side by side
+
+    def log(self, line: str) -> None:
+        """A line of its standard output."""
+        event = decode(line)
+        with self._one:
+            if event is not None:
+                self._progress(event)
+            else:
+                self._screen.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def _progress(self, event: Progress) -> None:
+        if self._screen.console.is_terminal:
+            self._screen.amount(self._name, event.done, event.total, progress.line(event))
+            return
+        stands = (event.phase, 4 * event.done // event.total if event.total else 0)
+        if stands != self._told:
+            self._told = stands
+            self._screen.console.print(progress.line(event), highlight=False, soft_wrap=True)
+
+    def error(self, line: str) -> None:
+        """A line of its standard error."""
+        with self._one:
+            shown = self._screen.console if self._errors.is_terminal else self._errors
+            shown.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _to_the_end(name: str, environment: Mapping[str, str], lines: Lines) -> int:
+    """Start it, show what it prints, pass a request to end on as SIGTERM; its exit status, or 130 or 143.
+
+    It is a session of its own: a terminal's Ctrl-C would end it before it could clean up.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-m", f"osie.actions.{name}"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        env=clean_environment(environment),
+        start_new_session=True,
+    )
+    assert process.stdout is not None and process.stderr is not None  # noqa: S101 - both are pipes
+    readers = [
+        threading.Thread(target=_read, args=(process.stdout, lines.log)),
+        threading.Thread(target=_read, args=(process.stderr, lines.error)),
+    ]
+    for reader in readers:
+        reader.start()
+    before = signal.signal(signal.SIGTERM, _asked_to_end)
+    asked = 0
+    try:
+        status = process.wait()
+    except (KeyboardInterrupt, _AskedToEnd) as request:
+        asked = _INTERRUPTED if isinstance(request, KeyboardInterrupt) else _TERMINATED
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        process.terminate()
+        status = process.wait()
+    finally:
+        for reader in readers:
+            reader.join()
+        signal.signal(signal.SIGTERM, before)
+    return asked or (status if status >= 0 else 128 - status)
+
+
+class _AskedToEnd(BaseException):
+    """SIGTERM arrived."""
+
+
+def _asked_to_end(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise _AskedToEnd
+
+
+def _read(pipe: IO[str], show_line: Callable[[str], None]) -> None:
+    for line in pipe:
+        show_line(line.rstrip("\n"))
+
+
+def _names() -> list[str]:
+    folder = Path(osie.actions.__file__).parent
+    return sorted(path.parent.name for path in folder.glob("*/__main__.py"))
+
+
+def _known(name: str) -> str:
+    names = _names()
+    if name not in names:
+        raise OsieError(
+            f"there is no action {name}{nearest(name, names) or '.'} The actions are: {', '.join(names)}"
+        )
+    return name
+
+
+def _purpose(name: str) -> str:
+    return (importlib.import_module(f"osie.actions.{name}").__doc__ or "").strip().splitlines()[0]
+
+
+class _Asked(dict[str, str]):
+    """An empty environment that remembers what was looked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def get(self, name: str, default: object = None) -> str | None:  # type: ignore[override]
+        """Nothing."""
+        self._note(name)
+        return super().get(name, default)  # type: ignore[arg-type]
+
+    def __contains__(self, name: object) -> bool:
+        self._note(str(name))
+        return False
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def _note(self, name: str) -> None:
+        if name not in self.names:
+            self.names.append(name)
+
+
+def _variables(name: str) -> dict[str, str]:
+    """The variables that the action looks for, and what it says where one of them isn't there."""
+    asked, told = _Asked(), ""
+    try:
+        importlib.import_module(f"osie.actions.{name}.__main__").read(asked)
+    except OsieError as error:
+        told = str(error)
+    missing = {part.partition(" ")[0] for part in told.split("; ")}
+    return {variable: "(must be set)" if variable in missing else "" for variable in asked.names}
+
+
+def _environment(name: str, given: Sequence[str]) -> dict[str, str]:
+    """The variables as a mapping. Raises OsieError for every one that the action wouldn't read."""
+    known = list(_variables(name))
+    faults, environment = [], {}
+    for word in given:
+        variable, equals, value = word.partition("=")
+        if not equals:
+            faults.append(f"{word}: expected VARIABLE=VALUE.")
+        elif variable not in known:
+            faults.append(f"{name} has no variable {variable}{nearest(variable, known) or '.'}")
+        environment[variable] = value
+    if faults:
+        raise OsieError(" ".join(faults), hint=f"`osie action show {name}` lists them")
+    return environment

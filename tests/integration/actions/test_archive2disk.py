@@ -1,0 +1,177 @@
+"""archive2disk against real file systems: what it keeps, what it refuses, and when anything is visible."""
+
+import io
+import os
+import stat
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from osie.core.process import run
+
+MIB = 1 << 20
+
+
+def _entry(name: str, kind: bytes = tarfile.REGTYPE, **fields: Any) -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(name)
+    entry.type = kind
+    entry.mtime = 1_000_000_000
+    for field, value in fields.items():
+        setattr(entry, field, value)
+    return entry
+
+
+def _archive(*entries: tarfile.TarInfo | tuple[tarfile.TarInfo, bytes]) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for one in entries:
+            entry, content = one if isinstance(one, tuple) else (one, b"")
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def system() -> bytes:
+    """An archive with everything that a system's has."""
+    capability = "\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+    return _archive(
+        _entry("etc", tarfile.DIRTYPE, mode=0o750, uid=7, gid=8),
+        (_entry("etc/hosts", mode=0o640, uid=4711, gid=4712, uname="daemon", gname="daemon"), b"localhost"),
+        _entry("etc/link", tarfile.SYMTYPE, linkname="/etc/hosts"),
+        _entry("etc/hard", tarfile.LNKTYPE, linkname="etc/hosts"),
+        (_entry("ping", mode=0o4755, pax_headers={"SCHILY.xattr.user.note": "kept"}), b"ELF"),
+        (_entry("able", mode=0o755, pax_headers={"SCHILY.xattr.security.capability": capability}), b"ELF"),
+        _entry("null", tarfile.CHRTYPE, devmajor=1, devminor=3, mode=0o666),
+    )
+
+
+def _run(action: Any, file_system: Path, url: str, **environment: object) -> Any:
+    variables = {"FS_TYPE": "ext4", "DEST_PATH": "/", **environment}
+    if "TARFILE_CHECKSUM" not in environment:
+        variables["INSECURE_NO_TARFILE_CHECKSUM_VERIFICATION"] = "true"
+    return action("archive2disk", ARCHIVE_URL=url, DEST_DISK=file_system, **variables)
+
+
+@pytest.mark.parametrize("kind", ["raw", "gzip", "zstd"])
+def test_a_system_arrives_as_it_was_packed(
+    kind: str, system: bytes, pack: Any, serve: Any, action: Any, file_system: Path, looked_into: Any
+) -> None:
+    """Owners by number, modes, times, links, extended attributes and device nodes are the archive's."""
+    served = serve(pack(kind, system))
+    done = _run(action, file_system, served.url, TARFILE_CHECKSUM=served.checksum, ARCHIVE_TYPE="targz")
+    assert done.returncode == 0, done.stderr
+    with looked_into(file_system) as root:
+        hosts, folder = (root / "etc/hosts").stat(), (root / "etc").stat()
+        assert (hosts.st_uid, hosts.st_gid, stat.S_IMODE(hosts.st_mode)) == (4711, 4712, 0o640)
+        assert (hosts.st_mtime, hosts.st_nlink) == (1_000_000_000, 2)
+        assert (folder.st_uid, folder.st_gid, stat.S_IMODE(folder.st_mode)) == (7, 8, 0o750)
+        assert folder.st_mtime == 1_000_000_000
+        assert (root / "etc/link").readlink() == Path("/etc/hosts")
+        assert (root / "etc/hard").samefile(root / "etc/hosts")
+        assert stat.S_IMODE((root / "ping").stat().st_mode) == 0o4755
+        assert os.getxattr(root / "ping", "user.note") == b"kept"
+        assert len(os.getxattr(root / "able", "security.capability")) == 20
+        assert (root / "null").stat().st_rdev == os.makedev(1, 3)
+        assert sorted(path.name for path in root.iterdir() if path.name != "lost+found") == [
+            "able", "etc", "null", "ping",
+        ]  # fmt: skip
+
+
+def test_a_wrong_digest_leaves_nothing(
+    system: bytes, serve: Any, action: Any, file_system: Path, looked_into: Any, assert_failed: Any
+) -> None:
+    """What isn't the archive that was meant is never visible, not even in part."""
+    served = serve(system)
+    done = _run(action, file_system, served.url, TARFILE_CHECKSUM="sha256:" + "0" * 64)
+    assert_failed(done, "digest is sha256")
+    with looked_into(file_system) as root:
+        assert [path.name for path in root.iterdir()] == ["lost+found"]
+
+
+@pytest.mark.parametrize("where", [0.3, 0.99])
+def test_a_cut_archive_leaves_nothing(
+    where: float, serve: Any, action: Any, file_system: Path, looked_into: Any, assert_failed: Any
+) -> None:
+    """Without a digest too: an archive has an end, and one that was cut off lacks it."""
+    whole = _archive(*((_entry(f"file{n}"), bytes(3000)) for n in range(20)))
+    served = serve(whole[: int(len(whole.rstrip(b"\0")) * where) // 512 * 512])
+    assert_failed(_run(action, file_system, served.url), "archive")
+    with looked_into(file_system) as root:
+        assert [path.name for path in root.iterdir()] == ["lost+found"]
+
+
+def test_nothing_is_written_outside(
+    tmp_path: Path, serve: Any, action: Any, file_system: Path, looked_into: Any
+) -> None:
+    """Absolute names lose their slash; a link out of the folder isn't followed by what comes after it."""
+    out = tmp_path / "out"
+    out.mkdir()
+    absolute = _archive((_entry(f"{out}/a"), b"x"))
+    assert _run(action, file_system, serve(absolute).url).returncode == 0
+    through = _archive(_entry("door", tarfile.SYMTYPE, linkname=str(out)), (_entry("door/b"), b"x"))
+    _run(action, file_system, serve(through).url)
+    above = _archive((_entry("../../c"), b"x"))
+    assert _run(action, file_system, serve(above).url).returncode == 1
+    assert list(out.iterdir()) == []
+    with looked_into(file_system) as root:
+        assert (root / str(out)[1:] / "a").read_bytes() == b"x"
+
+
+def test_what_is_there_stays_but_for_what_is_replaced(
+    serve: Any, action: Any, file_system: Path, looked_into: Any
+) -> None:
+    """Folders become one; files are replaced; a link to a folder is kept, and leads within the system."""
+    with looked_into(file_system) as root:
+        (root / "usr/bin").mkdir(parents=True)
+        (root / "bin").symlink_to("/usr/bin")
+        (root / "usr/old").write_text("old")
+        (root / "usr/new").write_text("older")
+        (root / ".osie-archive/tree/rest").mkdir(parents=True)  # of a run that was killed
+    archive = _archive(
+        _entry("usr", tarfile.DIRTYPE, mode=0o700),
+        (_entry("usr/new"), b"new"),
+        _entry("bin", tarfile.DIRTYPE, mode=0o755),
+        (_entry("bin/tool"), b"tool"),
+    )
+    done = _run(action, file_system, serve(archive).url)
+    assert done.returncode == 0, done.stderr
+    assert "an earlier run was cut off" in done.stderr
+    with looked_into(file_system) as root:
+        assert (root / "usr/old").read_text() == "old"
+        assert (root / "usr/new").read_text() == "new"
+        assert (root / "usr/bin/tool").read_text() == "tool"
+        assert (root / "bin").is_symlink()
+        assert stat.S_IMODE((root / "usr").stat().st_mode) == 0o700
+        assert not (root / ".osie-archive").exists()
+
+
+def test_a_folder_of_its_own(
+    tmp_path: Path, serve: Any, action: Any, file_system: Path, looked_into: Any
+) -> None:
+    """DEST_PATH is made where it is missing; a sparse file takes no more room than it did."""
+    with (tmp_path / "sparse").open("wb") as file:
+        file.truncate(64 * MIB)  # twice what the file system has
+    packed = tmp_path / "sparse.tar"
+    run(["tar", "--create", "--sparse", f"--file={packed}", f"--directory={tmp_path}", "sparse"])
+    done = _run(action, file_system, serve(packed.read_bytes()).url, DEST_PATH="/srv/data")
+    assert done.returncode == 0, done.stderr
+    with looked_into(file_system) as root:
+        assert (root / "srv/data/sparse").stat().st_size == 64 * MIB
+        assert (root / "srv/data/sparse").stat().st_blocks == 0
+
+
+def test_a_wrong_environment_is_told_at_once(action: Any, assert_failed: Any) -> None:
+    """All of what is wrong, in one line, by the names that were given."""
+    done = action("archive2disk", TARFILE_CHECKSUM="sha1:x", ARCHIVE_TYPE="zip", DEST_PATH="/../x")
+    assert_failed(
+        done, "ARCHIVE_URL is not set.*DEST_PATH.*ARCHIVE_TYPE is 'zip'.*TARFILE_CHECKSUM is 'sha1:x'"
+    )
+
+
+def test_an_archive_is_verified_unless_told_otherwise(action: Any, assert_failed: Any) -> None:
+    """As upstream has it: without a digest, somebody must say that there shall be none."""
+    done = action("archive2disk", ARCHIVE_URL="http://h/a", DEST_DISK="/dev/x", FS_TYPE="ext4", DEST_PATH="/")
+    assert_failed(done, "TARFILE_CHECKSUM is not set, nor INSECURE_NO_TARFILE_CHECKSUM_VERIFICATION=true")

@@ -1,0 +1,105 @@
+"""`osie action`: an action by hand, as a process."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import osie.actions
+
+_MAIN = [sys.executable, "-c", "from osie.cli.main import main; main()", "action"]
+_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "CHECKSUM": "not to be passed on"}
+
+
+def _osie(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [*_MAIN, *arguments], capture_output=True, text=True, timeout=60, check=False, env=_ENVIRONMENT
+    )
+
+
+@pytest.fixture
+def names() -> list[str]:
+    """All actions."""
+    folder = Path(osie.actions.__file__).parent
+    return sorted(path.parent.name for path in folder.glob("*/__main__.py"))
+
+
+def test_every_action_is_listed_with_its_purpose(names: list[str]) -> None:
+    """One line each."""
+    listed = _osie("list").stdout.splitlines()
+    assert [line.split()[0] for line in listed] == names
+    assert all(len(line.split()) > 5 for line in listed)
+
+
+def test_an_action_shows_its_variables(names: list[str]) -> None:
+    """All that it reads, and which must be set; each is in the reference."""
+    reference = (Path(__file__).resolve().parents[3] / "docs/reference/actions.md").read_text()
+    for name in names:
+        variables = [line.split() for line in _osie("show", name).stdout.splitlines()[1:]]
+        assert variables
+        assert [variable for variable, *_ in variables if f"`{variable}`" not in reference] == []
+    shown = _osie("show", "writefile").stdout
+    assert "DEST_PATH  (must be set)" in shown
+    assert "MODE\n" in shown
+
+
+def test_an_image_is_written_to_a_file(tmp_path: Path) -> None:
+    """With the variables given and no others; progress is a few lines where there is no terminal."""
+    image = os.urandom(3 << 20)
+    (tmp_path / "image").write_bytes(image)
+    (tmp_path / "disk").touch()
+    done = _osie("run", "image2disk", f"IMG_URL=file://{tmp_path}/image", f"DEST_DISK={tmp_path}/disk")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "disk").read_bytes() == image
+    assert f"wrote {len(image)} bytes" in done.stdout
+    assert "osie.progress" not in done.stdout
+    assert "write: " in done.stdout
+    assert "(100 %)" in done.stdout
+    assert "NOT VERIFIED" in done.stderr
+
+
+def test_a_failure_is_the_actions(tmp_path: Path) -> None:
+    """Its exit status, and its last line."""
+    done = _osie("run", "image2disk", "IMG_URL=file:///no/such", f"DEST_DISK={tmp_path}")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("ERROR: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["image2disc"], "there is no action image2disc; did you mean 'image2disk'?"),
+        (["image2disk", "IMG_ULR=x"], "image2disk has no variable IMG_ULR; did you mean 'IMG_URL'?"),
+        (["image2disk", "DEST_DISK"], "DEST_DISK: expected VARIABLE=VALUE"),
+    ],
+)
+def test_a_typo_is_told(arguments: list[str], told: str) -> None:
+    """With what was meant, and nothing is run."""
+    done = _osie("run", *arguments)
+    assert done.returncode == 1
+    assert told in done.stderr
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_action_cleans_up(tmp_path: Path, number: signal.Signals, status: int) -> None:
+    """Ctrl-C and SIGTERM reach the action as SIGTERM; it says so, and is gone when the command is."""
+    (tmp_path / "disk").touch()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/image"
+        argv = [*_MAIN, "run", "image2disk", f"IMG_URL={url}", f"DEST_DISK={tmp_path}/disk"]
+        with subprocess.Popen(
+            argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_ENVIRONMENT
+        ) as process:
+            silent.settimeout(30)
+            connection, _ = silent.accept()  # the action is at work
+            with connection:
+                process.send_signal(number)
+                _, said = process.communicate(timeout=30)
+                while connection.recv(65536):  # what it asked; then its end, since it is gone
+                    continue
+    assert process.returncode == status
+    assert said.splitlines()[-1] == "ERROR: stopped by SIGTERM"
