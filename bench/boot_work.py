@@ -71,7 +71,7 @@ def render(results: list[dict[str, Any]]) -> str:
         "Made by `make bench-boot-work`; the figures are in `bench/boot_work.json`.",
         "",
         "One virtual CPU whose clock counts instructions, 2 ns each, so that other work on the host changes",
-        "nothing: two builds can be compared by one boot each. Where the processor is, is asked some 200 times a",
+        "nothing: two builds can be compared by one boot each. QEMU is asked for the place some 200 times a",
         "second. Instructions are no seconds of a real machine, nor of the emulator; for those see",
         "[boot speed](boot-speed.md).",
     ]
