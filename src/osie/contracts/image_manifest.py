@@ -101,6 +101,15 @@ class ImageManifest:
         index = bisect.bisect_right(self.stored.points, raw_offset, key=lambda point: point[1])
         return self.stored.points[index - 1] if index else (0, 0)
 
+    def stored_end(self, raw_offset: int) -> int | None:
+        """How many stored bytes are surely enough to decompress up to `raw_offset`; None: all of them."""
+        if self.stored is None:
+            return None
+        if self.stored.kind == "raw":
+            return raw_offset
+        index = bisect.bisect_left(self.stored.points, raw_offset, key=lambda point: point[1])
+        return self.stored.points[index][0] if index < len(self.stored.points) else None
+
     def encode(self) -> bytes:
         """The manifest as a file: JSON on one line."""
         head = _json(_header(self) | {"root": self.root, "hashes": ""})

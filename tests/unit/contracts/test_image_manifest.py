@@ -205,6 +205,14 @@ def test_a_raw_image_goes_on_anywhere() -> None:
     assert ImageManifest.of(raw_size=5000, hashes=bytes(32)).point_before(4321) == (0, 0)
 
 
+@pytest.mark.parametrize(
+    ("offset", "end"), [(BLOCK_BYTES, 4096), (5_000_000, 4096), (5_000_001, 7000), (9_000_001, None)]
+)
+def test_no_more_is_fetched_than_a_part_takes(offset: int, end: int | None) -> None:
+    """Up to the first point at or behind it; behind the last point all is needed."""
+    assert SAMPLE.stored_end(offset) == end
+
+
 def test_a_tebibyte_takes_little_memory() -> None:
     """The largest manifest is within what may be fetched, and decoding it takes 20 MiB beside its file."""
     stored = Stored(2**53, DIGEST, "zstd", tuple((2**42 + n, 2**39 + n) for n in range(MOST_PAIRS)))

@@ -44,8 +44,8 @@ def _is_zero(manifest: ImageManifest, block: int) -> bool:
 
 
 def block_zero(flow: Flow, manifest: ImageManifest, kind: str) -> bytes:
-    """The image's first block alone."""
-    chunks = flow.chunks()
+    """The image's first block alone, with no more fetched for it than it takes."""
+    chunks = flow.chunks(0, manifest.stored_end(manifest.length_of(0)))
     pieces = decompressed(chunks, kind)
     whole = verified_blocks(pieces, manifest)
     with closing(whole, pieces, chunks):
