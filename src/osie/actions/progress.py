@@ -95,9 +95,12 @@ def size(count: float) -> str:
 
 
 def line(event: Progress) -> str:
-    """An event as a line for people: phase, bytes, percent, rate, time left."""
+    """An event as a line for people: phase, bytes, percent, rate, time left; what isn't known is left out."""
+    if not event.done:
+        return f"{event.phase} ..."
     told = f"{event.phase}: {size(event.done)}"
     if event.total:
         told += f" of {size(event.total)} ({100 * event.done / event.total:.0f} %)"
-    told += f", {size(event.rate_per_s)}/s"
+    if event.rate_per_s:
+        told += f", {size(event.rate_per_s)}/s"
     return told if event.eta_s is None else f"{told}, {event.eta_s:.0f} s left"

@@ -108,7 +108,8 @@ def test_progress_can_be_read() -> None:
     assert line(Progress("write", 5_000_000, 20_000_000, "bytes", 1e6, 15.0)) == (
         "write: 5.0 MB of 20.0 MB (25 %), 1.0 MB/s, 15 s left"
     )
-    assert line(Progress("fetch", 0, None, "bytes", 0.0, None)) == "fetch: 0 B, 0 B/s"
+    assert line(Progress("sync", 5_000_000, None, "bytes", 0.0, None)) == "sync: 5.0 MB"
+    assert line(Progress("fetch", 0, None, "bytes", 0.0, None)) == "fetch ..."
 
 
 @pytest.mark.parametrize(

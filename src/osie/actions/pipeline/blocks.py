@@ -27,7 +27,7 @@ def runs(manifest: ImageManifest, first: int, *, zeroes_apart: bool) -> Iterator
     begun = position = first
     while position < manifest.block_count:
         gap = position
-        while zeroes_apart and gap < manifest.block_count and _is_zero(manifest, gap):
+        while zeroes_apart and gap < manifest.block_count and is_zero(manifest, gap):
             gap += 1
         if gap - position >= _LEAST_GAP:
             if position > begun:
@@ -39,7 +39,8 @@ def runs(manifest: ImageManifest, first: int, *, zeroes_apart: bool) -> Iterator
         yield Run(begun, position, zero=False)
 
 
-def _is_zero(manifest: ImageManifest, block: int) -> bool:
+def is_zero(manifest: ImageManifest, block: int) -> bool:
+    """Whether the block is all zeroes."""
     return manifest.hash_of(block) == zero_hash(manifest.length_of(block))
 
 

@@ -19,7 +19,7 @@ from osie.actions.disk.readback import Mode, read_back
 from osie.actions.disk.resume import first_wrong_block
 from osie.actions.disk.writer import DiskWriter
 from osie.actions.fetch.source import Source
-from osie.actions.pipeline.blocks import VERIFIED_AHEAD, block_zero, fetched_blocks, runs
+from osie.actions.pipeline.blocks import VERIFIED_AHEAD, block_zero, fetched_blocks, is_zero, runs
 from osie.actions.pipeline.options import DiskOptions, FetchOptions
 from osie.actions.pipeline.report import Report
 from osie.actions.pipeline.stream import Flow, begin, established, unpacked
@@ -135,6 +135,8 @@ class Installation:
         wrong = first_wrong_block(
             self._disk, manifest, tell=lambda done, total: self._report.phase("resume", done, total)
         )
+        if all(is_zero(manifest, block) for block in range(1, wrong)):
+            return 1  # an empty disk has those, too
         if wrong > 1:
             there = min(wrong * manifest.block_size, manifest.raw_size)
             say(

@@ -104,7 +104,10 @@ class MinisignVerifier:
             raise SignatureError(f"{self._of} isn't what was signed: it or its signature was changed")
         if not ed25519_is_right(self._key.key, self._signature + self._comment, self._global):
             raise SignatureError(f"the comment in the signature of {self._of} was changed")
-        return f"{self._key} ({self._comment.decode(errors='replace')})"
+        shown = " ".join(
+            self._comment.decode(errors="replace").split()
+        )  # minisign sets tabs between its parts
+        return f"{self._key} ({shown})"
 
     def close(self) -> None:
         """Nothing runs."""
