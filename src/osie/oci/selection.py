@@ -44,7 +44,8 @@ _STANDARD_LIBRARY_WITHOUT = """
     bdb.py cmd.py test/* unittest/* ensurepip/* venv/* lib2to3/* this.py antigravity.py pickletools.py
     cProfile.py profile.py pstats.py trace.py tabnanny.py sitecustomize.py LICENSE.txt
 
-    sqlite3/* dbm/* shelve.py xml/* xmlrpc/* wsgiref/* mailbox.py imaplib.py smtplib.py poplib.py
+    sqlite3/* dbm/* shelve.py xml/* xmlrpc/* wsgiref/* mailbox.py imaplib.py smtplib.py poplib.py ftplib.py
+    plistlib.py
 
     asyncio/windows_*.py asyncio/proactor_events.py ctypes/macholib/* _ios_support.py _android_support.py
     _aix_support.py _osx_support.py _pydecimal.py _pydatetime.py _pyio.py

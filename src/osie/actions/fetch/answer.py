@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
+from osie.actions.fetch.line import Line
 from osie.actions.fetch.source import CHUNK_BYTES, SourceError, shown
-from osie.actions.fetch.wire import Interrupted, Line, troubles
+from osie.actions.fetch.wire import Interrupted, troubles
 
 MOST_REDIRECTS = 10
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})

@@ -13,12 +13,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from osie.actions.fetch.line import Line
 from osie.actions.fetch.mirrors import Mirrors
 from osie.actions.fetch.patience import Pace, Patience
 from osie.actions.fetch.site import Site
 from osie.actions.fetch.source import SourceError
 from osie.actions.fetch.streams import FAST_BYTES_PER_S, Streams
-from osie.actions.fetch.wire import Interrupted, Line
+from osie.actions.fetch.wire import Interrupted
 
 __all__ = ["HttpSource", "Patience"]
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from osie.actions.fetch.answer import get
+from osie.actions.fetch.line import Line
 from osie.actions.fetch.source import SourceError, shown
-from osie.actions.fetch.wire import Line
 
 _TOKEN_BYTES_MAX = 1 << 20
 _PARAMETER = re.compile(r'([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from osie.actions.fetch.answer import Answer
+from osie.actions.fetch.line import Line
 from osie.actions.fetch.site import Site, changed
-from osie.actions.fetch.wire import Interrupted, Line
+from osie.actions.fetch.wire import Interrupted
 
 SLICE_BYTES = 2 << 20
 MOST_AHEAD_BYTES = 8 << 20

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from osie.actions.fetch.answer import Answer, Refused, Version, get
+from osie.actions.fetch.line import Line
 from osie.actions.fetch.source import SourceError, shown
-from osie.actions.fetch.wire import Interrupted, Line
+from osie.actions.fetch.wire import Interrupted
 
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "osie"}
 _LEAST_PART_BYTES = 64 << 10  # less than was asked for is allowed (RFC 9110, 15.3.7); byte by byte is not

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from typing import Protocol
 
 from osie.actions.fetch.answer import Answer, Refused
+from osie.actions.fetch.line import Line
 from osie.actions.fetch.parallel import SLICE_BYTES, Parallel
 from osie.actions.fetch.seen import Changed, Follower, Seen
 from osie.actions.fetch.site import Site, changed
 from osie.actions.fetch.source import CHUNK_BYTES, SourceError
-from osie.actions.fetch.wire import Interrupted, Line
+from osie.actions.fetch.wire import Interrupted
 
 # Where one connection brings that much, more of them only cost processor time. The first slice tells.
 FAST_BYTES_PER_S = 200 << 20

@@ -1,22 +1,14 @@
-"""A connection to a server: TCP, TLS, a proxy where the environment names one; kept between requests.
-
-Every wait is bounded: by the time that a silent (or dripping) connection may take, and by the end of it all.
-"""
+"""A socket on which every wait is bounded: by how long it may be silent or drip, and by the end of it all."""
 
 import contextlib
 import http.client
 import io
-import math
 import socket
 import ssl
-import string
 import struct
-import threading
 import time
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from osie.actions.fetch.patience import Pace
 from osie.actions.fetch.source import SourceError
@@ -24,8 +16,7 @@ from osie.actions.fetch.source import SourceError
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-_BUFFER_BYTES = 16 << 10
-_AT_ONCE_BYTES = 256 << 10  # through http.client: larger buffers are allocated in vain
+BUFFER_BYTES = 16 << 10
 
 
 class Interrupted(Exception):
@@ -133,7 +124,7 @@ class Wire:
         self._socket = sock
         self._stall_s = stall_s
         self._raw = _Paced(sock, stall_s, until)
-        self.incoming = _Kept(self._raw, _BUFFER_BYTES)
+        self.incoming = _Kept(self._raw, BUFFER_BYTES)
 
     @property
     def direct(self) -> bool:
@@ -175,136 +166,3 @@ class Wire:
         """End it; for the thread that reads."""
         self.interrupt()
         self._socket.close()
-
-
-def _proxy(parts: urllib.parse.SplitResult) -> urllib.parse.SplitResult | None:
-    """The proxy that http_proxy, https_proxy and no_proxy name for this URL."""
-    named = urllib.request.getproxies().get(parts.scheme)
-    if not named or urllib.request.proxy_bypass(parts.netloc):  # type: ignore[attr-defined, unused-ignore]
-        return None
-    return urllib.parse.urlsplit(named if "//" in named else f"http://{named}")
-
-
-@contextlib.contextmanager
-def _in_time(connection: http.client.HTTPConnection, seconds: float) -> Iterator[None]:
-    """Break off a handshake that takes longer: a socket's own timeout starts over at each byte."""
-
-    def break_off() -> None:
-        if connection.sock is not None:
-            with contextlib.suppress(OSError):
-                connection.sock.shutdown(socket.SHUT_RDWR)
-
-    watch = threading.Timer(seconds, break_off)
-    watch.daemon = True
-    watch.start()
-    try:
-        yield
-    finally:
-        watch.cancel()
-
-
-class Line:
-    """One connection to one server at a time, made when there is something to ask for."""
-
-    def __init__(self, stall_s: float, until: float = math.inf) -> None:
-        self._stall_s = stall_s
-        self._until = until
-        self._connection: http.client.HTTPConnection | None = None
-        self._wire: Wire | None = None
-        self._origin = ("", "")
-        self._proxied = False
-        self.closed = False
-        self._asked = 0  # requests on this connection
-        self._response: http.client.HTTPResponse | None = None  # the latest
-
-    def ask(self, url: str, headers: dict[str, str]) -> http.client.HTTPResponse:
-        """GET the URL; raises Interrupted, or SourceError for a certificate that isn't valid.
-
-        A kept connection that the server has closed meanwhile is replaced, silently, by a new one.
-        """
-        parts = urllib.parse.urlsplit(url)
-        if self._origin != (parts.scheme, parts.netloc) or not self._reusable():
-            self.hang_up()
-        while True:
-            if self._connection is None:
-                self._dial(parts)
-            kept = self._asked > 0
-            self._asked += 1
-            try:
-                with troubles():
-                    return self._exchange(parts, headers)
-            except Interrupted:
-                self.hang_up()
-                if not kept or self.closed:
-                    raise
-
-    def _exchange(self, parts: urllib.parse.SplitResult, headers: dict[str, str]) -> http.client.HTTPResponse:
-        assert self._connection is not None  # noqa: S101 - `_dial` made it
-        self._connection.sock = cast(socket.socket, self._wire)
-        target = urllib.parse.urlunsplit(parts._replace(fragment="")) if self._proxied else _target(parts)
-        self._connection.request("GET", target, headers=headers)
-        self._response = self._connection.getresponse()
-        return self._response
-
-    def _reusable(self) -> bool:
-        return self._response is None or (self._response.isclosed() and not self._response.will_close)
-
-    def _dial(self, parts: urllib.parse.SplitResult) -> None:
-        proxy = _proxy(parts)
-        secure = parts.scheme == "https"
-        timeout = min(self._stall_s, self._until - time.monotonic())
-        if timeout <= 0 or self.closed:
-            raise Interrupted("there is no time left" if not self.closed else "closed")
-        at = proxy or parts
-        with troubles():
-            connection = (http.client.HTTPSConnection if secure else http.client.HTTPConnection)(
-                at.hostname or "", at.port or (443 if secure and not proxy else 80), timeout=timeout
-            )
-            if proxy is not None and secure:
-                connection.set_tunnel(parts.hostname or "", parts.port or 443)
-            try:
-                with _in_time(connection, 2 * timeout):
-                    connection.connect()
-            except BaseException:
-                connection.close()
-                raise
-        sock = connection.sock
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._wire = Wire(sock, self._stall_s, self._until)
-        self._connection, self._origin, self._asked = connection, (parts.scheme, parts.netloc), 0
-        self._proxied = proxy is not None and not secure
-
-    def receive(self, response: http.client.HTTPResponse, most: int, *, first: bool) -> bytes:
-        """Some of the response's body; nothing at its end. `first`: nothing was read of it yet.
-
-        The first bytes may be more than `most`: all that came along with the head.
-        """
-        wire = self._wire
-        if first:
-            return response.read1(max(most, _BUFFER_BYTES))
-        if wire is None or not wire.direct or response.chunked:
-            return response.read1(min(most, _AT_ONCE_BYTES))
-        return wire.receive(most)
-
-    def surplus(self, within_s: float = 1.0) -> bool:
-        """Whether the server goes on sending after what should have been its last byte."""
-        return self._wire is not None and self._wire.has_ended(within_s) is False
-
-    def hang_up(self) -> None:
-        """End the connection; the next request makes a new one."""
-        wire, self._wire, self._connection, self._asked = self._wire, None, None, 0
-        self._response = None
-        if wire is not None:
-            wire.hang_up()
-
-    def close(self) -> None:
-        """End it for good, also under a thread that waits for it."""
-        self.closed = True
-        wire = self._wire
-        if wire is not None:
-            wire.interrupt()
-
-
-def _target(parts: urllib.parse.SplitResult) -> str:
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return urllib.parse.quote(target, safe=string.punctuation)  # what isn't ASCII; the rest stays as it is
