@@ -2,6 +2,8 @@
 
 import ctypes
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -77,3 +79,12 @@ def open_in_root(root: int, path: str, flags: int) -> int:
     return _checked(
         _libc.syscall(number, ctypes.c_int(root), os.fsencode(path), ctypes.byref(how), size), path
     )
+
+
+@contextmanager
+def opened(descriptor: int) -> Iterator[int]:
+    """The descriptor, closed after the block."""
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

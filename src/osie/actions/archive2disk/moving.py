@@ -7,8 +7,6 @@ where they would lead in the running system, never out of it.
 import os
 import shutil
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from osie.actions import libc
@@ -19,21 +17,13 @@ _UNTOUCHED = 0o700  # what the tree's own folder is made with
 
 def move(tree: Path, root: Path, folder: PurePosixPath) -> None:
     """Move what is in `tree` into `folder` of the file system at `root`. Raises OSError."""
-    with _opened(os.open(root, _FOLDER)) as top:
+    with libc.opened(os.open(root, _FOLDER)) as top:
         _make(top, folder)
-        with _opened(os.open(tree, _FOLDER)) as source, _opened(_inside(top, folder)) as target:
+        with libc.opened(os.open(tree, _FOLDER)) as source, libc.opened(_inside(top, folder)) as target:
             given = stat.S_IMODE(os.fstat(source).st_mode) != _UNTOUCHED  # the archive says what "." is
             _merge(source, target, top, folder)
             if given:
                 _take_over(source, target)
-
-
-@contextmanager
-def _opened(descriptor: int) -> Iterator[int]:
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def _inside(top: int, path: PurePosixPath) -> int:
@@ -43,7 +33,7 @@ def _inside(top: int, path: PurePosixPath) -> int:
 def _make(top: int, folder: PurePosixPath) -> None:
     """Make the folder, and those above it, where they are missing."""
     for path in (*reversed(folder.parents), folder)[1:]:
-        with _opened(_inside(top, path.parent)) as parent:
+        with libc.opened(_inside(top, path.parent)) as parent:
             try:
                 os.mkdir(path.name, 0o755, dir_fd=parent)
             except FileExistsError:
@@ -58,7 +48,7 @@ def _merge(source: int, target: int, top: int, path: PurePosixPath) -> None:
             os.rename(name, name, src_dir_fd=source, dst_dir_fd=target)
         elif stat.S_ISDIR(there) or _leads_to_folder(top, path / name):
             staged = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=source)
-            with _opened(staged) as inner, _opened(_inside(top, path / name)) as outer:
+            with libc.opened(staged) as inner, libc.opened(_inside(top, path / name)) as outer:
                 _merge(inner, outer, top, path / name)
                 if stat.S_ISDIR(there):  # what a link leads to keeps its own
                     _take_over(inner, outer)

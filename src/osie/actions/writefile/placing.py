@@ -1,8 +1,8 @@
 """One file, placed whole and durably in a mounted file system, from which no link leads out."""
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -73,31 +73,23 @@ def place(settings: Settings) -> int:
     return 0
 
 
-@contextmanager
-def _opened(descriptor: int) -> Iterator[int]:
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
 def place_below(root: Path, settings: Settings) -> None:
     """Write the file below `root`, which links in the path take for their root too. Raises OSError."""
-    with _opened(os.open(root, _FOLDER)) as top:
+    with libc.opened(os.open(root, _FOLDER)) as top:
         for folder in (*reversed(settings.path.parents),)[1:]:
             _make_folder(top, folder, settings)
-        with _opened(libc.open_in_root(top, str(settings.path.parent), _FOLDER)) as parent:
+        with libc.opened(libc.open_in_root(top, str(settings.path.parent), _FOLDER)) as parent:
             _replace(parent, settings)
 
 
 def _make_folder(top: int, folder: PurePosixPath, settings: Settings) -> None:
     """Make the folder where it is missing; those before it are there."""
-    with _opened(libc.open_in_root(top, str(folder.parent), _FOLDER)) as parent:
+    with libc.opened(libc.open_in_root(top, str(folder.parent), _FOLDER)) as parent:
         try:
             os.mkdir(folder.name, 0o700, dir_fd=parent)
         except FileExistsError:
             return
-        with _opened(os.open(folder.name, _FOLDER | os.O_NOFOLLOW, dir_fd=parent)) as made:
+        with libc.opened(os.open(folder.name, _FOLDER | os.O_NOFOLLOW, dir_fd=parent)) as made:
             os.fchown(made, settings.uid, settings.gid)
             os.fchmod(made, settings.folder_mode)
             os.fsync(made)
