@@ -9,6 +9,7 @@ import argparse
 import json
 import tempfile
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -78,16 +79,17 @@ def render(results: list[dict[str, Any]]) -> str:
     for result in results:
         lines += ["", f"## {result['profile']}: {result['s']:.2f} s until the engine answers", ""]
         lines += ["| until | s | " + " | ".join(kinds) + " |", "| --- | ---: |" + " ---: |" * len(kinds)]
-        for step in result["steps"]:
-            spent = [step["s"] * step["shares"].get(kind, 0.0) for kind in kinds]
-            lines.append(
-                f"| `{step['until']}` | {step['s']:.2f} | " + " | ".join(f"{s:.2f}" for s in spent) + " |"
-            )
-        totals = [
-            sum(step["s"] * step["shares"].get(kind, 0.0) for step in result["steps"]) for kind in kinds
+        spent = [[step["s"] * step["shares"].get(kind, 0.0) for kind in kinds] for step in result["steps"]]
+        lines += [
+            _row(f"`{step['until']}`", step["s"], each)
+            for step, each in zip(result["steps"], spent, strict=True)
         ]
-        lines.append(f"| all | {result['s']:.2f} | " + " | ".join(f"{s:.2f}" for s in totals) + " |")
+        lines.append(_row("all", result["s"], map(sum, zip(*spent, strict=True))))
     return "\n".join(lines) + "\n"
+
+
+def _row(name: str, total_s: float, spent: Iterable[float]) -> str:
+    return f"| {name} | {total_s:.2f} | " + " | ".join(f"{s:.2f}" for s in spent) + " |"
 
 
 def main() -> None:

@@ -226,9 +226,9 @@ def _one_of(name: str, given: object, expected: tuple[object, ...]) -> None:
 
 
 @cache
-def zero_hash(length: int) -> bytes:
+def zero_hash(length: int, algorithm: str = "sha256") -> bytes:
     """The digest of so many zeroes, at most a block."""
-    return hashlib.sha256(bytes(length)).digest()
+    return hashlib.new(algorithm, bytes(length)).digest()
 
 
 def _check_holes(manifest: ImageManifest) -> None:

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from osie.actions.disk.device import Device, aligned, read_into
 from osie.actions.disk.ends import End
-from osie.actions.disk.hashes import Hashes, zero_hash
+from osie.actions.disk.hashes import Hashes
+from osie.contracts.image_manifest import zero_hash
 
 _THREADS = min((os.cpu_count() or 1) + 1, 4)
 _memcmp = ctypes.CDLL(None).memcmp
@@ -63,7 +64,7 @@ class _Comparison:
         self._done = 0
         self._failures: dict[int, BaseException | None] = {}  # None: it differs
         self._zeroes = bytes(hashes.block_size)
-        self._zero_hash = zero_hash(hashes.algorithm, hashes.block_size)
+        self._zero_hash = zero_hash(hashes.block_size, hashes.algorithm)
 
     def stop(self) -> None:
         """Begin no other block."""

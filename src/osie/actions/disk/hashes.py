@@ -3,10 +3,9 @@
 import hashlib
 import random
 from collections.abc import Iterator, Sequence
-from functools import cache
 from typing import Protocol
 
-BLOCK_BYTES = 4 << 20
+from osie.contracts.image_manifest import BLOCK_BYTES, zero_hash
 
 
 class Hashes(Protocol):
@@ -79,7 +78,9 @@ class NotedHashes:
                 self._pieces.clear()
 
     def _noted(self, index: int) -> bytes:
-        if index >= 2 and self._chance.random() >= self._share and not _is_zero(self._pieces):
+        if _is_zero(self._pieces):
+            return zero_hash(self.block_size)
+        if index >= 2 and self._chance.random() >= self._share:
             return _UNKNOWN
         return _hash(self._pieces)
 
@@ -99,15 +100,7 @@ def _is_zero(pieces: Sequence[memoryview]) -> bool:
 
 
 def _hash(pieces: Sequence[memoryview]) -> bytes:
-    if _is_zero(pieces) and sum(map(len, pieces)) == BLOCK_BYTES:
-        return zero_hash(NotedHashes.algorithm, BLOCK_BYTES)
     digest = hashlib.sha256()
     for piece in pieces:
         digest.update(piece)
     return digest.digest()
-
-
-@cache
-def zero_hash(algorithm: str, length: int) -> bytes:
-    """The digest of so many zeroes."""
-    return hashlib.new(algorithm, bytes(length)).digest()

@@ -14,7 +14,15 @@ from osie.actions.read_ahead import read_ahead
 from osie.actions.trust.establishing import establish
 from osie.actions.trust.settings import TrustSettings
 from osie.actions.trust.trust import Trust
-from osie.actions.unpack.decompress import PIECE_BYTES, ImageError, blocks, decompressed, kind_of, size_told
+from osie.actions.unpack.decompress import (
+    PIECE_BYTES,
+    ImageError,
+    blocks,
+    check_once,
+    decompressed,
+    kind_of,
+    size_told,
+)
 
 # Pieces of 1 MiB between two stages: all the memory that a slow stage can make the one before it hold.
 FETCHED_AHEAD, DECOMPRESSED_AHEAD = 3, 2
@@ -89,13 +97,10 @@ def unpacked(begun: Begun) -> Iterator[bytes]:
 
 
 def _once(pieces: Iterator[bytes], kind: str) -> Iterator[bytes]:
-    """The pieces. Raises ImageError where what was compressed is compressed itself: no disk boots that."""
+    """The pieces. Raises ImageError where what was compressed is compressed itself."""
     first = next(pieces, b"")
-    if first and kind != "raw" and (inner := kind_of(first)) != "raw":
-        raise ImageError(
-            f"the image is compressed twice: its {kind} data hold {inner} data", hint="decompress it once"
-        )
     if first:
+        check_once(first, kind)
         yield first
         yield from pieces
 

@@ -11,7 +11,7 @@ from osie.actions.fetch.source import CHUNK_BYTES
 from osie.actions.read_ahead import read_ahead
 from osie.actions.trust.blocks import verified_blocks
 from osie.actions.trust.measuring import Measuring, PointKeeper
-from osie.actions.unpack.decompress import ImageError, blocks, decompressed, kind_of
+from osie.actions.unpack.decompress import ImageError, blocks, check_once, decompressed, kind_of
 from osie.contracts.image_manifest import BLOCK_BYTES, ImageManifest, ManifestError, Stored
 
 Tell = Callable[[int, int], None]  # (stored bytes read, of how many)
@@ -45,8 +45,7 @@ class _Reading:
         cores = len(os.sched_getaffinity(0))
         pieces = decompressed(self._stored, self.kind, threads=cores, begins=self.points.add)
         first = next(pieces, b"")
-        if self.kind != "raw" and kind_of(first) != "raw":
-            raise ImageError(f"the image is compressed twice: {kind_of(first)} in {self.kind}")
+        check_once(first, self.kind)
         return itertools.chain([first], pieces)
 
 

@@ -12,7 +12,7 @@ from osie.actions.unpack.parts import PIECE_BYTES, Part, joined
 from osie.actions.unpack.side_by_side import side_by_side
 from osie.actions.unpack.zstd_frames import FrameWalker
 
-__all__ = ["PIECE_BYTES", "ImageError", "blocks", "decompressed", "kind_of", "size_told"]
+__all__ = ["PIECE_BYTES", "ImageError", "blocks", "check_once", "decompressed", "kind_of", "size_told"]
 
 _MAGIC = {
     "gzip": (b"\x1f\x8b\x08",),
@@ -53,6 +53,12 @@ def kind_of(first: bytes) -> str:
         if first.startswith(magics):
             return kind
     return "raw"
+
+
+def check_once(first: bytes, kind: str) -> None:
+    """Raise ImageError where the first decompressed bytes are compressed themselves: no disk boots that."""
+    if kind != "raw" and (inner := kind_of(first)) != "raw":
+        raise ImageError(f"the image is compressed twice: {inner} in {kind}", hint="decompress it once")
 
 
 def size_told(first: bytes, kind: str, total: int | None) -> int | None:

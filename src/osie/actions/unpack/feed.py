@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from osie.actions.unpack.faults import Truncated
+
 CHUNK_BYTES = 1 << 20
 
 
@@ -32,6 +34,13 @@ class Feed:
             parts.append(taken)
             have += len(taken)
         return b"".join(parts)
+
+    def need(self, size: int) -> bytes:
+        """So many bytes. Raises Truncated where there are fewer."""
+        data = self.exactly(size)
+        if len(data) < size:
+            raise Truncated
+        return data
 
     def runs(self, size: int) -> Iterator[bytes]:
         """So many bytes in pieces; fewer only at the end."""

@@ -51,25 +51,18 @@ def _member(feed: Feed, most: int) -> Iterator[bytes]:
 
 def _read_header(feed: Feed) -> None:
     """Read on to the end of the member's header. Raises Fault, Truncated."""
-    head = _need(feed, 10)
+    head = feed.need(10)
     flags = head[3]
     if flags & _RESERVED:
         raise Fault("unknown header flags")
     if flags & _EXTRA:
-        length = _need(feed, 2)
-        head += length + _need(feed, int.from_bytes(length, "little"))
+        length = feed.need(2)
+        head += length + feed.need(int.from_bytes(length, "little"))
     for flag in (_NAME, _COMMENT):
         if flags & flag:
             head += _text(feed)
-    if flags & _HEADER_CRC and int.from_bytes(_need(feed, 2), "little") != zlib.crc32(head) & 0xFFFF:
+    if flags & _HEADER_CRC and int.from_bytes(feed.need(2), "little") != zlib.crc32(head) & 0xFFFF:
         raise Fault("the header's checksum is wrong")
-
-
-def _need(feed: Feed, size: int) -> bytes:
-    data = feed.exactly(size)
-    if len(data) < size:
-        raise Truncated
-    return data
 
 
 def _text(feed: Feed) -> bytes:

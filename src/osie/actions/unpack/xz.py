@@ -63,7 +63,7 @@ def _in_blocks(feed: Feed) -> bool:
 def _blocks(feed: Feed) -> Iterator[Part]:
     """The stream's blocks. Raises Fault where it ends in another way than its blocks tell."""
     begins: int | None = feed.offset
-    header = _need(feed, _STREAM_HEADER)
+    header = feed.need(_STREAM_HEADER)
     check = _CHECK_BYTES[header[7] & 15]
     records, count = bytearray(), 0
     while block := _next_block(feed, check):
@@ -182,10 +182,3 @@ def _read_number(data: bytes, place: int) -> tuple[int, int]:
 
 def _crc(data: bytes) -> bytes:
     return zlib.crc32(data).to_bytes(4, "little")
-
-
-def _need(feed: Feed, size: int) -> bytes:
-    data = feed.exactly(size)
-    if len(data) < size:
-        raise Truncated
-    return data

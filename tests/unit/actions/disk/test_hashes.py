@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from osie.actions.disk.hashes import BLOCK_BYTES, NotedHashes, zero_hash
+from osie.actions.disk.hashes import NotedHashes
+from osie.contracts.image_manifest import BLOCK_BYTES, zero_hash
 
 MIB = 1 << 20
 NOISE = os.urandom(5 * MIB)
@@ -33,7 +34,7 @@ def test_a_share_knows_its_ends_and_zeroes() -> None:
     noted = NotedHashes(share=0)
     assert b"".join(noted.passing(iter([IMAGE]))) == IMAGE
     assert list(noted.known) == [0, 1, 2, 5, 6]
-    assert noted.hash_of(2) == zero_hash("sha256", BLOCK_BYTES)
+    assert noted.hash_of(2) == zero_hash(BLOCK_BYTES)
     assert noted.hash_of(6) == hashlib.sha256(IMAGE[6 * BLOCK_BYTES :]).digest()
 
 
