@@ -56,12 +56,13 @@ async def started(machine: VirtualMachine, listener: socket.socket) -> dict[str,
     await machine.power_on()
     async with asyncio.timeout(WITHIN_S):
         watching, posting = asyncio.create_task(machine.watch()), asyncio.create_task(posted(listener))
-        await asyncio.wait({watching, posting}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (watching, posting):
-            if task.done():
-                return await task
-            task.cancel()
-    raise AssertionError("asyncio.wait returned with nothing done")
+        try:
+            await asyncio.wait({watching, posting}, return_when=asyncio.FIRST_COMPLETED)
+            return await (watching if watching.done() else posting)
+        finally:  # with the port closed again, for a second attempt
+            for task in (watching, posting):
+                task.cancel()
+            await asyncio.gather(watching, posting, return_exceptions=True)
 
 
 @pytest.mark.parametrize("firmware", ["bios", "uefi"])
