@@ -92,6 +92,18 @@ class ImageManifest:
             raise IndexError(block)
         return self.hashes[block * DIGEST_BYTES : (block + 1) * DIGEST_BYTES]
 
+    @property
+    def of_zeroes(self) -> bytes:
+        """The digest of a whole block of zeroes."""
+        return zero_hash(self.block_size)
+
+    def hashed(self, pieces: Iterable[bytes | memoryview]) -> bytes:
+        """The digest of these bytes."""
+        digest = hashlib.sha256()
+        for piece in pieces:
+            digest.update(piece)
+        return digest.digest()
+
     def point_before(self, raw_offset: int) -> tuple[int, int]:
         """The last (stored offset, raw offset) from which one can decompress to reach `raw_offset`."""
         if self.stored is None:
@@ -226,9 +238,9 @@ def _one_of(name: str, given: object, expected: tuple[object, ...]) -> None:
 
 
 @cache
-def zero_hash(length: int, algorithm: str = "sha256") -> bytes:
+def zero_hash(length: int) -> bytes:
     """The digest of so many zeroes, at most a block."""
-    return hashlib.new(algorithm, bytes(length)).digest()
+    return hashlib.sha256(bytes(length)).digest()
 
 
 def _check_holes(manifest: ImageManifest) -> None:

@@ -5,7 +5,6 @@ thread more than there are processors both are kept busy. Each has a buffer of o
 """
 
 import ctypes
-import hashlib
 import mmap
 import os
 import threading
@@ -14,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from osie.actions.disk.device import Device, aligned, read_into
 from osie.actions.disk.ends import End
 from osie.actions.disk.hashes import Hashes
-from osie.contracts.image_manifest import zero_hash
 
 _THREADS = min((os.cpu_count() or 1) + 1, 4)
 _memcmp = ctypes.CDLL(None).memcmp
@@ -64,7 +62,6 @@ class _Comparison:
         self._done = 0
         self._failures: dict[int, BaseException | None] = {}  # None: it differs
         self._zeroes = bytes(hashes.block_size)
-        self._zero_hash = zero_hash(hashes.block_size, hashes.algorithm)
 
     def stop(self) -> None:
         """Begin no other block."""
@@ -109,11 +106,11 @@ class _Comparison:
         wanted = self._hashes.hash_of(index)
         if have < length:
             return False  # the device ends in it
-        if wanted == self._zero_hash and length == len(self._zeroes):
-            right = not _memcmp(address, self._zeroes, length)  # several times as fast as a hash
-        else:
+        zeroes = wanted == self._hashes.of_zeroes and length == len(self._zeroes)
+        right = zeroes and not _memcmp(address, self._zeroes, length)  # several times as fast as a hash
+        if not right:
             with memoryview(memory) as whole, whole[:length] as block:
-                right = hashlib.new(self._hashes.algorithm, block).digest() == wanted
+                right = self._hashes.hashed([block]) == wanted
         with self._lock:
             self._done += 1
             self._tell(self._done)

@@ -12,12 +12,13 @@ from osie.actions.disk.block_device import DeviceError
 from osie.actions.disk.comparing import first_difference
 from osie.actions.disk.device import Device
 from osie.actions.disk.ends import End
-from osie.actions.disk.hashes import Hashes, NotedHashes
+from osie.actions.disk.hashes import Hashes
 from osie.actions.disk.writer import WriteError
 
 Mode = Literal["full", "sample", "off"]
 MODES: tuple[Mode, ...] = ("full", "sample", "off")
-_SAMPLE = 64  # blocks taken at random
+_SHARE, _LEAST, _MOST = 8, 16, 64  # an eighth of the blocks that aren't zeroes, within these bounds
+_ZEROES = 8  # blocks of them
 
 
 def read_back(
@@ -30,9 +31,9 @@ def read_back(
 ) -> int:
     """Compare the disk with the hashes; return how many bytes were compared.
 
-    `full` is every block, zeroes as well; `sample` some at random and those in which the ends lie, with their
-    neighbours, of those that are known. `tell` gets bytes, done and total. Raises WriteError where a block
-    differs, DeviceError where it can't be read.
+    `full` is every block, zeroes as well; `sample` some at random, most of them not zeroes, and those in
+    which the ends lie, with their neighbours. `tell` gets bytes, done and total. Raises WriteError where a
+    block differs, DeviceError where it can't be read.
     """
     chosen = _chosen(hashes, mode, ends)
     size, total = hashes.block_size, 0
@@ -54,15 +55,20 @@ def read_back(
 
 
 def _chosen(hashes: Hashes, mode: Mode, ends: Sequence[End]) -> Sequence[int]:
-    known = hashes.known if isinstance(hashes, NotedHashes) else range(hashes.block_count)
+    every = range(hashes.block_count)
     if mode == "off":
         return ()
     if mode == "full":
-        if len(known) < hashes.block_count:
-            raise ValueError("not every block's hash is known")
-        return known
-    chosen = set(random.SystemRandom().sample(known, min(_SAMPLE, len(known))))  # not the same on every run
+        return every
+    written, zeroes = [], []
+    for index in every:
+        (zeroes if hashes.hash_of(index) == hashes.of_zeroes else written).append(index)
+    chosen = {*_some(written, min(max(len(written) // _SHARE, _LEAST), _MOST)), *_some(zeroes, _ZEROES)}
     for start, data in ends:
         for place in (start, start + len(data)):
             chosen |= {place // hashes.block_size + step for step in (-1, 0, 1)}
-    return sorted(chosen.intersection(known))
+    return sorted(chosen.intersection(every))
+
+
+def _some(blocks: Sequence[int], count: int) -> Sequence[int]:
+    return random.SystemRandom().sample(blocks, min(count, len(blocks)))  # not the same on every run

@@ -33,7 +33,6 @@ from osie.actions.unpack.decompress import ImageError
 from osie.contracts.image_manifest import ImageManifest, Stored
 
 _HASHED_AHEAD = 3  # pieces of 1 MiB
-_SAMPLED = 1 / 8  # of the blocks are hashed on their way, where only some are to be read back
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ class Installation:
     def _write_any(self) -> Hashes | None:
         """Write an image that has no manifest; its blocks' hashes, where it's to be read back."""
         image = begin(self._flow, self._settings.fetch.compressed)
-        noted = NotedHashes(_SAMPLED if self._mode == "sample" else 1.0) if self._mode != "off" else None
+        noted = NotedHashes() if self._mode != "off" else None
         pieces = self._shown(unpacked(image))
         if noted is not None:
             pieces = noted.passing(pieces)

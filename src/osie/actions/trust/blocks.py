@@ -1,6 +1,5 @@
 """An image in the blocks of its manifest, each compared with its hash before anybody else sees it."""
 
-import hashlib
 from collections.abc import Iterator
 
 from osie.actions.unpack.decompress import ImageError
@@ -45,10 +44,7 @@ def _checked(parts: list[bytes], manifest: ImageManifest, block: int) -> bytes:
         length = manifest.length_of(block)
         whole, found = _ZEROES[:length], zero_hash(length)
     else:
-        digest = hashlib.sha256()
-        for part in parts:
-            digest.update(part)
-        whole, found = b"".join(parts), digest.digest()
+        whole, found = b"".join(parts), manifest.hashed(parts)
     parts.clear()  # or both would be in memory for as long as the block is written
     if found != manifest.hash_of(block):
         start = block * manifest.block_size
