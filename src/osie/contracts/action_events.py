@@ -4,14 +4,12 @@ Every other line is the action's log. Any container can do this with `echo`; no 
 """
 
 import json
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 _MARK = "osie.progress"
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(NamedTuple):
     """Where one phase of an action stands."""
 
     phase: str
@@ -23,7 +21,7 @@ class Progress:
 
     def encode(self) -> str:
         """Return the event as one line without its newline."""
-        return json.dumps({_MARK: {k: v for k, v in self.__dict__.items() if v is not None}})
+        return json.dumps({_MARK: {k: v for k, v in self._asdict().items() if v is not None}})
 
 
 def _count(given: Any) -> int:

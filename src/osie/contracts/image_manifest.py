@@ -6,16 +6,14 @@ moment while it is decoded.
 """
 
 import bisect
-import dataclasses
 import hashlib
 import itertools
 import json
 import re
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 BLOCK_BYTES = 4 << 20
 DIGEST_BYTES = 32  # SHA-256
@@ -38,8 +36,7 @@ class ManifestError(ValueError):
     """What was given is no manifest of an image; one sentence says why."""
 
 
-@dataclass(frozen=True)
-class Stored:
+class Stored(NamedTuple):
     """The file that the image was read from."""
 
     size: int  # bytes
@@ -48,8 +45,7 @@ class Stored:
     points: Pairs = ()  # (stored offset, raw offset) where a frame or member begins; ascending, not all
 
 
-@dataclass(frozen=True)
-class ImageManifest:
+class ImageManifest(NamedTuple):
     """A raw image. Make one with `of`, which checks it and computes the root."""
 
     raw_size: int  # bytes
@@ -75,7 +71,7 @@ class ImageManifest:
         pairs = tuple((start, length) for start, length in holes)
         unsealed = cls(raw_size, sector_size, BLOCK_BYTES, _ALGORITHM, hashes, pairs, stored, "")
         _check(unsealed)
-        return dataclasses.replace(unsealed, root=_root(unsealed))
+        return unsealed._replace(root=_root(unsealed))
 
     @property
     def block_count(self) -> int:
@@ -160,7 +156,7 @@ def _header(manifest: ImageManifest) -> dict[str, Any]:
         "raw_size": manifest.raw_size,
         "sector_size": manifest.sector_size,
         "block_size": manifest.block_size,
-        "stored": manifest.stored and vars(manifest.stored),  # asdict would copy every pair
+        "stored": manifest.stored and manifest.stored._asdict(),  # asdict would copy every pair
         "holes": manifest.holes,
     }
 

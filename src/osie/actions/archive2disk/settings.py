@@ -1,8 +1,8 @@
 """What archive2disk can be told. The upstream action's names, and what every fetching action has."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from osie.actions.environment import Environment
 from osie.actions.pipeline import options
@@ -11,8 +11,7 @@ from osie.actions.trust import settings as trust
 _UNCHECKED = "INSECURE_NO_TARFILE_CHECKSUM_VERIFICATION"
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """One archive, one folder."""
 
     urls: tuple[str, ...]  # the same archive, in the order of preference

@@ -2,13 +2,12 @@
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from osie.actions.environment import Environment
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """Commands for one file system."""
 
     device: str

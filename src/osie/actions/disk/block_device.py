@@ -7,8 +7,8 @@ import os
 import stat
 import struct
 import time
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from osie.actions import libc
 from osie.actions.disk.device import write_all
@@ -38,8 +38,7 @@ def wait_for_node(path: str, *, timeout_s: float = _NODE_S) -> None:
         time.sleep(_POLL_S)
 
 
-@dataclass(frozen=True)
-class Claimed:
+class Claimed(NamedTuple):
     """A disk (or a regular file in its stead) that is open for writing, and that nobody else has claimed.
 
     It is a `device.Device`.

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 from osie.actions.disk.inventory import Disk
 from osie.actions.progress import size
@@ -15,8 +15,7 @@ _NEARLY = 0.01  # `size=480GB` is a disk that is sold as one
 _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
-@dataclass(frozen=True)
-class Hint:
+class Hint(NamedTuple):
     """One thing that a disk must be."""
 
     text: str  # as it was given
@@ -24,8 +23,7 @@ class Hint:
     mismatch: Callable[[Disk], str]  # what the disk is instead; empty where it fits
 
 
-@dataclass(frozen=True)
-class Hints:
+class Hints(NamedTuple):
     """What a disk must be, and which one is taken of several."""
 
     hints: tuple[Hint, ...]

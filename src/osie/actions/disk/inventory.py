@@ -6,16 +6,15 @@ Sources: Documentation/ABI/stable/sysfs-block and testing/sysfs-class-block of L
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from osie.actions.progress import size
 
 _SECTOR = 512  # sysfs counts sizes in these, whatever the disk's own are
 
 
-@dataclass(frozen=True)
-class Disk:
+class Disk(NamedTuple):
     """A whole disk. Names that nobody tells are empty."""
 
     node: Path  # /dev/NAME

@@ -60,7 +60,8 @@ def _chosen(hashes: Hashes, mode: Mode, ends: Sequence[End]) -> Sequence[int]:
         return ()
     if mode == "full":
         return every
-    written, zeroes = [], []
+    written: list[int] = []
+    zeroes: list[int] = []
     for index in every:
         (zeroes if hashes.hash_of(index) == hashes.of_zeroes else written).append(index)
     chosen = {*_some(written, min(max(len(written) // _SHARE, _LEAST), _MOST)), *_some(zeroes, _ZEROES)}

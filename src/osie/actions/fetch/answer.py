@@ -6,8 +6,8 @@ import string
 import time
 import urllib.parse
 from collections.abc import Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from typing import NamedTuple
 
 from osie.actions.fetch.line import Line
 from osie.actions.fetch.source import CHUNK_BYTES, SourceError, shown
@@ -28,8 +28,7 @@ class Refused(SourceError):
         self.challenge = challenge  # WWW-Authenticate
 
 
-@dataclass(frozen=True)
-class Version:
+class Version(NamedTuple):
     """What tells one version of the image from another; empty or None where the server is silent."""
 
     etag: str

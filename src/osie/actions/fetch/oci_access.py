@@ -9,7 +9,7 @@ import re
 import threading
 import urllib.parse
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from osie.actions.fetch.answer import get
 from osie.actions.fetch.line import Line
@@ -19,12 +19,15 @@ _TOKEN_BYTES_MAX = 1 << 20
 _PARAMETER = re.compile(r'([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 
 
-@dataclass(frozen=True)
-class Credentials:
+class Credentials(NamedTuple):
     """REGISTRY_USERNAME and REGISTRY_PASSWORD."""
 
     username: str
-    password: str = field(repr=False)
+    password: str
+
+    def __repr__(self) -> str:
+        """Without the password: it may get into a log."""
+        return f"Credentials(username={self.username!r})"
 
     @property
     def basic(self) -> str:

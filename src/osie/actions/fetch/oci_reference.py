@@ -3,8 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from osie.actions.fetch.source import SourceError
 
@@ -30,8 +29,7 @@ _LOCAL = re.compile(r"(localhost|127\.[0-9.]+|\[::1\])(:[0-9]+)?")
 _TITLE = "org.opencontainers.image.title"
 
 
-@dataclass(frozen=True)
-class Reference:
+class Reference(NamedTuple):
     """REGISTRY/REPOSITORY:TAG or @DIGEST, taken apart."""
 
     scheme: str  # http or https
@@ -65,8 +63,7 @@ class Reference:
         return f"{self.host}/{self.name}{'@' if ':' in self.wanted else ':'}{self.wanted}"
 
 
-@dataclass(frozen=True)
-class Descriptor:
+class Descriptor(NamedTuple):
     """A blob or a manifest, as another document names it."""
 
     digest: str  # ALGORITHM:HEX

@@ -9,7 +9,6 @@ as with many.
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from osie.actions.fetch.answer import Answer
 from osie.actions.fetch.line import Line
@@ -20,13 +19,13 @@ SLICE_BYTES = 2 << 20
 MOST_AHEAD_BYTES = 8 << 20
 
 
-@dataclass
 class _Slice:
     """One slice's bytes, as far as they have arrived and weren't handed on."""
 
-    pieces: deque[bytes] = field(default_factory=deque)
-    ended: bool = False
-    error: BaseException | None = None
+    def __init__(self, *, ended: bool = False) -> None:
+        self.pieces: deque[bytes] = deque()
+        self.ended = ended
+        self.error: BaseException | None = None
 
 
 class Parallel:

@@ -3,15 +3,14 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 LEAST_BYTES_PER_S = 1024  # a server that is slower counts as one that sends nothing
 
 LONGEST_PAUSE_S = 5.0  # before another try, unless the server asks for more
 
 
-@dataclass(frozen=True)
-class Patience:
+class Patience(NamedTuple):
     """How long to put up with a server.
 
     A byte now and then is not progress: in `stall_s` a connection, and in `outage_s` the whole, has to bring

@@ -1,7 +1,7 @@
 """What image2disk can be told. The upstream action's names, and CHECKSUM and its like beside them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from osie.actions.environment import Environment
 from osie.actions.fetch.source import shown
@@ -10,8 +10,7 @@ from osie.actions.pipeline.install import Settings
 from osie.actions.trust import settings as trust
 
 
-@dataclass(frozen=True)
-class ImageToDisk:
+class ImageToDisk(NamedTuple):
     """One image, from one of several places, to one disk."""
 
     urls: tuple[str, ...]

@@ -1,7 +1,7 @@
 """What oci2disk can be told. The upstream action's names, and what every image may have beside them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from osie.actions.environment import Environment
 from osie.actions.fetch.oci_access import Credentials
@@ -12,8 +12,7 @@ from osie.actions.pipeline.install import Settings
 from osie.actions.trust import settings as trust
 
 
-@dataclass(frozen=True)
-class OciToDisk:
+class OciToDisk(NamedTuple):
     """One image in a registry, to one disk."""
 
     reference: str

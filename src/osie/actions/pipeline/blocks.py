@@ -1,7 +1,7 @@
 """The way of an image with a manifest: its blocks from any place on, and no more fetched than needed."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from osie.actions.pipeline.stream import DECOMPRESSED_AHEAD, FETCHED_AHEAD, Flow, closing, threads
 from osie.actions.read_ahead import read_ahead
@@ -13,8 +13,7 @@ VERIFIED_AHEAD = 1  # blocks of 4 MiB
 _LEAST_GAP = 2  # blocks of zeroes: for fewer, another request isn't worth while
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """Blocks in a row, [first, stop), either all of zeroes or to be fetched."""
 
     first: int

@@ -8,7 +8,7 @@ again, after all else is durable.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from osie.actions import libc
 from osie.actions.disk.block_device import Claimed, claim, reread_partitions
@@ -35,8 +35,7 @@ from osie.contracts.image_manifest import ImageManifest, Stored
 _HASHED_AHEAD = 3  # pieces of 1 MiB
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """One image, one disk."""
 
     name: str  # the image's, for people

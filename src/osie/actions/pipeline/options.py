@@ -1,7 +1,6 @@
 """What every action that fetches an image can be told, and the defaults."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from osie.actions.disk import hints
 from osie.actions.disk.readback import MODES, Mode
@@ -9,8 +8,7 @@ from osie.actions.environment import Environment
 from osie.actions.fetch.patience import Patience
 
 
-@dataclass(frozen=True)
-class FetchOptions:
+class FetchOptions(NamedTuple):
     """How to fetch, and how to tell."""
 
     patience: Patience
@@ -19,8 +17,7 @@ class FetchOptions:
     text: bool  # progress as lines for people too
 
 
-@dataclass(frozen=True)
-class DiskOptions:
+class DiskOptions(NamedTuple):
     """How to write."""
 
     disk: str  # a path, or hints

@@ -4,7 +4,7 @@ import itertools
 import os
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from osie.actions.fetch import document
 from osie.actions.fetch.source import CHUNK_BYTES, Source
@@ -62,8 +62,7 @@ class Flow:
             yield chunk
 
 
-@dataclass(frozen=True)
-class Begun:
+class Begun(NamedTuple):
     """An image whose first bytes have arrived."""
 
     flow: Flow

@@ -4,7 +4,6 @@ Such an image has to be read back and forth, so it is fetched to the disk's end 
 shown by qemu-nbd as the disk that it is; that goes the way of any image from there on.
 """
 
-import dataclasses
 from contextlib import ExitStack
 
 from osie.actions import libc
@@ -95,11 +94,11 @@ def _write(wanted: ImageToDisk, source: nbd.NbdSource, disk: Claimed, staged: St
 def _of_stored(settings: TrustSettings) -> TrustSettings:
     """What stands for the image as it's fetched."""
     signed = settings.signed if settings.signed and settings.signed.subject in ("IMAGE", "CHECKSUM") else None
-    return dataclasses.replace(settings, raw_checksum=None, manifest_url="", manifest_root="", signed=signed)
+    return settings._replace(raw_checksum=None, manifest_url="", manifest_root="", signed=signed)
 
 
 def _of_raw(settings: TrustSettings) -> TrustSettings:
     """What stands for the disk that it becomes."""
     raw = ("MANIFEST_URL", "RAW_CHECKSUM")
     signed = settings.signed if settings.signed and settings.signed.subject in raw else None
-    return dataclasses.replace(settings, checksum=None, signed=signed)
+    return settings._replace(checksum=None, signed=signed)

@@ -5,7 +5,7 @@ that it's for, at its very end. What it becomes comes to lie before it, or both 
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from osie.actions.disk.block_device import Claimed, DeviceError
 from osie.actions.disk.device import insist, write_all
@@ -20,8 +20,7 @@ _GRAIN = 1 << 20
 _WINDOW = 32 << 20
 
 
-@dataclass(frozen=True)
-class Staged:
+class Staged(NamedTuple):
     """An image that lies on a disk, or in a file."""
 
     path: str

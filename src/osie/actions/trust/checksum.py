@@ -2,13 +2,12 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 HEX_LENGTHS = {"sha256": 64, "sha512": 128}
 
 
-@dataclass(frozen=True)
-class Checksum:
+class Checksum(NamedTuple):
     """A digest that the operator expects."""
 
     algorithm: str  # sha256 or sha512

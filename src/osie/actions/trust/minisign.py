@@ -7,7 +7,7 @@ signature of that. Only prehashed ones are taken (`ED`: of the BLAKE2b-512 of th
 
 import hashlib
 from binascii import a2b_base64, b2a_base64
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from osie.actions.trust.signature import SignatureError
 
@@ -42,13 +42,16 @@ def ed25519_is_right(key: bytes, message: bytes, signature: bytes) -> bool:
     return True
 
 
-@dataclass(frozen=True)
-class MinisignKey:
+class MinisignKey(NamedTuple):
     """A public key."""
 
     key_id: bytes  # 8 bytes
     key: bytes  # Ed25519
-    default_suffix = ".minisig"
+
+    @property
+    def default_suffix(self) -> str:
+        """As minisign(1) names signatures."""
+        return ".minisig"
 
     def verifier(self, signature: bytes, of: str) -> "MinisignVerifier":
         """Read the signature. Raises SignatureError where this key can't have made it."""

@@ -4,20 +4,23 @@ import shutil
 import subprocess
 import tempfile
 from binascii import a2b_base64
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from osie.actions.trust.openpgp_packets import ARMOUR, PUBLIC_KEY, SECRET_KEYS, SIGNATURE, dearmoured, tags
 from osie.actions.trust.signature import SignatureError
 from osie.core.process import clean_environment
 
 
-@dataclass(frozen=True)
-class OpenPgpKey:
+class OpenPgpKey(NamedTuple):
     """One or more public keys, of which any may sign."""
 
     keyring: bytes
-    default_suffix = ""
+
+    @property
+    def default_suffix(self) -> str:
+        """None: such signatures have many names."""
+        return ""
 
     def verifier(self, signature: bytes, of: str) -> "OpenPgpVerifier":
         """Start gpgv. Raises SignatureError where this isn't a detached signature, or gpgv isn't there."""

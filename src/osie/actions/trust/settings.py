@@ -4,10 +4,9 @@ A signature that is set is always of something that is checked: of the manifest 
 the list of digests where there is one, else of the image's stored bytes.
 """
 
-import dataclasses
 import urllib.parse
-from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from osie.actions.environment import Environment
 from osie.actions.trust import checksum, keys
@@ -23,16 +22,14 @@ _NOTHING = (
 )
 
 
-@dataclass(frozen=True)
-class Listed:
+class Listed(NamedTuple):
     """A digest that a list has, such as SHA256SUMS."""
 
     url: str
     names: tuple[str, ...]  # the file's name in the list: the first that is there
 
 
-@dataclass(frozen=True)
-class Signed:
+class Signed(NamedTuple):
     """A detached signature."""
 
     subject: str  # MANIFEST_URL, CHECKSUM or RAW_CHECKSUM: of that document; IMAGE: of the stored bytes
@@ -40,8 +37,7 @@ class Signed:
     key: Key
 
 
-@dataclass(frozen=True)
-class TrustSettings:
+class TrustSettings(NamedTuple):
     """What stands for one image."""
 
     checksum: Checksum | Listed | None  # of the stored bytes
@@ -96,7 +92,7 @@ def read(environment: Environment, *, image: str = "", pinned: bool = False) -> 
         signed=None,
         pinned=pinned,
     )
-    found = dataclasses.replace(found, signed=_signed(environment, found, image))
+    found = found._replace(signed=_signed(environment, found, image))
     if environment.flag("REQUIRE_VERIFIED"):
         _require(environment, found)
     return found

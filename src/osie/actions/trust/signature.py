@@ -25,7 +25,9 @@ class Verifier(Protocol):
 class Key(Protocol):
     """A public key that somebody trusts."""
 
-    default_suffix: str  # what a signature's name ends with, where that is settled; else ""
+    @property
+    def default_suffix(self) -> str:
+        """What a signature's name ends with, where that is settled; else ""."""
 
     def verifier(self, signature: bytes, of: str) -> Verifier:
         """Begin to verify `of` (a noun, for errors). Raises SignatureError where it can't be one."""

@@ -2,15 +2,14 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from osie.actions.unpack.faults import Fault
 
 PIECE_BYTES = 1 << 20
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """A part that can be decompressed without those before it."""
 
     pieces: Iterator[bytes]  # decompresses while it's read; at most PIECE_BYTES each; raises Fault

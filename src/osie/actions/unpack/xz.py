@@ -7,7 +7,7 @@ from its blocks and is compared. With `--check=none` a flipped bit can go unnoti
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from osie.actions.unpack.faults import Fault, Trailing, Truncated
 from osie.actions.unpack.feed import Feed
@@ -85,8 +85,7 @@ def _blocks(feed: Feed) -> Iterator[Part]:
         raise Truncated if end.startswith(seen) else Fault("the index doesn't fit the blocks")
 
 
-@dataclass(frozen=True)
-class _Block:
+class _Block(NamedTuple):
     """What a block's header tells; sizes in bytes."""
 
     stored: int  # with header, check and padding

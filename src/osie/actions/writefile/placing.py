@@ -3,8 +3,8 @@
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from osie.actions import libc
 from osie.actions.environment import Environment
@@ -20,8 +20,7 @@ class PlaceError(OsieError):
     """The file can't be put where it should be."""
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """One file on one device."""
 
     device: str

@@ -1,7 +1,6 @@
 """DEST_DISK: what it may say, and which disk of a machine that is."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,7 +30,7 @@ def disk(name: str, size: int, **others: object) -> Disk:
         read_only=False,
         zoned=False,
     )
-    return replace(plain, **others)  # type: ignore[arg-type]
+    return plain._replace(**others)  # type: ignore[arg-type]
 
 
 MACHINE = (
