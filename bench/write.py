@@ -9,12 +9,14 @@ import os
 import platform
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from bench import write_guest, write_page
 from bench.write_host import Case, Host, loop_device, served
-from bench.write_images import FORMATS, MIB, Format, Image, dense, sparse, store
+from bench.write_images import FORMATS, MIB, Image, dense, sparse, store
 from osie.actions.trust import making
 from osie.core.files import write_atomically
 from osie.core.process import run
@@ -22,6 +24,18 @@ from osie.core.process import run
 ROOT = Path(__file__).resolve().parents[1]
 _RESULTS = ROOT / "bench/write.json"
 _LONG_S = 15.0  # a round that takes longer is one of two, not of three
+
+
+def _images(folder: Path, sizes: dict[str, int]) -> dict[str, Image]:
+    """The images; made, where the folder hasn't got them all already."""
+    stamp = folder / "sizes.json"
+    if stamp.exists() and json.loads(stamp.read_text()) == sizes:
+        names = {name: "dense" if name == "small" else name for name in sizes}
+        return {name: Image(names[name], folder / f"{name}.raw", size) for name, size in sizes.items()}
+    print("making the images", flush=True)
+    images = _make(folder, sizes)
+    stamp.write_text(json.dumps(sizes))
+    return images
 
 
 def _make(folder: Path, sizes: dict[str, int]) -> dict[str, Image]:
@@ -46,12 +60,14 @@ def _bmap(image: Image) -> Path:
     return image.path.with_suffix(".bmap")
 
 
-def _on_host(folder: Path, images: list[Image], forms: list[Format], rounds: int) -> list[dict[str, Any]]:
+def _on_host(folder: Path, images: list[Image], wanted: str, rounds: int) -> list[dict[str, Any]]:
     found = []
     with loop_device(folder, max(image.size for image in images)) as disk, served(folder):
         host = Host(disk)
         for image in images:
-            for form in forms:
+            for form in FORMATS:
+                if not f"{image.name}/{form.name}".startswith(wanted):
+                    continue
                 case = Case(image, form)
                 host.stages(case)
                 begun = time.monotonic()
@@ -79,8 +95,24 @@ def _in_guest(folder: Path, images: dict[str, Image], quick: bool, rounds: int) 
     cases = [(images["small"], forms[name], rounds) for name in names]
     cases.append((images["sparse"], forms["zstd, frames"], 1))  # minutes, where the guest is emulated
     guest = folder / "guest"
-    guest.mkdir()
+    guest.mkdir(exist_ok=True)
     return write_guest.measure(guest, folder, cases)
+
+
+def _merged(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The old cases, those that were measured anew in their places; new ones at the end."""
+    cases = {(case["image"], case["format"]): case for case in [*old, *new]}
+    return list(cases.values())
+
+
+@contextmanager
+def _folder(given: Path | None) -> Iterator[Path]:
+    if given is not None:
+        given.mkdir(parents=True, exist_ok=True)
+        yield given
+        return
+    with tempfile.TemporaryDirectory(prefix="osie-bench-write-", dir="/var/tmp") as name:
+        yield Path(name)
 
 
 def main() -> None:
@@ -89,27 +121,27 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="small images, one round; writes nothing")
     parser.add_argument("--only", choices=["host", "guest"], help="keep the other's figures")
+    parser.add_argument("--case", default="", help="host: IMAGE or IMAGE/FORMAT; keep the others' figures")
+    parser.add_argument("--images", type=Path, help="a folder for the images, to use them again")
     given = parser.parse_args()
     sizes = {"dense": 512 * MIB, "sparse": 4096 * MIB, "small": 96 * MIB}
     rounds = given.rounds
     if given.quick:
         sizes, rounds = {"dense": 48 * MIB, "sparse": 512 * MIB, "small": 16 * MIB}, 1
     load = os.getloadavg()[0]
-    with tempfile.TemporaryDirectory(prefix="osie-bench-write-", dir="/var/tmp") as name:
-        print("making the images", flush=True)
-        folder = Path(name)
-        images = _make(folder, sizes)
+    with _folder(given.images) as folder:
+        images = _images(folder, sizes)
         on_host = [images["dense"], images["sparse"]]
-        host = [] if given.only == "guest" else _on_host(folder, on_host, list(FORMATS), rounds)
+        host = [] if given.only == "guest" else _on_host(folder, on_host, given.case, rounds)
         guest = [] if given.only == "host" else _in_guest(folder, images, given.quick, min(rounds, 2))
     results = {
         "host": {"machine": platform.machine(), "cpus": len(os.sched_getaffinity(0)), "load_before": load},
         "on_host": host,
         "in_guest": guest,
     }
-    if given.only and _RESULTS.exists():
-        other = "in_guest" if given.only == "host" else "on_host"
-        results[other] = json.loads(_RESULTS.read_text())[other]
+    if (given.only or given.case) and _RESULTS.exists():
+        old = json.loads(_RESULTS.read_text())
+        results |= {part: _merged(old[part], results[part]) for part in ("on_host", "in_guest")}
     page = write_page.render(results)
     if not given.quick:
         write_atomically(_RESULTS, json.dumps(results, indent=1) + "\n")
