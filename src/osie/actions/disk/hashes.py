@@ -1,10 +1,11 @@
 """What each block of an image should be: told by a manifest, or noted while the image is written."""
 
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Protocol
 
+from osie.actions import zeroes
 from osie.contracts.image_manifest import BLOCK_BYTES
 
 
@@ -51,7 +52,7 @@ class NotedHashes:
     @cached_property
     def of_zeroes(self) -> bytes:
         """The hash of a whole block of zeroes."""
-        return self.hashed([memoryview(_ZEROES)])
+        return self.hashed([memoryview(zeroes.BLOCK)])
 
     @property
     def block_count(self) -> int:
@@ -79,7 +80,9 @@ class NotedHashes:
             self.raw_size += len(rest[:room])
             rest = rest[room:]
             if self.raw_size % self.block_size == 0:
-                self._hashes += self.of_zeroes if _is_zero(self._pieces) else self.hashed(self._pieces)
+                self._hashes += (
+                    self.of_zeroes if all(map(zeroes.are, self._pieces)) else self.hashed(self._pieces)
+                )
                 self._pieces.clear()
 
     def passing(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -90,8 +93,3 @@ class NotedHashes:
 
 
 _CRC_BYTES = 4
-_ZEROES = bytes(BLOCK_BYTES)
-
-
-def _is_zero(pieces: Sequence[memoryview]) -> bool:
-    return all(_ZEROES.startswith(piece) for piece in pieces)  # memcmp, which ends at the first difference

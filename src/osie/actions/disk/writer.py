@@ -9,6 +9,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from osie.actions import zeroes
 from osie.actions.disk.behind import WriteBehind
 from osie.actions.disk.block_device import DeviceError
 from osie.actions.disk.device import Device, insist
@@ -18,7 +19,6 @@ from osie.actions.disk.zeroing import Zeroing
 from osie.actions.progress import size
 from osie.core.errors import OsieError
 
-_ZEROES = bytes(4 << 20)
 _WINDOW = 32 << 20  # written back early, so that `sync` is short and the page cache stays small
 
 
@@ -143,8 +143,8 @@ class DiskWriter:
         self._write_zeroes(end - self.done)
 
     def _write_zeroes(self, length: int) -> None:
-        for start in range(0, length, len(_ZEROES)):
-            self.write(_ZEROES[: length - start])
+        for start in range(0, length, len(zeroes.BLOCK)):
+            self.write(zeroes.BLOCK[: length - start])
 
     def skip_to(self, offset: int) -> None:
         """Take the bytes up to `offset`, which are on the disk already, as they are there."""

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from osie.actions import zeroes
+
 GRAIN = 256 << 10  # bytes; zeroes are looked for in pieces of this size, at multiples of it
 _ZEROES = bytes(GRAIN)
 
@@ -11,12 +13,12 @@ def runs(data: bytes, offset: int, begin: int, end: int) -> Iterator[tuple[int, 
 
     Only whole grains count as zeroes: the kernel zeroes whole sectors.
     """
-    position = begin
+    position, known = begin, zeroes.known(data)
     while position < end:
         start, is_zero = position, False
         while position < end:
             step = min(GRAIN - (offset + position) % GRAIN, end - position)
-            zero = step == GRAIN and data.startswith(_ZEROES, position)  # memcmp, without a copy
+            zero = step == GRAIN and (known or data.startswith(_ZEROES, position))  # memcmp
             if position > start and zero != is_zero:
                 break
             is_zero = zero

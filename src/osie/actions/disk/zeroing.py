@@ -4,12 +4,12 @@ import mmap
 import random
 from collections.abc import Callable
 
+from osie.actions import zeroes
 from osie.actions.disk.device import Device, insist, read
 from osie.actions.program import warn
 
 _LEAST = 1 << 20  # bytes; a shorter run is written as it is
 _MOST = 64 << 20  # one request; a device without a command for it has zeroes written by the kernel
-_ZEROES = bytes(4 << 20)
 
 
 class Zeroing:
@@ -45,5 +45,5 @@ class Zeroing:
                 return
             warn(f"{self._disk.path} doesn't zero byte {page} when told to: zeroes are written from here on")
             self._trusted = False
-        for at in range(start, start + length, len(_ZEROES)):
-            self._write(memoryview(_ZEROES)[: start + length - at], at)
+        for at in range(start, start + length, len(zeroes.BLOCK)):
+            self._write(memoryview(zeroes.BLOCK)[: start + length - at], at)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from osie.actions import zeroes
 from osie.actions.pipeline.stream import DECOMPRESSED_AHEAD, FETCHED_AHEAD, Flow, closing, threads
 from osie.actions.read_ahead import read_ahead
 from osie.actions.trust.blocks import verified_blocks
@@ -59,7 +60,9 @@ def fetched_blocks(flow: Flow, manifest: ImageManifest, kind: str, first: int, s
     end = min(stop * manifest.block_size, manifest.raw_size) if kind == "raw" else None
     chunks = read_ahead(flow.chunks(stored, end), depth=FETCHED_AHEAD, name="fetch")
     pieces = blocks(decompressed(chunks, kind, threads=threads()), PIECE_BYTES)
-    ahead = read_ahead(_without(pieces, start - raw), depth=DECOMPRESSED_AHEAD, name="decompress")
+    ahead = read_ahead(
+        zeroes.told(_without(pieces, start - raw)), depth=DECOMPRESSED_AHEAD, name="decompress"
+    )
     whole = verified_blocks(ahead, manifest, first, stop)
     return read_ahead(whole, depth=VERIFIED_AHEAD, name="verify")
 

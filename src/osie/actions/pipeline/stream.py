@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from osie.actions import zeroes
 from osie.actions.fetch import document
 from osie.actions.fetch.source import CHUNK_BYTES, Source
 from osie.actions.pipeline.options import FetchOptions
@@ -92,7 +93,7 @@ def unpacked(begun: Begun) -> Iterator[bytes]:
     """All of the image, decompressed, in equal pieces but for the last; made ahead by a thread."""
     pieces = decompressed(begun.chunks, begun.kind, threads=threads())
     whole = blocks(pieces, PIECE_BYTES)
-    return read_ahead(_once(whole, begun.kind), depth=DECOMPRESSED_AHEAD, name="decompress")
+    return read_ahead(zeroes.told(_once(whole, begun.kind)), depth=DECOMPRESSED_AHEAD, name="decompress")
 
 
 def _once(pieces: Iterator[bytes], kind: str) -> Iterator[bytes]:

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 
+from osie.actions import zeroes
 from osie.actions.unpack.decompress import ImageError
-from osie.contracts.image_manifest import BLOCK_BYTES, ImageManifest, zero_hash
-
-_ZEROES = bytes(BLOCK_BYTES)
+from osie.contracts.image_manifest import ImageManifest, zero_hash
 
 
 def verified_blocks(
@@ -40,9 +39,9 @@ def verified_blocks(
 
 def _checked(parts: list[bytes], manifest: ImageManifest, block: int) -> bytes:
     """The parts, whose list is emptied, as one block. Raises ImageError where they aren't the manifest's."""
-    if all(_ZEROES.startswith(part) for part in parts):
+    if all(map(zeroes.are, parts)):
         length = manifest.length_of(block)
-        whole, found = _ZEROES[:length], zero_hash(length)
+        whole, found = zeroes.BLOCK[:length], zero_hash(length)
     else:
         whole, found = b"".join(parts), manifest.hashed(parts)
     parts.clear()  # or both would be in memory for as long as the block is written

@@ -3,8 +3,8 @@
 import hashlib
 import heapq
 
+from osie.actions import zeroes
 from osie.contracts.image_manifest import (
-    BLOCK_BYTES,
     GRAIN_BYTES,
     MOST_PAIRS,
     SECTOR_SIZES,
@@ -14,7 +14,6 @@ from osie.contracts.image_manifest import (
     zero_hash,
 )
 
-_ZEROES = bytes(BLOCK_BYTES)
 _LEAST_HOLE = 1 << 20
 _STRIDE = 512 << 10  # a run of _LEAST_HOLE zeroes holds one of these, at a multiple of its size
 _LEAST_SPACING = 4 << 20
@@ -31,12 +30,12 @@ class HoleFinder:
 
     def add(self, block: bytes) -> None:
         """See the next block; all but the last are whole strides."""
-        if _ZEROES.startswith(block):
+        if zeroes.are(block):
             self._zeroes(len(block))
             return
         for begin in range(0, len(block), _STRIDE):
             stride = block[begin : begin + _STRIDE]
-            if _ZEROES.startswith(stride):
+            if zeroes.are(stride):
                 self._zeroes(len(stride))
             else:
                 self._data(stride)
@@ -100,7 +99,7 @@ class Measuring:
         if not self.size:
             self.sector_size = guessed_sector_size(block)
         self.size += len(block)
-        zero = _ZEROES.startswith(block)
+        zero = zeroes.are(block)
         self._hashes.append(zero_hash(len(block)) if zero else hashlib.sha256(block).digest())
         self._holes.add(block)
 
