@@ -47,7 +47,8 @@ class NotedHashes:
     def __init__(self) -> None:
         self.raw_size = 0
         self._hashes = bytearray()  # of the blocks that are whole
-        self._pieces: list[memoryview] = []  # of the block that isn't
+        self._crc = 0  # of the block that isn't, but for the zeroes that it begins with
+        self._zeroes = 0  # how many bytes of it those are, while it has nothing else
 
     @cached_property
     def of_zeroes(self) -> bytes:
@@ -62,7 +63,7 @@ class NotedHashes:
     def hash_of(self, index: int) -> bytes:
         """The hash of a block; that of the last one changes while more is added."""
         start = index * _CRC_BYTES
-        return bytes(self._hashes[start : start + _CRC_BYTES]) or self.hashed(self._pieces)
+        return bytes(self._hashes[start : start + _CRC_BYTES]) or self._so_far()
 
     def hashed(self, pieces: Iterable[memoryview]) -> bytes:
         """The CRC-32 of these bytes."""
@@ -75,15 +76,24 @@ class NotedHashes:
         """Note the image's next bytes."""
         rest = memoryview(piece)
         while rest:
-            room = self.block_size - self.raw_size % self.block_size
-            self._pieces.append(rest[:room])
-            self.raw_size += len(rest[:room])
-            rest = rest[room:]
+            done = self.raw_size % self.block_size
+            part = rest[: self.block_size - done]
+            if self._zeroes == done and zeroes.are(part):
+                self._zeroes += len(part)
+            else:
+                self._crc, self._zeroes = zlib.crc32(part, self._value()), -1
+            self.raw_size += len(part)
+            rest = rest[len(part) :]
             if self.raw_size % self.block_size == 0:
-                self._hashes += (
-                    self.of_zeroes if all(map(zeroes.are, self._pieces)) else self.hashed(self._pieces)
-                )
-                self._pieces.clear()
+                self._hashes += self._so_far()
+                self._crc = self._zeroes = 0
+
+    def _value(self) -> int:
+        return self._crc if self._zeroes < 0 else zlib.crc32(memoryview(zeroes.BLOCK)[: self._zeroes])
+
+    def _so_far(self) -> bytes:
+        whole = self._zeroes == self.block_size
+        return self.of_zeroes if whole else self._value().to_bytes(_CRC_BYTES, "big")
 
     def passing(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         """The same pieces, each noted on its way; a stage for `read_ahead`: it costs as much as writing."""

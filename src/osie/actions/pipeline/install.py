@@ -32,7 +32,7 @@ from osie.actions.trust.trust import Trust
 from osie.actions.unpack.decompress import ImageError
 from osie.contracts.image_manifest import ImageManifest, Stored
 
-_HASHED_AHEAD = 3  # pieces of 1 MiB
+_HASHED_AHEAD = 2  # pieces of 1 MiB
 
 
 class Settings(NamedTuple):

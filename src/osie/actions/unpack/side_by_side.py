@@ -15,7 +15,7 @@ from osie.actions.unpack.parts import Part
 
 COST_BYTES = 36 << 20  # of all parts under way
 PART_BYTES = COST_BYTES // 2  # of one; a larger one is streamed
-_WAITING_BYTES = 8 << 20  # of pieces
+_WAITING_BYTES = 6 << 20  # of pieces
 _FOREMOST = 2  # pieces that the foremost part may have waiting in any case
 
 
