@@ -8,13 +8,13 @@ from typing import Any, TypeAlias
 import grpc
 import structlog
 from google.protobuf import json_format
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from osie.contracts import telemetry_pb2, tink_pb2
 from osie.core.errors import OsieError
 from osie.tink.dispatch import Dispatch, NoWorkError
-from osie.tink.states import NotYoursError, OutOfTurnError, UnknownActionError
+from osie.tink.steps import NotYoursError, OutOfTurnError, UnknownActionError
 from osie.tink.workflow import ActionState
 from osie.tink.workflow_rows import LogLine
 
@@ -22,6 +22,8 @@ _log = structlog.get_logger("osie.tink.grpc")
 
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"  # generic in the stubs only
 _Call = Callable[[Any], Awaitable[Message]]
+
+_DETAIL_CHARACTERS = 500  # it goes into a header of at most 8 KiB, 12 bytes for some characters
 
 _STATUS: dict[type[Exception], grpc.StatusCode] = {
     NoWorkError: grpc.StatusCode.NOT_FOUND,
@@ -109,15 +111,21 @@ def _agent(text: str) -> str:
     return text
 
 
-def _guarded(call: _Call) -> Callable[[Any, _Context], Awaitable[Message]]:
-    """`call` with our errors as gRPC's: an agent is told in a status, and never by a broken stream."""
+def _guarded(call: _Call, form: type[Message]) -> Callable[[bytes, _Context], Awaitable[Message]]:
+    """`call` with our errors as gRPC's: an agent is told in a status, and never by a broken stream.
+
+    It takes bytes, since grpc answers UNKNOWN to what its own deserializer can't read.
+    """
 
     @functools.wraps(call)
-    async def handle(request: Any, context: _Context) -> Message:
+    async def handle(request: bytes, context: _Context) -> Message:
         try:
-            return await call(request)
+            return await call(form.FromString(request))
+        except DecodeError:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"no {form.DESCRIPTOR.full_name} message")
         except (OsieError, ValueError) as error:
-            await context.abort(_STATUS.get(type(error), grpc.StatusCode.INTERNAL), str(error))
+            status = _STATUS.get(type(error), grpc.StatusCode.INTERNAL)
+            await context.abort(status, str(error)[:_DETAIL_CHARACTERS])
         except DataError:  # a NUL in an id, for instance, which PostgreSQL can't even compare
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "an id that no store can hold")
         except (SQLAlchemyError, OSError) as error:
@@ -130,8 +138,7 @@ def _guarded(call: _Call) -> Callable[[Any, _Context], Awaitable[Message]]:
 
 def _method(call: _Call, request: type[Message]) -> "grpc.RpcMethodHandler[Any, Any]":
     return grpc.unary_unary_rpc_method_handler(
-        _guarded(call),
-        request_deserializer=request.FromString,
+        _guarded(call, request),
         response_serializer=lambda message: message.SerializeToString(),
     )
 
