@@ -17,7 +17,7 @@ from osie.cli.workshop import Workshop, cache_root
 from osie.core.cache import Cache, Silent
 from osie.image.manifest import Manifest
 from osie.lab import accelerator, qemu
-from osie.lab.machine import TcgFault, VirtualMachine, create_disk
+from osie.lab.machine import VirtualMachine, create_disk
 from osie.lab.network import Network
 from osie.oci import images
 
@@ -98,17 +98,10 @@ def console(network: Network, tmp_path: Path) -> Callable[..., object]:
         direct = qemu.Direct(kernel, initramfs, "console=ttyS0")
         hardware = qemu.Hardware("m", "52:54:00:05:1e:f0", disk, memory_mib=memory_mib, direct=direct)
         log = tmp_path / "console"
-        for _ in range(3):
-            machine = VirtualMachine(network, hardware, log=log, accelerated_by=accelerator.best())
-            async with machine:
-                await machine.power_on()
-                try:
-                    await machine.console.wait_for(until, 120)
-                except TcgFault as fault:
-                    print(f"{fault}; powering on again")
-                    continue
-                return [line.text for line in machine.console.lines]
-        pytest.fail("QEMU's emulator broke the guest three times")
+        async with VirtualMachine(network, hardware, log=log, accelerated_by=accelerator.best()) as machine:
+            await machine.power_on()
+            await machine.console.wait_for(until, 120)
+            return [line.text for line in machine.console.lines]
 
     return lines
 
