@@ -3,6 +3,8 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 ARGS ?=
+# Two processes: one for the virtual machines, one for all else beside them (tests/conftest.py).
+SIDE_BY_SIDE := -n 2 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: help setup setup-dev demo test test-fast lint format bench bench-boot bench-boot-work bench-build \
 	bench-write soak proto lock clean
@@ -20,10 +22,10 @@ demo: setup ## power on to installed OS, on a virtual machine (ARGS="--firmware 
 	@$(BIN)/osie demo $(ARGS)
 
 test: setup-dev lint ## the whole suite: linters, types, import contracts, unit, integration, virtual machines
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest $(SIDE_BY_SIDE) $(ARGS)
 
 test-fast: setup-dev ## the tests that need neither root nor network
-	@$(BIN)/pytest tests/unit $(ARGS)
+	@$(BIN)/pytest $(SIDE_BY_SIDE) tests/unit $(ARGS)
 
 lint: setup-dev ## ruff, mypy, import-linter
 	@$(BIN)/ruff check src tests bench
