@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from osie.core.errors import OsieError
 from osie.tink import hardware, resource_rows, workflow_rows
 from osie.tink.admission import Admission, Known, admit, references
+from osie.tink.errors import ConflictError, MissingError
 from osie.tink.manifest import Batch, RefusedError, parse
 from osie.tink.notifier import Notifier
 from osie.tink.resources import Kind, Ref, WorkflowSpec
@@ -18,14 +18,6 @@ from osie.tink.workflow import State, Workflow
 
 _ATTEMPTS = 5
 HARDWARE = "hardware"  # the notifier's topic for any change of Hardware
-
-
-class MissingError(OsieError):
-    """There is no such resource."""
-
-
-class ConflictError(OsieError):
-    """The resource is in use."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from osie.contracts import mac as macs
 from osie.tink import http_forms, views
-from osie.tink.applying import ConflictError, MissingError, topic
+from osie.tink.applying import topic
+from osie.tink.errors import ConflictError, MissingError
 from osie.tink.hardware import canonical_agent
 from osie.tink.manifest import RefusedError
 from osie.tink.queries import Page, Queries

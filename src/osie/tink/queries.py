@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osie.tink import journal, resource_rows, views, workflow_rows
-from osie.tink.applying import MissingError
+from osie.tink.errors import MissingError
 from osie.tink.resources import Kind, Ref
 from osie.tink.store import Store
 from osie.tink.views import Json

@@ -91,7 +91,8 @@ def event(row: Row, name: str) -> Json:
         "from": row["before"],
         "to": row["after"],
         "why": row["why"],
-        "agent": row["agent"],
+        "who": row["who"],
+        "agent": row["who"].removeprefix("agent ") if row["who"].startswith("agent ") else None,
     }
 
 

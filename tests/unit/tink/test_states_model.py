@@ -4,7 +4,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from osie.tink.states import OutOfTurnError, Step, accept, booted, hand_out, report
+from osie.tink.states import accept, booted, hand_out, report
+from osie.tink.steps import OutOfTurnError, Step
 from osie.tink.workflow import Action, ActionState, State, Task, Workflow
 
 AGENTS = ("one", "two")
