@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["begun_anew"]
+
 HERE = Path(__file__).parent
 # The virtual machines, then what has one expensive fixture: a built ramdisk, built images, all cells of the
 # matrix at work side by side, an engine. In the order in which they are begun.

@@ -1,6 +1,6 @@
 """The rule for tests that meet a fault of QEMU's emulator, on tests made for it."""
 
-import shutil
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -51,10 +51,15 @@ def test_fails_by_itself():
 
 def test_only_the_emulators_fault_begins_a_test_anew(tmp_path: Path) -> None:
     """With all fixtures made anew, three times at most; it is told; any other failure stays one."""
-    shutil.copy(Path(__file__).parents[1] / "vm/conftest.py", tmp_path)
     (tmp_path / "test_it.py").write_text(TESTS)
-    argv = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "--rootdir", tmp_path, tmp_path]
-    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False)
+    plugins = [
+        "-p",
+        "begun_anew",
+        *(f"-pno:{name}" for name in ("cacheprovider", "xdist", "hypothesispytest")),
+    ]
+    argv = [sys.executable, "-m", "pytest", *plugins, "-q", "--rootdir", tmp_path, tmp_path]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     last = done.stdout.splitlines()
     assert "2 failed, 4 passed" in last[-1], done.stdout
