@@ -138,7 +138,7 @@ async def _delete_workflow(
         )
     await workflow_rows.delete(connection, workflow.namespace, workflow.name)
     # Once an action ran, the disk may be half written: netboot then stays on, so that nothing boots from it.
-    if workflow.state is State.PENDING and workflow.toggle_netboot:
+    if not workflow.began and not workflow.ended and workflow.toggle_netboot:
         await release_netboot(connection, workflow, None, at)
 
 

@@ -208,7 +208,7 @@ class Dispatch:
                 line.stream[:10],
                 _clean(line.text, _LINE_CHARACTERS),
             )
-            for line in lines
+            for line in lines[-workflow_rows.LOG_LINES :]
         ]
         async with self._store.write() as connection:
             workflow = await _own(connection, workflow_id, agent_id, action_id)

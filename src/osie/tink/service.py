@@ -17,6 +17,7 @@ from osie.tink.operating import Operating
 from osie.tink.rewriting import Rewriting
 from osie.tink.states_time import Patience
 from osie.tink.store import Store
+from osie.tink.timekeeper import Timekeeper
 from osie.tink.watch import Watch
 
 _log = structlog.get_logger("osie.tink")
@@ -45,9 +46,8 @@ class Tink:
         self.agents = Dispatch(store, self.notifier, rewriting=rewriting, patience=patience, now=now)
         self.watch = Watch(store, workflows, patience)
         self.machines = MachineJournal(store, self.notifier, self.watch.netbooted, now)
-        self._now = now
         self._tick_s = tick_s
-        self._since = now()
+        self._time = Timekeeper(now)
         self._ticker: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Tink":
@@ -80,6 +80,7 @@ class Tink:
         while True:
             await asyncio.sleep(self._tick_s)
             try:
-                await self.watch.look(self._since)
+                self._time.look()
+                await self.watch.look(self._time.since, self._time.skipped)
             except (SQLAlchemyError, OSError) as error:  # the database is away: the next tick looks again
                 _log.warning("tick failed", error=str(error))

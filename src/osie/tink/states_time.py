@@ -33,16 +33,18 @@ class Clock:
     """What the time is, and what of it did not pass: while we were down, nobody could be heard."""
 
     now: float
-    serving_since: float = 0.0
+    serving_since: float = 0.0  # since our start, or since the clock was set back
     skipped: Sequence[tuple[float, float]] = ()  # (when, by how many seconds the clock was set forward)
 
     def since(self, then: float) -> float:
-        """The seconds that passed since."""
+        """The seconds that passed since. What is still to come was written before the clock was set back."""
+        if then > self.now:
+            then = min(self.serving_since, self.now)
         return self.now - then - sum(by for when, by in self.skipped if when >= then)
 
     def served(self, then: float) -> float:
         """The seconds of them in which we served."""
-        return self.since(max(then, self.serving_since))
+        return self.since(max(then, self.serving_since) if then <= self.now else then)
 
 
 def expire(workflow: Workflow, clock: Clock) -> Step:
