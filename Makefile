@@ -7,7 +7,7 @@ ARGS ?=
 SIDE_BY_SIDE := -n 2
 
 .PHONY: help setup setup-dev demo test test-fast lint format bench bench-boot bench-boot-work bench-build \
-	bench-write soak proto lock clean
+	bench-write soak interop proto lock clean
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ bench-write: setup-dev ## measure the disk writer beside curl | dd, qemu-img and
 
 soak: setup-dev ## cut the power of 200 installs at random moments
 	@OSIE_POWER_CUTS=200 $(BIN)/pytest -s --timeout 7200 tests/vm/writer/test_power_cut.py $(ARGS)
+
+interop: setup-dev ## upstream's own agents and server against ours (needs Go; the first run builds them: 10 minutes and more)
+	@scripts/interop $(ARGS)
 
 proto: setup-dev ## make the protobuf modules again (needs grpcio-tools 1.51: see docs/decisions)
 	@scripts/proto

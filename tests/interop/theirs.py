@@ -1,0 +1,147 @@
+"""Upstream's server, with the API server and etcd that are built into it, as processes of the tests."""
+
+import asyncio
+import json
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from .programs import Program
+
+TOKEN = "interop"
+API_PORT, GRPC_PORT, HTTP_PORT = 36443, 38113, 37080  # etcd's are its usual 2379 and 2380
+OFF = ("smee", "tootles", "rufio-controller", "secondstar", "ui")
+PLURALS = {"Hardware": "hardware", "Template": "templates", "Workflow": "workflows"}
+
+
+class Theirs:
+    """Upstream's server; resources go in and out by Kubernetes' API."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.port = GRPC_PORT
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        self._client = httpx.AsyncClient(
+            base_url=f"https://127.0.0.1:{API_PORT}",
+            headers=headers,
+            verify=False,  # noqa: S501 - its certificate is made when it starts
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        """End the client."""
+        await self._client.aclose()
+
+    async def answers(self) -> bool:
+        """Whether the API server knows upstream's resources and the gRPC port is open."""
+        try:
+            answer = await self._client.get("/apis/tinkerbell.org/v1alpha1/workflows")
+            _, writer = await asyncio.open_connection("127.0.0.1", GRPC_PORT)
+        except (httpx.HTTPError, OSError):
+            return False
+        writer.close()
+        return answer.status_code == 200
+
+    async def apply(self, *documents: dict[str, Any]) -> None:
+        """Create them."""
+        for document in documents:
+            place = f"/apis/tinkerbell.org/v1alpha1/namespaces/default/{PLURALS[document['kind']]}"
+            answer = await self._client.post(place, json=document)
+            assert answer.status_code == 201, answer.text
+
+    async def clear(self) -> None:
+        """Delete everything."""
+        for plural in PLURALS.values():
+            place = f"/apis/tinkerbell.org/v1alpha1/namespaces/default/{plural}"
+            assert (await self._client.delete(place)).status_code == 200
+
+    async def delete_workflow(self, name: str) -> None:
+        """Delete one workflow."""
+        place = f"/apis/tinkerbell.org/v1alpha1/namespaces/default/workflows/{name}"
+        assert (await self._client.delete(place)).status_code == 200
+
+    async def status(self, name: str) -> dict[str, Any]:
+        """A workflow's status."""
+        place = f"/apis/tinkerbell.org/v1alpha1/namespaces/default/workflows/{name}"
+        status: dict[str, Any] = (await self._client.get(place)).json().get("status", {})
+        return status
+
+
+def _files(folder: Path) -> None:
+    """What the API server wants: a key for service accounts, who may do what, and how to reach it."""
+    subprocess.run(
+        ["openssl", "genrsa", "-out", folder / "accounts.pem", "2048"], check=True, capture_output=True
+    )
+    (folder / "tokens.csv").write_text(f"{TOKEN},interop,1,system:masters\n")
+    server = {"server": f"https://127.0.0.1:{API_PORT}", "insecure-skip-tls-verify": True}
+    kubeconfig = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "interop",
+        "clusters": [{"name": "interop", "cluster": server}],
+        "users": [{"name": "interop", "user": {"token": TOKEN}}],
+        "contexts": [{"name": "interop", "context": {"cluster": "interop", "user": "interop"}}],
+    }
+    (folder / "kubeconfig").write_text(json.dumps(kubeconfig))
+
+
+def _api_argv(program: str, folder: Path) -> list[str]:
+    """The program as API server and etcd."""
+    return [
+        program,
+        *(f"--enable-{name}=false" for name in (*OFF, "tink-server", "tink-controller")),
+        "--bind-address=127.0.0.1",
+        f"--http-port={HTTP_PORT}",
+        f"--backend-kube-config={folder / 'kubeconfig'}",
+        f"--etcd-dir={folder / 'etcd'}",
+        "--etcd-servers=http://127.0.0.1:2379",
+        "--kube-apiserver-bind-address=127.0.0.1",
+        f"--secure-port={API_PORT}",
+        f"--cert-dir={folder / 'certificates'}",
+        f"--token-auth-file={folder / 'tokens.csv'}",
+        f"--service-account-key-file={folder / 'accounts.pem'}",
+        f"--service-account-signing-key-file={folder / 'accounts.pem'}",
+        "--service-account-issuer=api",
+    ]
+
+
+def _server_argv(program: str, folder: Path) -> list[str]:
+    """The program as tink's server and controller."""
+    return [
+        program,
+        "--enable-embedded-etcd=false",
+        "--enable-embedded-kube-apiserver=false",
+        *(f"--enable-{name}=false" for name in OFF),
+        "--bind-address=127.0.0.1",
+        f"--http-port={HTTP_PORT + 1}",
+        f"--tink-server-bind-port={GRPC_PORT}",
+        f"--backend-kube-config={folder / 'kubeconfig'}",
+        "--backend-kube-namespace=default",
+    ]
+
+
+@asynccontextmanager
+async def theirs(program: str, folder: Path) -> AsyncIterator[Theirs]:
+    """Upstream's server, ready."""
+    _files(folder)
+    api = Program(_api_argv(program, folder), {"HOME": str(folder)}, folder / "api.log")
+    server = Program(_server_argv(program, folder), {"HOME": str(folder)}, folder / "server.log")
+    async with api, server:
+        made = Theirs(server)
+        try:
+            async with asyncio.timeout(300):
+                while not await made.answers():
+                    # It gives the API server 20 s, which is too little on a busy host.
+                    await api.start_again_if_ended()
+                    await server.start_again_if_ended()
+                    await asyncio.sleep(1)
+            yield made
+        except TimeoutError:
+            pytest.fail(f"{api.printed[-3000:]}\n{server.printed[-3000:]}")
+        finally:
+            await made.close()
