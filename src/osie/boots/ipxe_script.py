@@ -7,6 +7,7 @@ unchanged; what iPXE can't carry is refused, never altered.
 """
 
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Literal
 from urllib.parse import quote
 
@@ -17,7 +18,8 @@ from osie.core.errors import OsieError
 Kind = Literal["install", "disk", "unknown", "custom", "error", "stopped"]
 
 _COMMAND_LINE_BYTES = 2047  # Linux on x86: COMMAND_LINE_SIZE is 2048, with the NUL at the end
-_SHOWN = 200  # characters of a foreign text that a message shows
+_SHOWN = 400  # characters of a foreign text that a message shows
+_COLUMNS = 72  # of a screen, for a text of several lines
 MOST_ASKS = 60  # how often a machine that can't be installed asks again before it tries its disk
 _ASK_AGAIN_S = 10
 _STOPPED_ASKS_AGAIN_S = 60
@@ -54,7 +56,8 @@ def _control(char: str) -> bool:
 
 def shown(text: str) -> str:
     """`text` for an `echo`: what iPXE would act upon or can't print becomes a question mark."""
-    safe = "".join(c if c.isascii() and (c.isalnum() or c in " .,:/_=+@%()'[]-") else "?" for c in text)
+    plain = text.replace(";", ",")
+    safe = "".join(c if c.isascii() and (c.isalnum() or c in " .,:/_=+@%()'[]-") else "?" for c in plain)
     return " ".join(safe[:_SHOWN].split())
 
 
@@ -231,9 +234,10 @@ def stopped(machine: Machine, around: Surroundings) -> Script:
     lines = [
         "#!ipxe",
         "echo",
-        f"echo Osie stopped {shown(machine.hostname)} {machine.mac}: {shown(machine.stopped)}",
-        "echo See what failed: osie workflow explain NAME",
-        "echo To go on once that is mended: osie workflow retry NAME, or osie workflow run-again NAME",
+        f"echo Osie stopped {shown(machine.hostname)} {machine.mac}",
+        *(f"echo . {line}" for line in wrap(shown(machine.stopped), _COLUMNS, break_on_hyphens=False)),
+        "echo What happened: osie workflow explain NAME",
+        "echo Once it is mended: osie workflow retry NAME, or another workflow",
         "echo",
         ":again",
         f"echo Asking again in {_STOPPED_ASKS_AGAIN_S} s",

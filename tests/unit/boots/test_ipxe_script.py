@@ -188,10 +188,14 @@ def test_a_stopped_machine_is_held_and_told_why() -> None:
     """It loads nothing, its own script neither, and asks for ever, also while nobody answers; netboot off
     still means the disk.
     """
-    stopped = replace(MACHINE, stopped="default/install netbooted 5 times", ipxe_contents="shell")
+    reason = "workflow default/install: the machine netbooted 5 times and nothing came of it; it is at write"
+    stopped = replace(MACHINE, stopped=reason, ipxe_contents="shell")
     script = ipxe_script.for_machine(stopped, AROUND, asked=ipxe_script.MOST_ASKS)
     assert script.kind == "stopped"
-    assert f"echo Osie stopped node-1 {MAC}: default/install netbooted 5 times\n" in script.text
+    said = [" ".join(command[1:]) for command in commands(script.text) if command[0] == "echo"]
+    assert f"Osie stopped node-1 {MAC}" in said
+    assert " ".join(line[2:] for line in said if line.startswith(". ")) == reason.replace(";", ",")
+    assert max(map(len, said)) < 80
     assert {command[0] for command in commands(script.text)} == {"echo", "sleep", "chain", "goto"}
     *_, sleep, chain, otherwise = commands(script.text)
     assert sleep == ["sleep", "60"]
