@@ -160,11 +160,17 @@ class GrpcSink:
 
 
 class GrpcTelemetry:
-    """Passes progress and logs on, until a server says that it has no such service."""
+    """Passes on what happens while an action runs; what a server says that it doesn't know is sent once."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self._unimplemented = False
+        self._unimplemented: set[str] = set()
+
+    async def heartbeat(self, action: Action) -> str | None:
+        """Tell that the action is looked after."""
+        request = telemetry_pb2.HeartbeatRequest(action=_reference(action))
+        told = await self._send("Heartbeat", request, telemetry_pb2.HeartbeatReply)
+        return (told.why or "no reason given") if told is not None and told.stop else None
 
     async def progress(self, action: Action, progress: Progress) -> None:
         """Tell where a phase of the action stands."""
@@ -179,6 +185,7 @@ class GrpcTelemetry:
                 rate_per_s=progress.rate_per_s,
                 eta_s=progress.eta_s,
             ),
+            telemetry_pb2.TelemetryReply,
         )
 
     async def logs(self, action: Action, lines: Sequence[LogLine]) -> None:
@@ -189,22 +196,24 @@ class GrpcTelemetry:
             )
             for line in lines
         ]
-        await self._send("ReportLogs", telemetry_pb2.LogReport(action=_reference(action), lines=told))
+        request = telemetry_pb2.LogReport(action=_reference(action), lines=told)
+        await self._send("ReportLogs", request, telemetry_pb2.TelemetryReply)
 
-    async def _send(self, name: str, request: Message) -> None:
-        if self._unimplemented:
-            return
+    async def _send(self, name: str, request: Message, reply: type[_Reply]) -> _Reply | None:
+        if name in self._unimplemented:
+            return None
         try:
-            path = f"/osie.v1.Telemetry/{name}"
-            await self._link.call(path, request, telemetry_pb2.TelemetryReply, _TELEMETRY_S)
+            return await self._link.call(f"/osie.v1.Telemetry/{name}", request, reply, _TELEMETRY_S)
         except GRPCError as error:
             if error.status is Status.UNIMPLEMENTED:
-                self._unimplemented = True
-                tell("telemetry_off", reason="the server has no osie.v1.Telemetry")
+                if not self._unimplemented:
+                    tell("telemetry_off", reason=f"the server doesn't know osie.v1.Telemetry/{name}")
+                self._unimplemented.add(name)
             elif error.status in _REFUSALS:  # sending it again won't help
                 tell("telemetry_refused", call=name, reason=_said(error))
             else:
                 raise Unreachable(_said(error)) from error
+            return None
 
 
 def _reference(action: Action) -> telemetry_pb2.ActionRef:
