@@ -1,10 +1,11 @@
 """How the suite is shared out among several processes: `make test` has two, `pytest -n` any number.
 
 Virtual machines are one process's work from beginning to end, one after the other: that is the longest way
-through the suite, so it begins first. All else runs beside it; the tests of a file stay together, and those
-of a folder whose expensive fixture is made once per process.
+through the suite, so it begins first. All else runs beside it, on what the machines leave of the processors;
+the tests of a file stay together, and those of a folder whose expensive fixture is made once per process.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ HERE = Path(__file__).parent
 # matrix at work side by side, an engine. In the order in which they are begun.
 TOGETHER = ("vm", "integration/image", "integration/oci", "integration/matrix", "integration/worker")
 LATER = ("integration", "unit")
+BESIDE = 5  # as nice(1) has it
 
 
 def _place(path: Path, folders: tuple[str, ...]) -> int:
@@ -44,3 +46,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if hasattr(config, "workerinput"):
         paths = {item: item.path.relative_to(HERE) for item in items}
         items.sort(key=lambda item: (_place(paths[item], TOGETHER), _place(paths[item], LATER)))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """What runs beside the machines gives way to them; only root may take that back for the next group."""
+    if hasattr(item.config, "workerinput") and os.geteuid() == 0:
+        machines = item.path.is_relative_to(HERE / TOGETHER[0])
+        os.setpriority(os.PRIO_PROCESS, 0, 0 if machines else BESIDE)

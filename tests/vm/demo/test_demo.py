@@ -71,7 +71,8 @@ def test_power_on_to_installed_os(
 def test_a_demo_that_fails_says_which_and_why(built: Built, tmp_path: Path) -> None:
     """A wrong image: exit status 1, the action's name and its reason, in the report too."""
     assert built.os.path.exists()
-    done, _ = _demo("--fault", "digest", "--report", tmp_path / "r.json")
+    quickest = ("--profile", "virtual", "--memory", "512")
+    done, _ = _demo(*quickest, "--fault", "digest", "--report", tmp_path / "r.json")
     assert done.returncode == 1
     assert "The demo failed" in done.stdout
     assert "write-os" in done.stdout
