@@ -16,8 +16,10 @@ from osie.worker import attributes, settings
 from osie.worker.docker_images import DockerImages
 from osie.worker.docker_runtime import DockerRuntime
 from osie.worker.engine import Engine
-from osie.worker.grpc_transport import GrpcSink, GrpcSource, GrpcTelemetry, Link, tls_context
+from osie.worker.generations import Generations
+from osie.worker.grpc_transport import GrpcTelemetry
 from osie.worker.journal import tell
+from osie.worker.link import Link, tls_context
 from osie.worker.loop import Stop, Worker
 
 
@@ -36,9 +38,9 @@ async def work(given: settings.Settings) -> bool:
         await worker(source=file, sink=file, telemetry=file).run()
         return not file.failed
     link = Link(given.host, given.port, tls_context(verify=given.verify) if given.tls else None)
-    source = GrpcSource(link, given.agent_id, lambda: attributes.read(Path("/")))
+    server = Generations(link, given.agent_id, lambda: attributes.read(Path("/")))
     try:
-        await worker(source=source, sink=GrpcSink(link), telemetry=GrpcTelemetry(link)).run()
+        await worker(source=server, sink=server, telemetry=GrpcTelemetry(link)).run()
     finally:
         link.close()
     return True

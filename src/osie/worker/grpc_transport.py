@@ -4,78 +4,29 @@ The protocol: proto/osie/contracts/tink.proto and telemetry.proto; docs/referenc
 means what.
 """
 
-import asyncio
-import ssl
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-import h2.exceptions
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from grpclib.client import Channel, UnaryUnaryMethod
 from grpclib.const import Status
-from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
+from grpclib.exceptions import GRPCError
 
 from osie.contracts import telemetry_pb2, tink_pb2
 from osie.contracts.action_events import Progress
 from osie.worker.action import Action, LogLine, Refused, Report, Unreachable
 from osie.worker.journal import tell
+from osie.worker.link import Link, said
 
-_CALL_S = 10.0
 _TELEMETRY_S = 5.0
 _NO_WORK = {Status.NOT_FOUND, Status.FAILED_PRECONDITION}
 _REFUSALS = {Status.NOT_FOUND, Status.PERMISSION_DENIED, Status.INVALID_ARGUMENT, Status.FAILED_PRECONDITION}
-_BROKEN = (OSError, TimeoutError, StreamTerminatedError, ProtocolError, h2.exceptions.H2Error)
 
 _Reply = TypeVar("_Reply", bound=Message)
 
 
-def tls_context(*, verify: bool) -> ssl.SSLContext:
-    """What gRPC asks of TLS; `verify` false takes any certificate."""
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(["h2"])
-    if not verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-class Link:
-    """The connection to a server. Every call has a deadline; after a failure the next call connects again."""
-
-    def __init__(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
-        self._host = host
-        self._port = port
-        self._tls = tls
-        self._channel: Channel | None = None
-
-    async def call(self, path: str, request: Message, reply: type[_Reply], deadline_s: float) -> _Reply:
-        """One unary call. Raises GRPCError for what the server says, Unreachable where it says nothing."""
-        if self._channel is None:
-            self._channel = Channel(self._host, self._port, ssl=self._tls)
-        channel = self._channel
-        method = UnaryUnaryMethod[Message, _Reply](channel, path, type(request), reply)
-        try:
-            async with asyncio.timeout(deadline_s):  # grpclib's own doesn't end a connect that hangs
-                return await method(request, timeout=deadline_s)
-        except _BROKEN as error:
-            self._drop(channel)
-            raise Unreachable(f"no answer from {self._host}:{self._port} to {path}") from error
-
-    def close(self) -> None:
-        """End the connection."""
-        if self._channel is not None:
-            self._drop(self._channel)
-
-    def _drop(self, channel: Channel) -> None:
-        """Close a connection that failed: a half-open one would take every call's whole deadline."""
-        channel.close()
-        if self._channel is channel:
-            self._channel = None
-
-
-def _said(error: GRPCError) -> str:
-    return f"the server answered {error.status.name}: {error.message or 'no reason given'}"
+class Unspoken(Unreachable):
+    """The server doesn't speak this generation of the protocol."""
 
 
 class GrpcSource:
@@ -95,11 +46,11 @@ class GrpcSource:
             )
         path = "/proto.WorkflowService/GetAction"
         try:
-            told = await self._link.call(path, self._request, tink_pb2.ActionResponse, _CALL_S)
+            told = await self._link.call(path, self._request, tink_pb2.ActionResponse)
         except GRPCError as error:
             if error.status in _NO_WORK:
                 return None
-            raise Unreachable(_said(error)) from error
+            raise (Unspoken if error.status is Status.UNIMPLEMENTED else Unreachable)(said(error)) from error
         except Unreachable:
             self._request = None
             raise
@@ -119,7 +70,8 @@ class GrpcSource:
         )
 
 
-def _timestamp(at: float) -> Timestamp:
+def timestamp(at: float) -> Timestamp:
+    """Unix seconds as the wire has them."""
     nanos = round(at * 1e9)
     return Timestamp(seconds=nanos // 10**9, nanos=nanos % 10**9)
 
@@ -134,12 +86,12 @@ def status_request(report: Report) -> tink_pb2.ActionStatusRequest:
         action_id=action.action_id,
         action_name=action.name,
         action_state=f"ACTION_STATE_{report.state.name}",
-        execution_start=_timestamp(started_at),
+        execution_start=timestamp(started_at),
         message=tink_pb2.ActionMessage(message=report.message),
     )
     if report.finished_at is not None:
         finished_at = max(started_at, report.finished_at)  # the clock may have been set back meanwhile
-        request.execution_stop.CopyFrom(_timestamp(finished_at))
+        request.execution_stop.CopyFrom(timestamp(finished_at))
         request.execution_duration = f"{finished_at - started_at:.3f}s"  # Go's duration format
     return request
 
@@ -154,9 +106,9 @@ class GrpcSink:
         """Return once the server has taken it."""
         path = "/proto.WorkflowService/ReportActionStatus"
         try:
-            await self._link.call(path, status_request(report), tink_pb2.ActionStatusResponse, _CALL_S)
+            await self._link.call(path, status_request(report), tink_pb2.ActionStatusResponse)
         except GRPCError as error:
-            raise (Refused if error.status in _REFUSALS else Unreachable)(_said(error)) from error
+            raise (Refused if error.status in _REFUSALS else Unreachable)(said(error)) from error
 
 
 class GrpcTelemetry:
@@ -210,9 +162,9 @@ class GrpcTelemetry:
                     tell("telemetry_off", reason=f"the server doesn't know osie.v1.Telemetry/{name}")
                 self._unimplemented.add(name)
             elif error.status in _REFUSALS:  # sending it again won't help
-                tell("telemetry_refused", call=name, reason=_said(error))
+                tell("telemetry_refused", call=name, reason=said(error))
             else:
-                raise Unreachable(_said(error)) from error
+                raise Unreachable(said(error)) from error
             return None
 
 
