@@ -7,7 +7,7 @@ ARGS ?=
 SIDE_BY_SIDE := -n 2
 
 .PHONY: help setup setup-dev demo test test-fast lint format bench bench-boot bench-boot-work bench-build \
-	bench-write soak interop proto lock clean
+	bench-write soak soak-tink interop proto lock clean
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ soak: setup-dev ## cut the power of 200 installs at random moments
 
 interop: setup-dev ## upstream's own agents and server against ours (needs Go; the first run builds them: 10 minutes and more)
 	@scripts/interop $(ARGS)
+
+soak-tink: setup-dev ## 500 simulated workers on each database, everything killed at random; writes docs/reference/
+	@PYTHONPATH=tests $(BIN)/python -m bench.soak_tink --write $(ARGS)
 
 proto: setup-dev ## make the protobuf modules again (needs grpcio-tools 1.51: see docs/decisions)
 	@scripts/proto
