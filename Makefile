@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 ARGS ?=
-# Two processes: one for the virtual machines, one for all else beside them (tests/conftest.py).
+# Two processes: machines in one, all else and then the small machines in the other (tests/conftest.py).
 SIDE_BY_SIDE := -n 2
 
 .PHONY: help setup setup-dev demo test test-fast lint format bench bench-boot bench-boot-work bench-build \

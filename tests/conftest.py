@@ -1,8 +1,8 @@
 """How the suite is shared out among several processes: `make test` has two, `pytest -n` any number.
 
-Virtual machines are one process's work from beginning to end, one after the other: that is the longest way
-through the suite, so it begins first. All else runs beside it, on what the machines leave of the processors;
-the tests of a file stay together, and those of a folder whose expensive fixture is made once per process.
+Virtual machines take most of the time. One process has nothing but machines to do; the other begins with all
+else and ends with the small machines. The tests of a file stay together, and those of a folder whose
+expensive fixture is made once per process. What is no machine gives way to those beside it.
 """
 
 import os
@@ -14,15 +14,26 @@ import pytest
 pytest_plugins = ["begun_anew"]
 
 HERE = Path(__file__).parent
-# The virtual machines, then what has one expensive fixture: a built ramdisk, built images, all cells of the
-# matrix at work side by side, an engine. In the order in which they are begun.
-TOGETHER = ("vm", "integration/image", "integration/oci", "integration/matrix", "integration/worker")
-LATER = ("integration", "unit")
+# Folders that stay together: the longest way through the suite, then what has one expensive fixture (a built
+# ramdisk, built images, all cells of the matrix at work side by side, an engine).
+TOGETHER = (
+    ("vm/demo", "vm/ramdisk", "vm/boots"),
+    ("integration/image",),
+    ("integration/oci",),
+    ("integration/matrix",),
+    ("integration/worker",),
+)
+LATER = ("integration", "unit", "vm/lab", "vm/writer")
 BESIDE = 5  # as nice(1) has it
 
 
-def _place(path: Path, folders: tuple[str, ...]) -> int:
-    return next((number for number, name in enumerate(folders) if path.is_relative_to(name)), len(folders))
+def _group(path: Path) -> tuple[int, str]:
+    """When it is begun, and its name. `path` is relative to this folder."""
+    for number, folders in enumerate(TOGETHER):
+        if any(path.is_relative_to(folder) for folder in folders):
+            return number, " ".join(folders)
+    later = (number for number, folder in enumerate(LATER) if path.is_relative_to(folder))
+    return len(TOGETHER) + next(later, len(LATER)), str(path)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -34,8 +45,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class Groups(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             path = config.rootpath / nodeid.partition("::")[0]
-            place = _place(path.relative_to(HERE), TOGETHER)
-            return str(path) if place == len(TOGETHER) else TOGETHER[place]
+            return _group(path.relative_to(HERE))[1]
 
     config.option.loadscopereorder = False
     return Groups(config, log)
@@ -44,13 +54,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Where several processes share the tests, the longest groups come first."""
     if hasattr(config, "workerinput"):
-        paths = {item: item.path.relative_to(HERE) for item in items}
-        items.sort(key=lambda item: (_place(paths[item], TOGETHER), _place(paths[item], LATER)))
+        items.sort(key=lambda item: _group(item.path.relative_to(HERE))[0])
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """What runs beside the machines gives way to them; only root may take that back for the next group."""
+    """Give way to machines, or not; only root may take that back for the next group."""
     if hasattr(item.config, "workerinput") and os.geteuid() == 0:
-        machines = item.path.is_relative_to(HERE / TOGETHER[0])
+        machines = item.path.is_relative_to(HERE / "vm")
         os.setpriority(os.PRIO_PROCESS, 0, 0 if machines else BESIDE)
