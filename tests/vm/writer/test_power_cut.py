@@ -16,7 +16,7 @@ from vm.writer.verdict import state
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-CUTS = int(os.environ.get("OSIE_POWER_CUTS", "15"))
+CUTS = int(os.environ.get("OSIE_POWER_CUTS", "25"))
 SEED = os.environ.get("OSIE_POWER_CUT_SEED") or str(random.SystemRandom().randrange(10**9))
 _LAST = 8  # commands: the syncs and the ends
 _LONG_S = 1000.0
