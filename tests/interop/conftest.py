@@ -2,26 +2,23 @@
 
 import asyncio
 import os
-import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
-from integration.worker.conftest import busybox, engine_socket
-from integration.worker.test_images import publish
+from image_registry import publish, serving
+from integration.worker.conftest import busybox, engine_socket, running_engine
 
-from osie.registry import app
 from osie.tink import grpc_older, grpc_server
 from osie.tink.queries import Queries
 from osie.tink.resources import Kind, Ref
 from osie.tink.service import Tink
 from osie.tink.store import Store
 
-__all__ = ["busybox", "engine_socket"]
+__all__ = ["busybox", "engine_socket", "running_engine"]
 
 NEEDED = ("OSIE_TINK_AGENT", "OSIE_TINK_WORKER", "OSIE_TINKERBELL")
 # Not part of the suite: the programs come from upstream, and take long to build.
@@ -31,31 +28,12 @@ MACS = ("52:54:00:00:00:01", "52:54:00:00:00:02")
 IMAGE = "quay.example/osie/busybox:1"  # what templates say; the registry below has it
 
 
-@pytest.fixture(scope="session")
-def registry(tmp_path_factory: pytest.TempPathFactory, busybox: bytes) -> Iterator[str]:
+@pytest.fixture
+async def registry(tmp_path: Path, busybox: bytes) -> AsyncIterator[str]:
     """The authority of our registry, which has the busybox."""
-    folder = tmp_path_factory.mktemp("layout")
-    publish(folder, busybox, "osie/busybox:1")
-    authority: list[str] = []
-    listening, over = threading.Event(), asyncio.Event()
-    loop = asyncio.new_event_loop()
-
-    async def serve() -> None:
-        runner = web.AppRunner(app.create(folder))
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        authority.append("{}:{}".format(*runner.addresses[0]))
-        listening.set()
-        await over.wait()
-        await runner.cleanup()
-
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
-    thread.start()
-    assert listening.wait(30)
-    yield authority[0]
-    loop.call_soon_threadsafe(over.set)
-    thread.join()
-    loop.close()
+    await asyncio.to_thread(publish, tmp_path / "layout", busybox, "osie/busybox:1")
+    async with serving(tmp_path / "layout") as authority:
+        yield authority
 
 
 @dataclass

@@ -5,12 +5,15 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from osie.tink.resources import Kind, Ref
+
 from . import workflows
 from .conftest import IMAGE, MACS, Ours, ours
-from .programs import Program, ended, reaches, until
+from .programs import ENDED, Program, ended, poll, reaches, until
 
 Start = Callable[[Ours, str], Program]
 
@@ -123,6 +126,25 @@ async def test_ours_alone(server: Ours, start: Start, shared: Path) -> None:
         status = await ended(server, program)
     assert status["state"] == "FAILED", program.printed
     assert workflows.names(shared) == ["hook", "tried"]
+
+
+async def test_a_workflow_is_deleted(server: Ours, start: Start, shared: Path) -> None:
+    """A workflow that is deleted while its action runs keeps nobody from the next, once started again."""
+    action = workflows.action("long", IMAGE, "touch /shared/ran; until [ -e /shared/go ]; do sleep 0.1; done")
+    await apply(server, workflows.template([workflows.task(shared, [action])]), workflows.workflow(MACS[:1]))
+    async with start(server, MACS[0]) as program:
+        await until((shared / "ran").exists, program)
+        await server.tink.resources.delete(Ref(Kind.WORKFLOW, "default", "w"), force=True)
+        (shared / "go").touch()
+        task = workflows.task(shared, [workflows.action("next", IMAGE, "touch /shared/next")])
+        await apply(server, workflows.template([task], "t2"), workflows.workflow(MACS[:1], "w2", "t2"))
+
+        async def look() -> dict[str, Any]:
+            await program.start_again_if_ended()
+            return await server.status("w2")
+
+        status = await poll(look, lambda status: status["state"] in ENDED, program)
+    assert status["state"] == "SUCCESS", program.printed
 
 
 async def test_the_server_is_gone_for_a_while(
