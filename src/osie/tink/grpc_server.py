@@ -85,6 +85,12 @@ class Services:
         await self._agents.logs(which.workflow_id, agent_of(which.agent_id), which.action_id, lines)
         return telemetry_pb2.TelemetryReply()
 
+    async def heartbeat(self, request: telemetry_pb2.HeartbeatRequest) -> Message:
+        """osie.v1.Telemetry/Heartbeat."""
+        which = request.action
+        stop, why = await self._agents.heartbeat(which.workflow_id, agent_of(which.agent_id), which.action_id)
+        return telemetry_pb2.HeartbeatReply(stop=stop, why=why)
+
 
 def _handlers(services: Services) -> "tuple[grpc.GenericRpcHandler[Any, Any], ...]":
     workflow = {
@@ -94,6 +100,7 @@ def _handlers(services: Services) -> "tuple[grpc.GenericRpcHandler[Any, Any], ..
     telemetry = {
         "ReportProgress": unary(services.report_progress, telemetry_pb2.ProgressReport),
         "ReportLogs": unary(services.report_logs, telemetry_pb2.LogReport),
+        "Heartbeat": unary(services.heartbeat, telemetry_pb2.HeartbeatRequest),
     }
     return (
         grpc.method_handlers_generic_handler("proto.WorkflowService", workflow),

@@ -25,7 +25,6 @@ CALLS = {
     f"/{service.full_name}/{method.name}": method.input_type
     for service in SERVICES
     for method in service.methods
-    if method.name != "Heartbeat"  # not served yet
 }
 # What a client can have caused. INTERNAL, UNKNOWN or UNAVAILABLE would be our fault, or blame the store.
 THEIR_FAULT = {
