@@ -10,7 +10,7 @@ from osie.tink.applying import HARDWARE, hardware_of, release_netboot, topic
 from osie.tink.notifier import Notifier
 from osie.tink.steps import Step
 from osie.tink.store import Store
-from osie.tink.workflow import State, Workflow
+from osie.tink.workflow import Cause, State, Workflow
 
 
 class Advancing:
@@ -66,5 +66,5 @@ async def _save(connection: AsyncConnection, before: Workflow, step: Step, at: f
         await resource_rows.set_netboot(connection, hardware_of(after), True, at)
     elif after.state is State.SUCCESS:
         await release_netboot(connection, after, False, at)
-    elif after.ended and not after.began:  # cancelled in time: the disk is as it was
+    elif after.cause is Cause.CANCELLED and not after.began:  # in time: the disk is as it was
         await release_netboot(connection, after, None, at)

@@ -138,6 +138,21 @@ with grpc.insecure_channel(sys.argv[1]) as channel:
 """
 
 
+async def test_a_machine_that_gets_nowhere_is_held(stage: Stage) -> None:
+    """Five times it boots the installer and no action is done; then it is told why, and loads nothing."""
+    await stage.client.apply(scenario.files(_run()))
+    auto = f"{stage.boots_url}/auto.ipxe?mac={scenario.MAC}"
+    for _ in range(5):
+        assert "initrd" in stage.network.run(["curl", "-sf", auto])
+    for asks_again in ("", "&asked=1"):
+        held = stage.network.run(["curl", "-sf", auto + asks_again])
+        assert f"echo . workflow default/{scenario.WORKFLOW}: the machine netbooted 5 times" in held
+        assert "initrd" not in held
+    status = (await stage.client.request("GET", f"/workflows/{scenario.WORKFLOW}"))["status"]
+    assert status["state"] == "FAILED"
+    assert "netbooted 5 times" in status["message"]
+
+
 async def test_a_killed_server_loses_nothing(stage: Stage) -> None:
     """SIGKILL right after an apply was acknowledged; started again, everything is there, dnsmasq too."""
     await stage.client.apply(scenario.files(_run("before-the-kill")))
