@@ -1,5 +1,6 @@
 """Use cases of the agents: ask for an action, report on it, tell how far it is and what it prints."""
 
+import asyncio
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -49,6 +50,7 @@ class Dispatch:
         self._workflows = Advancing(store, notifier, now)
         # Silence is measured as exactly as that, and every exactness is a write.
         self._heard_every_s = (patience or Patience()).silent_after_s / 4
+        self._deciding: dict[str, asyncio.Task[None]] = {}
         self.rewriting = rewriting or Rewriting()
 
     async def get_action(
@@ -70,7 +72,7 @@ class Dispatch:
                 raise OutOfTurnError(f"workflow {workflow.name}: the machine's allowWorkflow is false")
             turn = current(workflow)
             if turn is not None and undecided(turn) and set(names) & set(turn.task.agents):
-                await self._decide(workflow, turn, agent, attributes)
+                await self._decided(workflow, turn, agent, attributes)
                 continue
             step, turn = hand_out(workflow, names, self._now())
             if step.workflow != workflow:
@@ -90,6 +92,21 @@ class Dispatch:
 
         step = await self._workflows.advance(seen.namespace, seen.name, event)
         return step or Step(seen), turns[0] if turns else None
+
+    async def _decided(
+        self, workflow: Workflow, turn: Turn, agent: str, attributes: dict[str, Any] | None
+    ) -> None:
+        """Once for all who ask, and to the end even if they give up: a busy host would else never do it."""
+        run = turn.action.id
+        if run not in self._deciding:
+            task = asyncio.create_task(self._decide(workflow, turn, agent, attributes))
+            self._deciding[run] = task
+            task.add_done_callback(lambda _: self._deciding.pop(run))
+        await asyncio.shield(self._deciding[run])
+
+    async def close(self) -> None:
+        """Wait for what nobody waits for any more."""
+        await asyncio.gather(*self._deciding.values(), return_exceptions=True)
 
     async def _decide(
         self, workflow: Workflow, turn: Turn, agent: str, attributes: dict[str, Any] | None

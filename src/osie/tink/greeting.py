@@ -1,4 +1,4 @@
-"""A machine's worker is up: its first question after each boot, and now and then a later one, is journaled."""
+"""A machine's worker is up: its first question after each boot, and a later one now and then, is journaled."""
 
 from typing import Any
 

@@ -60,6 +60,7 @@ class Tink:
             self._ticker.cancel()
             with suppress(asyncio.CancelledError):
                 await self._ticker
+        await self.agents.close()
         await self.machines.close()
 
     def end_streams(self) -> None:

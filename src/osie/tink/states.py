@@ -128,13 +128,16 @@ def report(
     message: str = "",
     duration: str = "",
 ) -> Step:
-    """An agent says what became of an action. A report that is late or repeated changes nothing.
+    """An agent says what became of an action. That it ended, told late or again, changes nothing.
 
+    That a run begins which is over is refused: the agent has not begun it yet, and is not to.
     Raises UnknownActionError, NotYoursError, OutOfTurnError.
     """
     told = own(workflow, agents, action_id)
-    over = workflow.ended or told.action.state in ACTION_ENDED or told.action.id != action_id
-    if over or find_past(workflow, action_id) or state is ActionState.PENDING:
+    over = workflow.ended or told.action.state in ACTION_ENDED or find(workflow, action_id) is None
+    if over and state is ActionState.RUNNING:
+        raise OutOfTurnError(f"workflow {workflow.name}: this run of {told.action.name} is over")
+    if over or state is ActionState.PENDING:
         return Step(workflow)
     turn = current(workflow)
     if turn is None or turn.action.id != action_id or undecided(turn):

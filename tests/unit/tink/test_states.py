@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from osie.tink.states import accept, booted, hand_out, report
+from osie.tink.states_operator import cancel
 from osie.tink.states_time import GRACE_S, Clock, expire
 from osie.tink.steps import NotYoursError, OutOfTurnError, Step, UnknownActionError
 from osie.tink.workflow import Action, ActionState, State, Task, Workflow, current
@@ -119,10 +120,18 @@ def test_booting_says_nothing_about_other_actions(agents: set[str]) -> None:
 def test_repeated_and_late_reports_change_nothing() -> None:
     """The same report twice, or one that contradicts an end, is taken without effect."""
     state = done(workflow(), "a")
-    for late in ActionState:
+    for late in set(ActionState) - {ActionState.RUNNING}:
         assert report(state, ONE, "a", late, 9.0) == Step(state)
     failed = report(state, ONE, "b", ActionState.FAILED, 9.0).workflow
     assert report(failed, ONE, "b", ActionState.SUCCESS, 10.0) == Step(failed)
+
+
+def test_a_run_that_is_over_is_not_begun() -> None:
+    """An agent begins only once its RUNNING was taken: after a cancellation it is refused."""
+    cancelled = cancel(workflow(), 2.0, who="operator").workflow
+    for state in (cancelled, done(workflow(), "a")):
+        with pytest.raises(OutOfTurnError, match="over"):
+            report(state, ONE, "a", ActionState.RUNNING, 9.0)
 
 
 def test_reports_of_others_and_out_of_turn_are_refused() -> None:

@@ -1,7 +1,6 @@
 """The state machine against a model of it that is simple enough to be believed.
 
-The model is a line of actions and a place in it. It knows no ids, few moments, and nothing of how the workflow
-is made up.
+The model is a line of actions and a place in it. It knows no ids, few moments, and nothing of how it is stored.
 """
 
 from dataclasses import dataclass
@@ -152,7 +151,7 @@ class Model(RuleBasedStateMachine):
 
     @rule(agent=st.sampled_from(AGENTS), holds=st.booleans(), faulty=st.sampled_from([False] * 4 + [True]))
     def ask(self, agent: str, holds: bool, faulty: bool) -> None:
-        """An agent gets the next action if it is its own, due and wanted; a running reboot is done by that."""
+        """An agent gets the next action if it is its own, due and wanted; a running reboot is done so."""
         while not self.over and self.now_at.agent == agent and self.undecided:
             turn = current(self.workflow)
             assert turn is not None
@@ -198,6 +197,9 @@ class Model(RuleBasedStateMachine):
         turn = current(self.workflow)
         if turn is None or (not self.over and self.undecided and not self.hook):
             return
+        if self.over and state is ActionState.RUNNING:
+            self.refused(turn.task.agents, turn.action.id)
+            return
         self.take(report(self.workflow, turn.task.agents, turn.action.id, state, self.now))
         if self.over:
             return
@@ -212,7 +214,7 @@ class Model(RuleBasedStateMachine):
     @precondition(lambda self: getattr(self, "seen_ids", None))
     @rule(data=st.data(), state=REPORTS)
     def tell_late(self, data: st.DataObject, state: ActionState) -> None:
-        """A report on any run that is over changes nothing, however often and whenever it comes."""
+        """That a run ended which is over changes nothing, whenever it is told; that it begins is refused."""
         turn = current(self.workflow)
         late = [i for i in self.seen_ids if turn is None or i != turn.action.id]
         if not late:
@@ -220,7 +222,18 @@ class Model(RuleBasedStateMachine):
         run = data.draw(st.sampled_from(late))
         names = {i: task for i, task, _ in runs(self.workflow)}
         agents = next(task.agents for task in self.workflow.tasks if task.name == names[run])
-        assert report(self.workflow, agents, run, state, self.now).changes == ()
+        if state is ActionState.RUNNING:
+            self.refused(agents, run)
+        else:
+            assert report(self.workflow, agents, run, state, self.now).changes == ()
+
+    def refused(self, agents: tuple[str, ...], run: str) -> None:
+        """An agent may not begin this run."""
+        try:
+            report(self.workflow, agents, run, ActionState.RUNNING, self.now)
+        except OutOfTurnError:
+            return
+        raise AssertionError("it was taken")
 
     @rule(agent=st.sampled_from(AGENTS), osie=st.booleans())
     def boot(self, agent: str, osie: bool) -> None:
