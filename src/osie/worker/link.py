@@ -78,6 +78,8 @@ class Link:
         try:
             async with asyncio.timeout(min(deadline_s, _GONE_S)):  # grpclib's own doesn't end a connect
                 protocol = await channel.__connect__()
+            if not hasattr(protocol.connection, "_transport"):  # it broke as soon as it was made
+                raise StreamTerminatedError("Connection lost")
             _notice_silence(protocol.connection._transport.get_extra_info("socket"))
             async with asyncio.timeout(deadline_s):
                 return await calling
