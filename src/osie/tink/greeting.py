@@ -1,4 +1,4 @@
-"""A machine's worker is up: its first question after each boot, and a later one now and then, is journaled."""
+"""A machine's worker is up: its first question after each boot, and later ones now and then, are noted."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
 """The state machine against a model of it that is simple enough to be believed.
 
-The model is a line of actions and a place in it. It knows no ids, few moments, and nothing of how it is stored.
+The model is a line of actions and a place in it: no ids, few moments, and nothing of how it is stored.
 """
 
 from dataclasses import dataclass
