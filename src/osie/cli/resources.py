@@ -9,6 +9,7 @@ from rich.console import Console
 
 from osie.cli import show
 from osie.cli.client import DEFAULT_SERVER, Client, Json
+from osie.cli.completion import names, one_of
 from osie.core.errors import OsieError
 
 KINDS = {
@@ -23,6 +24,8 @@ KINDS = {
     "machines": "machines",
 }
 
+PLURALS = sorted(set(KINDS.values()))
+
 server_option = click.option(
     "--server", envvar="OSIE_SERVER", default=DEFAULT_SERVER, show_default=True, help="The operator API."
 )
@@ -36,6 +39,11 @@ def plural(kind: str) -> str:
         raise OsieError(
             f"{kind}: unknown kind", hint=f"one of {', '.join(sorted(set(KINDS.values())))}"
         ) from None
+
+
+def _listed(context: click.Context) -> str | None:
+    kind = KINDS.get(str(context.params.get("kind")).lower())
+    return None if kind is None else f"/{kind}"
 
 
 def read_files(paths: list[str]) -> list[tuple[str, str]]:
@@ -75,8 +83,8 @@ def apply(paths: tuple[str, ...], server: str) -> None:
 
 
 @click.command()
-@click.argument("kind")
-@click.argument("name", required=False)
+@click.argument("kind", shell_complete=one_of(PLURALS))
+@click.argument("name", required=False, shell_complete=names(_listed))
 @click.option("-o", "--output", type=click.Choice(["table", "yaml", "json"]), default="table")
 @server_option
 def get(kind: str, name: str | None, output: str, server: str) -> None:
@@ -109,8 +117,8 @@ async def every(client: Client, path: str) -> list[Json]:
 
 
 @click.command()
-@click.argument("kind")
-@click.argument("name")
+@click.argument("kind", shell_complete=one_of(PLURALS))
+@click.argument("name", shell_complete=names(_listed))
 @click.option("--force", is_flag=True, help="Even a workflow that is running.")
 @server_option
 def delete(kind: str, name: str, force: bool, server: str) -> None:

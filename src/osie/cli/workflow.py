@@ -5,16 +5,25 @@ from datetime import datetime
 
 import click
 
+from osie.cli import operations
 from osie.cli.client import Client, Json
+from osie.cli.completion import names
 from osie.cli.resources import server_option
 from osie.core.errors import OsieError
 
 _ENDED = {"SUCCESS", "FAILED", "TIMEOUT"}
 
 
+name_argument = click.argument("name", shell_complete=names(lambda _context: "/workflows"))
+
+
 @click.group()
 def workflow() -> None:
-    """Watch a workflow, read its logs."""
+    """Watch a workflow, explain it, read its logs; cancel it, retry it, run it again."""
+
+
+for _command in (operations.cancel, operations.retry, operations.run_again, operations.explain):
+    workflow.add_command(_command)
 
 
 def event_line(event: Json) -> str:
@@ -26,7 +35,7 @@ def event_line(event: Json) -> str:
 
 
 @workflow.command()
-@click.argument("name")
+@name_argument
 @server_option
 def watch(name: str, server: str) -> int:
     """Print each change of state as it happens; ends with the workflow, with 1 where it did not succeed."""
@@ -43,7 +52,7 @@ def watch(name: str, server: str) -> int:
 
 
 @workflow.command()
-@click.argument("name")
+@name_argument
 @click.option("-f", "--follow", is_flag=True, help="Go on until the workflow ends.")
 @click.option("--action", default=None, help="Of this action only.")
 @server_option
