@@ -5,6 +5,7 @@ waits for it, or reads its end, and never starts a second. It is removed when it
 """
 
 import asyncio
+import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
@@ -13,7 +14,7 @@ from dataclasses import replace
 from osie.contracts import action_events
 from osie.core.errors import OsieError, chain
 from osie.core.room import Room
-from osie.worker import container, storage
+from osie.worker import container, oom, storage
 from osie.worker.action import Listener, Outcome, Run, State
 from osie.worker.backoff import Backoff
 from osie.worker.docker_images import DockerImages
@@ -176,12 +177,18 @@ class DockerRuntime:
         while True:
             try:
                 if await self._ended_before(found, stop_at):
-                    return await self._engine.inspect(found), stopped
+                    return await self._how_it_ended(found, stopped=stopped), stopped
                 stopped = await self._stop(found)
                 stop_at = None
             except EngineUnreachable as error:
                 told = _tell_once("engine_lost", error, told)
                 await asyncio.sleep(backoff.next_s())
+
+    async def _how_it_ended(self, found: str, *, stopped: bool) -> Container:
+        ended = await self._engine.inspect(found)
+        if ended.exit_code != 128 + signal.SIGKILL or stopped or ended.out_of_memory:
+            return ended
+        return replace(ended, out_of_memory=await asyncio.to_thread(oom.killed, found))
 
     async def _ended_before(self, found: str, stop_at: float | None) -> bool:
         try:

@@ -128,10 +128,6 @@ class WorkerProcess:
             await self._reader
             return await self.process.wait(), time.monotonic() - began
 
-    async def end_at_once(self) -> None:
-        """Kill it."""
-        await self.end(signal.SIGKILL)
-
 
 @pytest_asyncio.fixture
 async def worker(

@@ -72,6 +72,7 @@ for file in /sys/fs/cgroup/memory$group/memory.limit_in_bytes /sys/fs/cgroup/mem
   [ ! -e $file ] || { echo 20000000 > $file && break; }
 done
 echo greedy
+read x < /worker/gate
 exec tail -c 500000000 /dev/zero
 """
 
@@ -81,6 +82,8 @@ async def test_out_of_memory(tink, worker, action) -> None:
     """An action that the kernel kills for its memory is told as that."""
     tink.actions = [action(GREEDY)]
     await worker.start()
+    await tink.until(lambda: tink.lines)  # by now the engine watches its memory
+    action.open_gate()
     await tink.until(lambda: len(tink.reports) == 2)
     message = tink.reports[1].message.message
     assert re.match(r"exit code 137 \(killed: out of memory\) after \d+\.\ds; last lines:\ngreedy", message)

@@ -1,5 +1,7 @@
 """Images come from a real registry, and go when they aren't needed."""
 
+import signal
+
 import image_registry
 import pytest
 from engines import BOTH, RunningEngine
@@ -67,7 +69,8 @@ async def test_registry_with_passwords(tink, worker, action, images, guard) -> N
         await worker.start()
         await tink.until(lambda: len(tink.reports) == 2)
         assert tink.states == ["RUNNING", "SUCCESS"], tink.reports[1].message
-        await worker.end_at_once()
+        await tink.until(lambda: len(tink.asked) >= 2)
+        await worker.end(signal.SIGTERM)
         tink.actions = [action("true", name="stranger", image=f"{authority}/second")]
         worker.environment["DOCKER_REGISTRY"] = "registry.example"
         await worker.start()

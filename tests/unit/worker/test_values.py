@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from osie.contracts import action_events, telemetry_pb2
 from osie.core.errors import OsieError
 from osie.core.room import Room
-from osie.worker import container, image_name, journal, settings
+from osie.worker import container, image_name, journal, oom, settings
 from osie.worker.action import Action, Outcome, Report, Run, State
 from osie.worker.backoff import Backoff
 from osie.worker.engine import Container
@@ -75,6 +75,21 @@ def test_a_full_storage_is_named() -> None:
     for said, room in ((tail, PLENTY), (["other"], full)):
         message = verdict(ended(1), said, room).message
         assert message.startswith("exit code 1 after 1.2s; last lines:")
+
+
+def test_the_kernels_log_tells_of_memory(tmp_path) -> None:
+    """A container was killed for memory where the kernel says so of its cgroup; another's is another's."""
+    record = (
+        "6,1,2,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),oom_memcg=/docker,"
+        "task_memcg=/docker/aaa,task=tail,pid=1,uid=0\n"
+    )
+    assert oom.tells(record, "aaa")
+    assert not oom.tells(record, "bbb")
+    assert not oom.tells("6,1,2,-;docker/aaa: port entered\n", "aaa")
+    (tmp_path / "log").write_text(record)
+    assert oom.killed("aaa", tmp_path / "log")
+    assert not oom.killed("bbb", tmp_path / "log")
+    assert not oom.killed("aaa", tmp_path / "absent")
 
 
 def test_tail_is_bounded() -> None:
