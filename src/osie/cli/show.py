@@ -65,6 +65,12 @@ def _progress(item: Json) -> str:
     return f"{progress['phase']} {amount(progress['done'], progress.get('total'), progress.get('unit', ''))}"
 
 
+def _attempt(item: Json) -> str:
+    """Shown where there may be more than one."""
+    now = _path(item, "status", "currentAction") or {}
+    return f"{now['attempt']}/{now['attempts']}" if now.get("attempts", 1) > 1 else "-"
+
+
 _Column = tuple[str, Callable[[Json], str]]
 _NAME: _Column = ("name", lambda i: _text(_path(i, "metadata", "name")))
 _AGE: _Column = ("age", lambda i: age(_path(i, "metadata", "createdAt")))
@@ -83,6 +89,7 @@ _COLUMNS: dict[str, list[_Column]] = {
         ("template", lambda i: _text(_path(i, "spec", "templateRef"))),
         ("state", lambda i: state(_text(_path(i, "status", "state")))),
         ("action", lambda i: _text(_path(i, "status", "currentAction", "action"))),
+        ("attempt", _attempt),
         ("progress", _progress),
         _AGE,
     ],

@@ -25,6 +25,7 @@ class Known:
         tuple[str, str], Ref
     ]  # ("agent" | "address", value); MACs are agents' ids -> the Hardware with it
     states: Mapping[Ref, State]  # of the workflows that the batch names again
+    whole: bool = True  # False: there may be more, so that what isn't found is told and no fault
 
 
 @dataclass
@@ -97,7 +98,8 @@ def _placed(spec: HardwareSpec) -> Iterable[tuple[str, tuple[str, str]]]:
 async def _render(batch: Batch, known: Known, changed: list[Ref], admission: Admission) -> None:
     """Check the changed templates and render the changed workflows, all in one child process."""
     templates = [ref for ref in changed if ref.kind is Kind.TEMPLATE]
-    pairs = _pairs(batch, known, [ref for ref in changed if ref.kind is Kind.WORKFLOW])
+    wanted = [ref for ref in changed if ref.kind is Kind.WORKFLOW]
+    pairs = _pairs(batch, known, wanted, admission)
     jobs = []
     for ref in templates:
         text = TemplateSpec.model_validate(batch.resources[ref].spec).data
@@ -174,14 +176,21 @@ class _Pair:
         return _Place(self.ref, self.template.ref, told)
 
 
-def _pairs(batch: Batch, known: Known, refs: list[Ref]) -> list[_Pair]:
-    """The workflows whose template and hardware exist; a fault for each that doesn't."""
+def _pairs(batch: Batch, known: Known, refs: list[Ref], admission: Admission) -> list[_Pair]:
+    """The workflows whose template and hardware exist; a fault, or a warning, for each that doesn't."""
     found = []
     for ref in refs:
         spec = WorkflowSpec.model_validate(batch.resources[ref].spec)
         template, machine = [
-            _look_up(batch, known, ref, path, wanted) for path, wanted in references(ref, spec)
+            batch.resources.get(wanted) or known.resources.get(wanted) for _, wanted in references(ref, spec)
         ]
+        for (path, named), there in zip(references(ref, spec), (template, machine), strict=True):
+            if there is None and known.whole:
+                batch.fault(ref, path, f"there is no {named}")
+            elif there is None:
+                admission.warnings.append(
+                    f"{ref}: {path}: {named} is not in these files, and was not looked up"
+                )
         if template is not None and machine is not None:
             found.append(_Pair(ref, spec, template, machine))
     return found
@@ -205,13 +214,6 @@ def references(ref: Ref, spec: WorkflowSpec) -> list[tuple[str, Ref]]:
         ("spec.templateRef", Ref(Kind.TEMPLATE, ref.namespace, spec.templateRef)),
         ("spec.hardwareRef", Ref(Kind.HARDWARE, ref.namespace, spec.hardwareRef)),
     ]
-
-
-def _look_up(batch: Batch, known: Known, ref: Ref, path: str, wanted: Ref) -> Resource | None:
-    found = batch.resources.get(wanted) or known.resources.get(wanted)
-    if found is None:
-        batch.fault(ref, path, f"there is no {wanted}")
-    return found
 
 
 def _is_faulty(batch: Batch, ref: Ref) -> bool:

@@ -42,14 +42,14 @@ class Applying:
         for _ in range(_ATTEMPTS):
             batch = replace(parsed, faults=list(parsed.faults))
             async with self._store.read() as connection:
-                known = await _known(connection, batch)
+                known = await known_of(connection, batch)
             admission = await admit(batch, known)
             if batch.faults:
                 raise RefusedError(batch.faults)
             # Rendering takes a while and holds nobody up: whether its grounds still stand is looked up again.
             async with self._store.write() as connection:
                 await one_at_a_time(connection)
-                if await _known(connection, batch, lock=True) == known:
+                if await known_of(connection, batch, lock=True) == known:
                     await _store(connection, admission, self._now())
                     break
         else:
@@ -86,7 +86,8 @@ def topic(workflow: Workflow) -> str:
     return f"workflow:{workflow.id}"
 
 
-async def _known(connection: AsyncConnection, batch: Batch, *, lock: bool = False) -> Known:
+async def known_of(connection: AsyncConnection, batch: Batch, *, lock: bool = False) -> Known:
+    """What the store holds of what the batch touches."""
     wanted = set(batch.resources)
     identities: set[tuple[str, str]] = set()
     for ref, resource in batch.resources.items():

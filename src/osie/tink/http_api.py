@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from osie.contracts import mac as macs
-from osie.tink import http_forms, views
+from osie.tink import diffing, http_forms, http_operations, views
 from osie.tink.applying import topic
 from osie.tink.errors import ConflictError, MissingError
 from osie.tink.hardware import canonical_agent
@@ -54,6 +54,7 @@ def create(tink: Tink) -> FastAPI:
     queries = Queries(tink.store)
     app.include_router(_applying(tink), prefix="/api/v1")
     app.include_router(_workflows(tink, queries), prefix="/api/v1")
+    app.include_router(http_operations.router(tink, queries), prefix="/api/v1")
     for kind, plural in ((Kind.HARDWARE, "hardware"), (Kind.TEMPLATE, "templates")):
         app.include_router(_resources(tink, queries, kind, plural), prefix="/api/v1")
     app.include_router(_machines(tink, queries), prefix="/api/v1")
@@ -121,6 +122,24 @@ def _applying(tink: Tink) -> fastapi.APIRouter:
             for ref, change in applied.changes
         ]
         return http_forms.ApplyAnswer(applied=changes, warnings=applied.warnings)
+
+    @router.post("/diff", responses={422: {"model": http_forms.RefusedAnswer}})
+    async def diff(body: http_forms.ApplyRequest) -> http_forms.DiffAnswer:
+        """What applying these files would change; nothing is changed."""
+        found = await diffing.differences(tink.store, [(file.name, file.text) for file in body.files])
+        return http_forms.DiffAnswer(
+            differences=[
+                http_forms.DifferenceForm(
+                    kind=d.ref.kind,
+                    namespace=d.ref.namespace,
+                    name=d.ref.name,
+                    change=d.change,
+                    before=d.before,
+                    after=d.after,
+                )
+                for d in found
+            ]
+        )
 
     @router.get("/healthz", tags=["server"])
     async def healthz() -> dict[str, str]:

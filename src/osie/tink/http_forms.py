@@ -49,6 +49,19 @@ class ApplyAnswer(BaseModel):
     warnings: list[str]
 
 
+class DifferenceForm(Change):
+    """A resource as it is, and as the files want it."""
+
+    before: dict[str, Any] | None = Field(description="null: it is not there")
+    after: dict[str, Any]
+
+
+class DiffAnswer(BaseModel):
+    """Every resource of the files."""
+
+    differences: list[DifferenceForm]
+
+
 class FaultForm(BaseModel):
     """One reason why nothing was applied."""
 

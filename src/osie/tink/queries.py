@@ -11,8 +11,9 @@ from osie.tink import journal, resource_rows, views, workflow_rows
 from osie.tink.errors import MissingError
 from osie.tink.resources import Kind, Ref
 from osie.tink.store import Store
+from osie.tink.tables import action_logs
 from osie.tink.views import Json
-from osie.tink.workflow import State, Workflow
+from osie.tink.workflow import State, Workflow, runs
 
 
 @dataclass(frozen=True)
@@ -79,13 +80,25 @@ class Queries:
 
     async def logs(self, workflow: Workflow, action: str | None, after: int, limit: int) -> list[Json]:
         """Lines behind the id `after`; of the action with this name or id only, if given."""
-        names = {a.id: (task.name, a.name) for task in workflow.tasks for a in task.actions}
+        names = {key: (task, name) for key, task, name in runs(workflow)}
         wanted = (
             None if action is None else [key for key, (_, name) in names.items() if action in (key, name)]
         )
         async with self._store.read() as connection:
             rows = await workflow_rows.logs_after(connection, workflow.id, wanted, after, limit)
         return [views.log_line(row, names) for row in rows]
+
+    async def last_lines(self, workflow: Workflow, action_ids: Sequence[str], count: int) -> list[str]:
+        """The last lines of these runs, oldest first."""
+        columns = action_logs.c
+        query = (
+            sa.select(columns.text)
+            .where(columns.workflow_id == workflow.id, columns.action_id.in_(action_ids))
+            .order_by(columns.id.desc())
+            .limit(count)
+        )
+        async with self._store.read() as connection:
+            return list((await connection.execute(query)).scalars())[::-1]
 
     async def machines(self, after: str, limit: int) -> Page:
         """Machines by hardware address: those that were seen, and those of every Hardware."""
