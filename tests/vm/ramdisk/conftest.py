@@ -24,10 +24,13 @@ from osie.oci import images
 HUGE_BYTES = 400 << 20  # unpacked; more than these machines have for their engines
 
 FAULT = '''
-"""A test's action: does the harm that FAULT names, and says how far it came."""
-import os, signal, time
+"""A test's action: does the harm that FAULT names, and says how far it came; as a hook, that it ran."""
+import os, signal, sys, time
+from contextlib import suppress
 from pathlib import Path
 
+if sys.argv[1:]:
+    sys.exit(print("hook:", *sys.argv[1:]))
 fault = os.environ["FAULT"]
 print("began:", fault, flush=True)
 if fault == "engine":
@@ -40,6 +43,23 @@ elif fault == "storage":
     with open("/filling", "wb") as file:
         while True:
             file.write(bytes(1 << 20))
+elif fault == "flaky":
+    with open("/host/attempts", "a+") as file:
+        file.write("x")
+        file.seek(0)
+        attempt = len(file.read())
+    print("attempt", attempt)
+    sys.exit(attempt < 3)
+elif fault == "broken":
+    sys.exit("it is broken")
+elif fault == "endless":
+    time.sleep(10000)
+elif fault == "look":
+    running = 0
+    for process in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):  # it ended meanwhile
+            running += b"FAULT=endless" in process.read_bytes()
+    print("running:", running)
 elif fault == "memory":
     held = []
     while True:
