@@ -9,6 +9,7 @@ import click
 
 from osie.cli import config, show
 from osie.cli.client import Client, Json
+from osie.cli.completion import names
 from osie.cli.resources import read_files, server_option
 from osie.core.errors import OsieError
 from osie.tink import diffing
@@ -68,7 +69,7 @@ def validate(paths: tuple[str, ...]) -> None:
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=names(lambda _context: "/workflows"))
 @click.option("-f", "--file", "paths", multiple=True, help="Render from these files, with no server.")
 @click.option(
     "--config", "config_path", type=click.Path(path_type=Path), help="With -f: the server's config."

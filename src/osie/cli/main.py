@@ -21,7 +21,7 @@ _COMMANDS = {
     "diff": ("osie.cli.files", "diff", "Show what applying files would change."),
     "validate": ("osie.cli.files", "validate", "Check files with no server."),
     "render": ("osie.cli.files", "render", "Show what a workflow's workers are handed."),
-    "get": ("osie.cli.resources", "get", "Show resources and machines."),
+    "get": ("osie.cli.get", "get", "Show resources and machines."),
     "delete": ("osie.cli.resources", "delete", "Delete a resource."),
     "hardware": ("osie.cli.hardware", "hardware", "Import machines from a spreadsheet."),
     "workflow": ("osie.cli.workflow", "workflow", "Watch, explain, cancel, retry a workflow; read its logs."),

@@ -6,8 +6,10 @@ import getpass
 import click
 
 from osie.cli.client import Client, Json
+from osie.cli.completion import names
 from osie.cli.resources import server_option
 
+name_argument = click.argument("name", shell_complete=names(lambda _context: "/workflows"))
 namespace_option = click.option("-n", "--namespace", default="default", show_default=True)
 
 
@@ -36,7 +38,7 @@ def _do(server: str, namespace: str, name: str, operation: str, **fields: str) -
 
 
 @click.command()
-@click.argument("name")
+@name_argument
 @click.option("--why", default="", help="The reason, for the record.")
 @namespace_option
 @server_option
@@ -46,7 +48,7 @@ def cancel(name: str, why: str, namespace: str, server: str) -> None:
 
 
 @click.command()
-@click.argument("name")
+@name_argument
 @click.option("--action", default="", help="Go on from this action rather than the failed one.")
 @namespace_option
 @server_option
@@ -56,7 +58,7 @@ def retry(name: str, action: str, namespace: str, server: str) -> None:
 
 
 @click.command("run-again")
-@click.argument("name")
+@name_argument
 @namespace_option
 @server_option
 def run_again(name: str, namespace: str, server: str) -> None:
@@ -65,7 +67,7 @@ def run_again(name: str, namespace: str, server: str) -> None:
 
 
 @click.command()
-@click.argument("name")
+@name_argument
 @namespace_option
 @server_option
 def explain(name: str, namespace: str, server: str) -> None:

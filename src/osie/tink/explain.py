@@ -21,8 +21,8 @@ def explain(
     """The sentences. `events` and `lines` as the API shows them; `lines` are the current action's last."""
     return [
         *_opening(workflow, now),
-        *(f"{span(event['at'], now)} ago: {told}" for event in events if (told := _event(event))),
         *_standing(workflow, now),
+        *_history(events, now),
         *_last_lines(workflow, lines),
         *_advice(workflow),
     ]
@@ -46,6 +46,13 @@ def _opening(workflow: Workflow, now: float) -> Iterator[str]:
     )
 
 
+def _history(events: Sequence[Mapping[str, Any]], now: float) -> Iterator[str]:
+    told = [f"  {span(event['at'], now)} ago: {text}" for event in events if (text := _event(event))]
+    if told:
+        yield "What happened:"
+    yield from told
+
+
 def _event(event: Mapping[str, Any]) -> str:
     """What is worth telling of an event; "": nothing, since the standing tells it."""
     why, who, action = event["why"], event["who"], event["action"]
@@ -58,28 +65,27 @@ def _event(event: Mapping[str, Any]) -> str:
             return f"action {action} {verb}: {_sentence(why) or 'no reason was told.'}"
         case "SKIPPED":
             return f"action {action} was skipped: {_sentence(why)}"
-        case "PENDING":
+        case "PENDING" if not by:  # the workflow's own event tells what an operator did
             return f"action {action} is to be run again: {_sentence(why)}"
         case _:
             return ""
 
 
 def _sentence(text: str) -> str:
-    text = text.strip()
+    """Ended with a full stop; what follows its first line is indented below it."""
+    text = "\n    ".join(text.strip().splitlines())
     return text if not text or text[-1] in ".!?" else text + "."
 
 
 def _standing(workflow: Workflow, now: float) -> Iterator[str]:
-    if workflow.state is State.SUCCESS:
-        yield f"It succeeded{_took(workflow)}: {_tally(workflow)}."
-    elif workflow.ended:
-        verb = "timed out" if workflow.state is State.TIMEOUT else "failed"
-        cause = _CAUSES.get(workflow.cause, "")
-        yield f"It {verb}{_took(workflow)}" + (f", since {cause}" if cause else "") + f": {_tally(workflow)}."
-        if workflow.message:
-            yield f"Its last word: {_sentence(workflow.message)}"
-    else:
+    if not workflow.ended:
         yield from _going(workflow, now)
+        return
+    verb = {State.SUCCESS: "succeeded", State.TIMEOUT: "timed out"}.get(workflow.state, "failed")
+    cause = _CAUSES.get(workflow.cause, "")
+    yield f"It {verb}{_took(workflow)}" + (f", since {cause}" if cause else "") + f": {_tally(workflow)}."
+    if workflow.message:
+        yield f"Its last word: {_sentence(workflow.message)}"
 
 
 def _took(workflow: Workflow) -> str:
@@ -92,7 +98,8 @@ def _tally(workflow: Workflow) -> str:
     actions = [action for task in workflow.tasks for action in task.actions]
     done = sum(action.state is ActionState.SUCCESS for action in actions)
     skipped = sum(action.state is ActionState.SKIPPED for action in actions)
-    return f"{done} of {len(actions)} actions are done" + (f", {skipped} were skipped" if skipped else "")
+    told = f"{done} of {len(actions)} actions succeeded"
+    return told + (f", {skipped} {'was' if skipped == 1 else 'were'} skipped" if skipped else "")
 
 
 def _going(workflow: Workflow, now: float) -> Iterator[str]:

@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from osie.tink import http_forms
 from osie.tink.explain import explain as explained
 from osie.tink.handed import handed
-from osie.tink.queries import Queries
+from osie.tink.queries import Queries, runs_of
 from osie.tink.resources import Kind, Ref
 from osie.tink.service import Tink
-from osie.tink.workflow import current, runs
+from osie.tink.workflow import current
 
 _Namespace = Annotated[str, Query(description="the workflow's namespace")]
 _REFUSALS: Mapping[int | str, dict[str, Any]] = {
@@ -38,7 +38,7 @@ class Explanation(BaseModel):
     """Plain sentences."""
 
     sentences: list[str] = Field(
-        examples=[["It is RUNNING: 1 of 4 actions are done.", "`osie workflow cancel w` ends it now."]]
+        examples=[["It is RUNNING: 1 of 4 actions succeeded.", "`osie workflow cancel w` ends it now."]]
     )
 
 
@@ -78,8 +78,7 @@ def router(tink: Tink, queries: Queries, now: Callable[[], float] = time.time) -
         turn = current(workflow)
         lines: list[str] = []
         if turn is not None:
-            ids = [key for key, _, action in runs(workflow) if action == turn.action.name]
-            lines = await queries.last_lines(workflow, ids, _LAST_LINES)
+            lines = await queries.last_lines(workflow, runs_of(workflow, turn.action.name), _LAST_LINES)
         return Explanation(sentences=explained(workflow, events, lines, now()))
 
     @routes.get("/render", responses={404: {"model": http_forms.Problem}})

@@ -151,29 +151,6 @@ async def naming(
     return list((await connection.execute(query.order_by(columns.name))).scalars())
 
 
-async def page(
-    connection: AsyncConnection,
-    *,
-    namespace: str | None,
-    state: State | None,
-    agent: str | None,
-    after: tuple[str, str],
-    limit: int,
-) -> list[Workflow]:
-    """Workflows in the order of (namespace, name), beginning behind `after`."""
-    columns = workflows.c
-    query = sa.select(columns.document).where(sa.tuple_(columns.namespace, columns.name) > sa.tuple_(*after))
-    if namespace is not None:
-        query = query.where(columns.namespace == namespace)
-    if state is not None:
-        query = query.where(columns.state == state)
-    if agent is not None:
-        mine = sa.select(workflow_agents.c.workflow_id).where(workflow_agents.c.agent == agent)
-        query = query.where(columns.id.in_(mine))
-    query = query.order_by(columns.namespace, columns.name).limit(limit)
-    return [decode(value) for value in (await connection.execute(query)).scalars()]
-
-
 async def events_after(
     connection: AsyncConnection, workflow_id: str, after: int, limit: int
 ) -> Sequence[sa.RowMapping]:

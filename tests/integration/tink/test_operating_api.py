@@ -57,6 +57,8 @@ async def test_explain_tells_the_failure_its_last_lines_and_what_to_do(
         assert part in told, told
     lines = (await client.get("/workflows/install-m1/logs")).json()["items"]
     assert [line["action"] for line in lines] == ["write"]
+    refused = await client.get("/workflows/install-m1/logs", params={"action": "nosuch", "follow": "true"})
+    assert (refused.status_code, "it has write, restart" in refused.text) == (404, True)
 
 
 async def test_render_shows_what_is_handed_out(tink: Tink, client: httpx.AsyncClient) -> None:
