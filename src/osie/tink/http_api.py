@@ -6,7 +6,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from sqlalchemy.exc import DataError, SQLAlchemyError
 
-from osie.tink import http_operations, http_records, http_resources
+from osie.tink import http_examples, http_operations, http_records, http_resources
 from osie.tink.errors import ConflictError, MissingError
 from osie.tink.http_limits import Limits
 from osie.tink.manifest import RefusedError
@@ -49,6 +49,7 @@ def create(tink: Tink) -> FastAPI:
         async with tink.store.read():
             return {"status": "ok"}
 
+    http_examples.describe(app, "/api/v1")
     for error, status in ((MissingError, 404), (ConflictError, 409), (ValueError, 400), (DataError, 400)):
         app.add_exception_handler(error, _answer(status))
     app.add_exception_handler(RefusedError, _refused)
