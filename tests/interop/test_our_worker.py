@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,26 +11,27 @@ import pytest
 from . import workflows
 from .conftest import MACS
 from .programs import Program, ended, until
-from .theirs import Theirs, theirs
+from .theirs import GRPC_PORT, Theirs, running
 
 Start = Callable[[str], Program]
 
 
 @pytest.fixture(scope="module")
-async def upstream(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Theirs]:
-    """Upstream's server."""
-    async with theirs(os.environ["OSIE_TINKERBELL"], tmp_path_factory.mktemp("upstream")) as server:
-        yield server
+def upstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Upstream's server runs."""
+    with running(os.environ["OSIE_TINKERBELL"], tmp_path_factory.mktemp("upstream")):
+        yield
 
 
 @pytest.fixture
-async def server(upstream: Theirs) -> AsyncIterator[Theirs]:
+async def server(upstream: None) -> AsyncIterator[Theirs]:
     """Upstream's server, with two machines in it."""
-    await upstream.apply(
-        *(workflows.hardware(f"m{n}", mac, f"10.0.0.{n}") for n, mac in enumerate(MACS, start=1))
-    )
-    yield upstream
-    await upstream.clear()
+    async with Theirs() as server:
+        await server.apply(
+            *(workflows.hardware(f"m{n}", mac, f"10.0.0.{n}") for n, mac in enumerate(MACS, start=1))
+        )
+        yield server
+        await server.clear()
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def start(engine_socket: str, tmp_path: Path) -> Start:
     def make(mac: str) -> Program:
         environment = {
             "WORKER_ID": mac,
-            "TINKERBELL_GRPC_AUTHORITY": "127.0.0.1:38113",
+            "TINKERBELL_GRPC_AUTHORITY": f"127.0.0.1:{GRPC_PORT}",
             "DOCKER_HOST": f"unix://{engine_socket}",
             "PYTHONWARNINGS": "error",
             "PYTHONPATH": os.environ.get("PYTHONPATH", ""),

@@ -128,13 +128,18 @@ async def test_ours_alone(server: Ours, start: Start, shared: Path) -> None:
     assert workflows.names(shared) == ["hook", "tried"]
 
 
-async def test_a_workflow_is_deleted(server: Ours, start: Start, shared: Path) -> None:
-    """A workflow that is deleted while its action runs keeps nobody from the next, once started again."""
+@pytest.mark.parametrize("gone", ["deleted", "cancelled"])
+async def test_a_workflow_goes(server: Ours, start: Start, shared: Path, gone: str) -> None:
+    """A workflow that is gone before its action ends keeps nobody from the next, once started again."""
     action = workflows.action("long", IMAGE, "touch /shared/ran; until [ -e /shared/go ]; do sleep 0.1; done")
     await apply(server, workflows.template([workflows.task(shared, [action])]), workflows.workflow(MACS[:1]))
     async with start(server, MACS[0]) as program:
         await until((shared / "ran").exists, program)
-        await server.tink.resources.delete(Ref(Kind.WORKFLOW, "default", "w"), force=True)
+        ref = Ref(Kind.WORKFLOW, "default", "w")
+        if gone == "deleted":
+            await server.tink.resources.delete(ref, force=True)
+        else:
+            await server.tink.operations.cancel(ref, who="operator")
         (shared / "go").touch()
         task = workflows.task(shared, [workflows.action("next", IMAGE, "touch /shared/next")])
         await apply(server, workflows.template([task], "t2"), workflows.workflow(MACS[:1], "w2", "t2"))

@@ -1,19 +1,19 @@
 """Upstream's server, with the API server and etcd that are built into it, as processes of the tests."""
 
-import asyncio
 import json
+import socket
 import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from .programs import Program
-
 TOKEN = "interop"
+START_S = 300.0
 API_PORT, GRPC_PORT, HTTP_PORT = 36443, 38113, 37080  # etcd's are its usual 2379 and 2380
 OFF = ("smee", "tootles", "rufio-controller", "secondstar", "ui")
 PLURALS = {"Hardware": "hardware", "Template": "templates", "Workflow": "workflows"}
@@ -22,9 +22,7 @@ PLURALS = {"Hardware": "hardware", "Template": "templates", "Workflow": "workflo
 class Theirs:
     """Upstream's server; resources go in and out by Kubernetes' API."""
 
-    def __init__(self, program: Program) -> None:
-        self.program = program
-        self.port = GRPC_PORT
+    def __init__(self) -> None:
         headers = {"Authorization": f"Bearer {TOKEN}"}
         self._client = httpx.AsyncClient(
             base_url=f"https://127.0.0.1:{API_PORT}",
@@ -33,19 +31,11 @@ class Theirs:
             trust_env=False,
         )
 
-    async def close(self) -> None:
-        """End the client."""
-        await self._client.aclose()
+    async def __aenter__(self) -> "Theirs":
+        return self
 
-    async def answers(self) -> bool:
-        """Whether the API server knows upstream's resources and the gRPC port is open."""
-        try:
-            answer = await self._client.get("/apis/tinkerbell.org/v1alpha1/workflows")
-            _, writer = await asyncio.open_connection("127.0.0.1", GRPC_PORT)
-        except (httpx.HTTPError, OSError):
-            return False
-        writer.close()
-        return answer.status_code == 200
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.aclose()
 
     async def apply(self, *documents: dict[str, Any]) -> None:
         """Create them."""
@@ -125,23 +115,54 @@ def _server_argv(program: str, folder: Path) -> list[str]:
     ]
 
 
-@asynccontextmanager
-async def theirs(program: str, folder: Path) -> AsyncIterator[Theirs]:
-    """Upstream's server, ready."""
+def _api_answers() -> bool:
+    """Whether the API server does."""
+    place = f"https://127.0.0.1:{API_PORT}/readyz"
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    try:
+        answer = httpx.get(place, headers=headers, verify=False, trust_env=False)  # noqa: S501 - as above
+    except httpx.HTTPError:
+        return False
+    return answer.status_code == 200
+
+
+def _server_answers() -> bool:
+    """Whether the server does: it listens when it has made its resources known to the API server."""
+    try:
+        socket.create_connection(("127.0.0.1", GRPC_PORT), 5).close()
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def _process(argv: list[str], log: Path, answers: Callable[[], bool]) -> Iterator[None]:
+    """Run a process within the block. Parts of it end it where others are slow to start: it is begun anew."""
+    deadline = time.monotonic() + START_S
+    process = None
+    try:
+        while not answers():
+            if process is None or process.poll() is not None:
+                with log.open("ab") as output:
+                    process = subprocess.Popen(
+                        ["setpriv", "--pdeathsig", "KILL", *argv], stdout=output, stderr=output
+                    )
+            if time.monotonic() > deadline:
+                pytest.fail(f"in vain, after {START_S} s: {argv[0]}\n{log.read_text()[-6000:]}")
+            time.sleep(1)
+        yield
+    finally:
+        if process is not None:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def running(program: str, folder: Path) -> Iterator[None]:
+    """Upstream's server, ready, within the block."""
     _files(folder)
-    api = Program(_api_argv(program, folder), {"HOME": str(folder)}, folder / "api.log")
-    server = Program(_server_argv(program, folder), {"HOME": str(folder)}, folder / "server.log")
-    async with api, server:
-        made = Theirs(server)
-        try:
-            async with asyncio.timeout(300):
-                while not await made.answers():
-                    # It gives the API server 20 s, which is too little on a busy host.
-                    await api.start_again_if_ended()
-                    await server.start_again_if_ended()
-                    await asyncio.sleep(1)
-            yield made
-        except TimeoutError:
-            pytest.fail(f"{api.printed[-3000:]}\n{server.printed[-3000:]}")
-        finally:
-            await made.close()
+    with (
+        _process(_api_argv(program, folder), folder / "api.log", _api_answers),
+        _process(_server_argv(program, folder), folder / "server.log", _server_answers),
+    ):
+        yield

@@ -108,7 +108,13 @@ class GrpcSink:
         try:
             await self._link.call(path, status_request(report), tink_pb2.ActionStatusResponse)
         except GRPCError as error:
-            raise (Refused if error.status in _REFUSALS else Unreachable)(said(error)) from error
+            raise (Refused if _for_good(error) else Unreachable)(said(error)) from error
+
+
+def _for_good(error: GRPCError) -> bool:
+    """Whether the server will never take it. Upstream's says INTERNAL of a workflow that was deleted."""
+    gone = error.status is Status.INTERNAL and (error.message or "").endswith(" not found")
+    return gone or error.status in _REFUSALS
 
 
 class GrpcTelemetry:

@@ -3,14 +3,16 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import grpc
 import pytest
 
 from osie.contracts import tink_pb2
 from osie.tink import grpc_older, grpc_server
+from osie.tink.grpc_calls import listening
 from osie.tink.queries import Queries
 from osie.tink.resources import Kind, Ref
 from osie.tink.service import Tink
-from osie.worker.action import Action, Report, Run, State
+from osie.worker.action import Action, Refused, Report, Run, State, Unreachable
 from osie.worker.generations import OLDER, Generations
 from osie.worker.grpc_transport import Unspoken
 from osie.worker.link import Link
@@ -87,3 +89,20 @@ async def test_a_server_that_is_replaced(tink: Tink) -> None:
     link.close()
     assert action is not None
     assert not action.action_id.startswith(OLDER)
+
+
+@pytest.mark.parametrize(
+    ("words", "error"), [('Workflow.tinkerbell.org "w" not found', Refused), ("no leader", Unreachable)]
+)
+async def test_what_upstreams_server_says_of_a_deleted_workflow(words: str, error: type[Exception]) -> None:
+    """INTERNAL, as of every fault of its own: only of what isn't there it is the last word."""
+
+    async def refuse(_request: bytes, context: "grpc.aio.ServicerContext") -> None:
+        await context.abort(grpc.StatusCode.INTERNAL, f"error reading from backend\nrpc error: {words}")
+
+    calls = {"ReportActionStatus": grpc.unary_unary_rpc_method_handler(refuse)}
+    handlers = (grpc.method_handlers_generic_handler("proto.WorkflowService", calls),)
+    run = Run(Action("default/w", "t", MAC, "a", "write", "i"), 1000.0)
+    async with listening(handlers, "127.0.0.1:0") as port, worker(port) as worker_:
+        with pytest.raises(error):
+            await worker_.write(Report(run, State.SUCCESS, "", 1001.0))
