@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+import shutil
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,15 @@ async def server(tmp_path: Path, registry: str) -> AsyncIterator[Ours]:
     """Our server, with nothing in it."""
     async with ours(tmp_path, registry) as made:
         yield made
+
+
+@pytest.fixture(autouse=True)
+def worker_folder() -> Iterator[None]:
+    """The engine makes /worker on this host, which workers mount into actions: it goes with the test."""
+    there = Path("/worker").exists()
+    yield
+    if not there:
+        shutil.rmtree("/worker", ignore_errors=True)
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 """Upstream's agents of both generations, unchanged, against our server, with a real Docker Engine."""
 
 import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,8 @@ Start = Callable[[Ours, str], Program]
 
 
 @pytest.fixture(params=["agent", "worker"])
-def start(request: pytest.FixtureRequest, engine_socket: str, tmp_path: Path) -> Iterator[Start]:
+def start(request: pytest.FixtureRequest, engine_socket: str, tmp_path: Path) -> Start:
     """Makes a program for a server and an agent's id: the current agent, and the older worker."""
-    began_without = not Path("/worker").exists()
 
     def make(server: Ours, mac: str) -> Program:
         log = tmp_path / f"{request.param}-{mac[-2:]}.log"
@@ -38,9 +36,7 @@ def start(request: pytest.FixtureRequest, engine_socket: str, tmp_path: Path) ->
         }
         return Program([os.environ["OSIE_TINK_WORKER"]], environment, log)
 
-    yield make
-    if began_without:  # the older worker mounts a folder of its own, /worker/WORKFLOW, into every action
-        shutil.rmtree("/worker", ignore_errors=True)
+    return make
 
 
 async def apply(server: Ours, *documents: dict[str, object]) -> None:
