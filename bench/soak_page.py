@@ -19,6 +19,7 @@ _ROWS = (
     ("SIGKILLs of a server", lambda r: r["kills"].get("server", 0)),
     ("SIGKILLs of a process with the workers of 25 machines", lambda r: r["kills"].get("workers", 0)),
     ("crashes of the database", lambda r: r["kills"].get("database") or "-"),
+    ("runs that the server gave up, for want of a report", lambda r: r["given_up"]),
     ("reboots that were assumed", lambda r: r["reboots_assumed"]),
     ("**workflows that ended twice or never, effects applied twice or never, histories with a gap**",
      lambda r: f"**{len(r['faults'])}**"),

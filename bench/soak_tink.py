@@ -33,18 +33,19 @@ ROOT = Path(__file__).resolve().parents[1]
 _MACHINES_A_PROCESS = 25
 _KILL_EVERY_S = 3.0  # on average
 _AWAY_S = 3.0  # at most, until what was killed is started again
-_DRAIN_S = 1200.0  # for the workflows to end once the killing has
+_LEAST_LIFE_S = 15.0  # of a server: on a busy host it takes a while to start
 
 
 async def _kill_at_random(supervisor: Supervisor, held: Database, until: float) -> Counter[str]:
     kills: Counter[str] = Counter()
     while time.monotonic() < until:
         await asyncio.sleep(random.uniform(0, 2 * _KILL_EVERY_S))
-        kind = random.choices(["server", "workers", "database"], [4, 8, 1])[0]
+        kind = random.choices(["server", "workers", "database"], [3, 8, 1])[0]
         if kind == "database":
             kills[kind] += await asyncio.to_thread(held.crash)
         else:
-            kills[kind] += supervisor.kill(random.choice(supervisor.names(kind)), random.uniform(0, _AWAY_S))
+            name, least_s = random.choice(supervisor.names(kind)), _LEAST_LIFE_S if kind == "server" else 0.0
+            kills[kind] += supervisor.kill(name, random.uniform(0, _AWAY_S), least_s)
         supervisor.look()
     return kills
 
@@ -57,7 +58,7 @@ def _ports(count: int) -> list[int]:
     return ports
 
 
-async def soak(plan: Plan, held: Database, folder: Path) -> dict[str, Any]:
+async def soak(plan: Plan, held: Database, folder: Path, drain_s: float) -> dict[str, Any]:
     """One soak."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["bench.soak_machines", "bench.soak_server"])
@@ -77,7 +78,7 @@ async def soak(plan: Plan, held: Database, folder: Path) -> dict[str, Any]:
         supervisor.look()
         kills = await _kill_at_random(supervisor, held, begun + 60 * plan.minutes)
         print(f"  killing is over: {dict(kills)}", flush=True)
-        deadline = time.monotonic() + _DRAIN_S
+        deadline = time.monotonic() + drain_s
         while await _left(store) and time.monotonic() < deadline:
             supervisor.look()
             await asyncio.sleep(1)
@@ -110,16 +111,18 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--machines", type=int, default=500)
     parser.add_argument("--action-s", type=float, default=40, help="an action's mean duration")
+    parser.add_argument("--each", type=int, default=2, help="workflows of a machine, one after the other")
     parser.add_argument("--on", nargs="+", choices=["sqlite", "postgresql"], default=["sqlite", "postgresql"])
+    parser.add_argument("--drain-minutes", type=float, default=20, help="at most, for the rest to end")
     parser.add_argument("--write", action="store_true", help="write bench/soak_tink.json and the page")
     options = parser.parse_args()
-    plan = Plan(options.machines, options.minutes, options.action_s)
+    plan = Plan(options.machines, options.minutes, options.action_s, options.each)
     sound = True
     for kind in options.on:
         print(f"{kind}: {plan.machines} machines, {plan.minutes:g} minutes", flush=True)
         folder = Path(tempfile.mkdtemp(prefix="osie-soak-", dir="/var/tmp"))
         with database(kind) as held:
-            result = asyncio.run(soak(plan, held, folder))
+            result = asyncio.run(soak(plan, held, folder, 60 * options.drain_minutes))
         _tell(result, folder)
         sound = sound and not result["faults"]
         if options.write:

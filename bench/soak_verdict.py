@@ -19,6 +19,7 @@ class Verdict:
     runs: int = 0  # of actions: containers begun
     attempts_again: int = 0  # of these, further attempts at an action
     reboots_assumed: int = 0  # a reboot's worker was killed before its machine went down
+    given_up: int = 0  # runs that the server ended, since no report came in time: a busy host's fault
     faults: list[str] = field(default_factory=list)
 
 
@@ -84,7 +85,9 @@ def _effects(
         good = succeeds(run_id, event["action"])
         if event["after"] == "SUCCESS" and not good:
             faults.append(f"{event['action']} ({run_id}) failed, and is SUCCESS")
-        if good and event["after"] != "SUCCESS" and event["action"] != REBOOT:
+        if event["after"] == "TIMEOUT" and event["who"] == "server":
+            verdict.given_up += 1
+        elif good and event["after"] != "SUCCESS" and event["action"] != REBOOT:
             faults.append(f"{event['action']} ({run_id}) succeeded, and is {event['after']}")
     verdict.attempts_again += sum(count - 1 for count in names.values())
     faults += _order(events, runs)

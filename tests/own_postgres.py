@@ -54,7 +54,7 @@ class OwnPostgres:
         with (self.folder / "log").open("ab") as log:
             self._running = subprocess.Popen(argv, stdout=log, stderr=log, cwd=self.folder)
         ask = [_program("pg_isready"), "-h", str(self.folder)]
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while subprocess.run(ask, capture_output=True, check=False).returncode != 0:
             if time.monotonic() > deadline:
                 raise TimeoutError((self.folder / "log").read_text())
