@@ -51,7 +51,7 @@ def names(path_of: Callable[[click.Context], str | None]) -> _Complete:
             return []
         server = context.params.get("server") or os.environ.get("OSIE_SERVER") or DEFAULT_SERVER
         try:
-            found = asyncio.run(_names(server, path))
+            found = asyncio.run(_names(server, path, begun))
         except (OsieError, TimeoutError):
             return []
         return [CompletionItem(name) for name in found if name.startswith(begun)]
@@ -59,7 +59,7 @@ def names(path_of: Callable[[click.Context], str | None]) -> _Complete:
     return complete
 
 
-async def _names(server: str, path: str) -> list[str]:
+async def _names(server: str, path: str, begun: str) -> list[str]:
     async with asyncio.timeout(_PATIENCE_S), Client(server) as client:
-        page = await client.request("GET", path, params={"limit": str(_MOST)})
+        page = await client.request("GET", path, params={"limit": str(_MOST), "prefix": begun})
     return [item["mac"] if "mac" in item else item["metadata"]["name"] for item in page["items"]]

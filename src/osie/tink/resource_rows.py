@@ -32,8 +32,20 @@ async def get(connection: AsyncConnection, ref: Ref) -> Resource | None:
 
 async def get_many(connection: AsyncConnection, refs: Iterable[Ref]) -> dict[Ref, Resource]:
     """Those of the resources that there are."""
-    found = [await get(connection, ref) for ref in refs]
-    return {resource.ref: resource for resource in found if resource is not None}
+    names: dict[tuple[Kind, str], list[str]] = {}
+    for ref in refs:
+        names.setdefault((ref.kind, ref.namespace), []).append(ref.name)
+    columns = resources.c
+    found = []
+    for (kind, namespace), wanted in names.items():
+        for start in range(0, len(wanted), 500):  # SQLite bounds a statement's parameters
+            query = sa.select(resources).where(
+                columns.kind == kind,
+                columns.namespace == namespace,
+                columns.name.in_(wanted[start : start + 500]),
+            )
+            found += [resource_of(row) for row in (await connection.execute(query)).mappings()]
+    return {resource.ref: resource for resource in found}
 
 
 async def save(connection: AsyncConnection, resource: Resource, at: float) -> None:
