@@ -3,9 +3,11 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 ARGS ?=
+# Two processes: machines in one, all else and then the small machines in the other (tests/conftest.py).
+SIDE_BY_SIDE := -n 2
 
 .PHONY: help setup setup-dev demo test test-fast lint format bench bench-boot bench-boot-work bench-build \
-	bench-write soak proto lock clean
+	bench-write soak soak-tink interop proto lock clean
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,10 +22,10 @@ demo: setup ## power on to installed OS, on a virtual machine (ARGS="--firmware 
 	@$(BIN)/osie demo $(ARGS)
 
 test: setup-dev lint ## the whole suite: linters, types, import contracts, unit, integration, virtual machines
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest $(SIDE_BY_SIDE) $(ARGS)
 
 test-fast: setup-dev ## the tests that need neither root nor network
-	@$(BIN)/pytest tests/unit $(ARGS)
+	@$(BIN)/pytest $(SIDE_BY_SIDE) tests/unit $(ARGS)
 
 lint: setup-dev ## ruff, mypy, import-linter
 	@$(BIN)/ruff check src tests bench
@@ -51,6 +53,12 @@ bench-write: setup-dev ## measure the disk writer beside curl | dd, qemu-img and
 
 soak: setup-dev ## cut the power of 200 installs at random moments
 	@OSIE_POWER_CUTS=200 $(BIN)/pytest -s --timeout 7200 tests/vm/writer/test_power_cut.py $(ARGS)
+
+interop: setup-dev ## upstream's own agents and server against ours (needs Go; the first run builds them: 10 minutes and more)
+	@scripts/interop $(ARGS)
+
+soak-tink: setup-dev ## 500 simulated workers on each database, everything killed at random; writes docs/reference/
+	@PYTHONPATH=tests $(BIN)/python -m bench.soak_tink --write $(ARGS)
 
 proto: setup-dev ## make the protobuf modules again (needs grpcio-tools 1.51: see docs/decisions)
 	@scripts/proto

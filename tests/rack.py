@@ -2,11 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
-import pytest
 import yaml
 
 from osie.cli.client import Client, Json
@@ -16,6 +16,7 @@ from osie.lab.machine import TcgFault, VirtualMachine, create_disk
 
 ENDED = {"SUCCESS", "FAILED", "TIMEOUT"}
 DISK_BYTES = 2 << 30
+T = TypeVar("T")
 
 
 @dataclass
@@ -36,8 +37,12 @@ class Rack:
         """The machine's address."""
         return self.machines[number].hardware.mac
 
-    async def add(self, memory_mib: int, ramdisk: tuple[Path, Path] | None = None) -> VirtualMachine:
-        """A machine that finds no work yet. It netboots; or is handed that kernel and that ramdisk."""
+    async def add(
+        self, memory_mib: int, ramdisk: tuple[Path, Path] | None = None, kernel_parameters: Sequence[str] = ()
+    ) -> VirtualMachine:
+        """A machine that finds no work yet. It netboots, with these parameters last; or is handed that kernel
+        and that ramdisk.
+        """
         number = len(self.machines)
         disk = self.stage.workdir / f"disk-{number}.raw"
         create_disk(disk, DISK_BYTES)
@@ -52,7 +57,8 @@ class Rack:
         log = self.stage.workdir / f"console-{number}.log"
         machine = VirtualMachine(self.stage.network, hardware, log=log, accelerated_by=accelerator.best())
         self.machines.append(machine)
-        await self.client.apply([("hardware.yaml", hardware_yaml(hardware.name, hardware.mac, number))])
+        described = hardware_yaml(hardware.name, hardware.mac, number, kernel_parameters)
+        await self.client.apply([("hardware.yaml", described)])
         return machine
 
     async def start(self, name: str, number: int, actions: list[Json], **options: Json) -> str:
@@ -82,16 +88,31 @@ class Rack:
         return await self.until(name, lambda w: w["status"]["state"] in ENDED, timeout_s)
 
     async def until(self, name: str, reached: Callable[[Json], bool], timeout_s: float = 240) -> Json:
-        """The workflow once `reached` says yes; with a deadline, and an eye on the machines."""
+        """The workflow once `reached` says yes."""
+
+        async def ask() -> Json:
+            workflow: Json = await self.client.request("GET", f"/workflows/{name}")
+            return workflow
+
+        return await self._when(ask, reached, timeout_s)
+
+    async def printed(self, name: str, line: str, timeout_s: float = 240) -> None:
+        """Wait until one of the workflow's actions printed the line."""
+        await self._when(lambda: self.log(name), lambda lines: line in lines, timeout_s)
+
+    async def _when(
+        self, ask: Callable[[], Awaitable[T]], reached: Callable[[T], bool], timeout_s: float
+    ) -> T:
+        """Ask until the answer will do; with a deadline, and an eye on the machines."""
         deadline = time.monotonic() + timeout_s
         while True:
-            workflow: Json = await self.client.request("GET", f"/workflows/{name}")
-            if reached(workflow):
-                return workflow
-            for machine in self.machines:
+            answer = await ask()
+            for machine in self.machines:  # first: what it reached in spite of that proves nothing
                 if machine.tcg_fault:
-                    pytest.skip(f"QEMU's emulator broke the guest: {machine.tcg_fault.text}")
-            assert time.monotonic() < deadline, f"{name} still {workflow['status']}"
+                    raise TcgFault(f"QEMU's emulator broke the guest: {machine.tcg_fault.text}")
+            if reached(answer):
+                return answer
+            assert time.monotonic() < deadline, f"still {answer}"
             await asyncio.sleep(0.2)
 
     async def log(self, name: str) -> list[str]:
@@ -112,7 +133,7 @@ def _document(kind: str, name: str, spec: Json) -> Json:
     return {"apiVersion": "tinkerbell.org/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
 
 
-def hardware_yaml(name: str, mac: str, number: int) -> str:
+def hardware_yaml(name: str, mac: str, number: int, kernel_parameters: Sequence[str] = ()) -> str:
     """A machine that may netboot."""
     dhcp = {
         "mac": mac,
@@ -123,21 +144,17 @@ def hardware_yaml(name: str, mac: str, number: int) -> str:
             "gateway": "192.168.137.1",
         },
     }
-    interface = {"dhcp": dhcp, "netboot": {"allowPXE": True, "allowWorkflow": True}}
+    netboot: Json = {"allowPXE": True, "allowWorkflow": True}
+    if kernel_parameters:
+        netboot["osie"] = {"kernelParams": list(kernel_parameters)}
+    interface = {"dhcp": dhcp, "netboot": netboot}
     return yaml.safe_dump(
         _document("Hardware", name, {"disks": [{"device": "/dev/vda"}], "interfaces": [interface]})
     )
 
 
 async def boot(rack: Rack, number: int) -> None:
-    """Switch the machine on until its worker asks for work; again where the emulator fails."""
+    """Switch the machine on; return when its worker asks for work."""
     machine = rack.machines[number]
-    for _ in range(3):
-        try:
-            await machine.power_on()
-            await machine.console.wait_for(r"osie: worker ok", 240, since=machine.powered_on_at)
-            return
-        except TcgFault as fault:
-            print(f"{fault}; powering on again")
-            await machine.cut()
-    pytest.fail("QEMU's emulator broke the guest three times")
+    await machine.power_on()
+    await machine.console.wait_for(r"osie: worker ok", 240, since=machine.powered_on_at)

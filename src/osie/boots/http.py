@@ -63,7 +63,7 @@ class Handlers:
             await self._machines.record(
                 mac, "discovered", {"by": "ipxe", "address": request.remote or "", **said}
             )
-        if asked == 0 or script.kind not in {"unknown", "error"}:  # asking again is nothing new
+        if asked == 0 or script.kind not in {"unknown", "error", "stopped"}:  # asking again is nothing new
             await self._machines.record(mac, "ipxe_script", {"kind": script.kind, **said})
         return _ipxe(script.text)
 

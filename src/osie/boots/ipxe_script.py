@@ -7,6 +7,7 @@ unchanged; what iPXE can't carry is refused, never altered.
 """
 
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Literal
 from urllib.parse import quote
 
@@ -14,12 +15,14 @@ from osie.boots.machine import Machine
 from osie.contracts import artifacts, kernel_parameters
 from osie.core.errors import OsieError
 
-Kind = Literal["install", "disk", "unknown", "custom", "error"]
+Kind = Literal["install", "disk", "unknown", "custom", "error", "stopped"]
 
 _COMMAND_LINE_BYTES = 2047  # Linux on x86: COMMAND_LINE_SIZE is 2048, with the NUL at the end
-_SHOWN = 200  # characters of a foreign text that a message shows
+_SHOWN = 400  # characters of a foreign text that a message shows
+_COLUMNS = 72  # of a screen, for a text of several lines
 MOST_ASKS = 60  # how often a machine that can't be installed asks again before it tries its disk
 _ASK_AGAIN_S = 10
+_STOPPED_ASKS_AGAIN_S = 60
 
 
 class ScriptError(OsieError):
@@ -53,7 +56,8 @@ def _control(char: str) -> bool:
 
 def shown(text: str) -> str:
     """`text` for an `echo`: what iPXE would act upon or can't print becomes a question mark."""
-    safe = "".join(c if c.isascii() and (c.isalnum() or c in " .,:/_=+@%()'[]-") else "?" for c in text)
+    plain = text.replace(";", ",")
+    safe = "".join(c if c.isascii() and (c.isalnum() or c in " .,:/_=+@%()'[]-") else "?" for c in plain)
     return " ".join(safe[:_SHOWN].split())
 
 
@@ -178,11 +182,15 @@ def custom(machine: Machine) -> Script:
     return Script("custom", f"#!ipxe\nchain --replace {url} || exit 1\n")
 
 
+def _asking(mac: str, around: Surroundings, asked: int) -> str:
+    return f"{around.base_url}/auto.ipxe?mac={_hyphens(mac)}&asked={asked}"
+
+
 def _again(mac: str, around: Surroundings, asked: int) -> list[str]:
     """Ask again after a while: the operator may have acted. At the end, try the disk."""
     if asked >= MOST_ASKS:
         return ["echo Nothing changed, trying the disk", *_TO_DISK]
-    url = f"{around.base_url}/auto.ipxe?mac={_hyphens(mac)}&asked={asked + 1}"
+    url = _asking(mac, around, asked + 1)
     return [
         f"echo Asking again in {_ASK_AGAIN_S} s",
         f"sleep {_ASK_AGAIN_S}",
@@ -217,10 +225,34 @@ def error(mac: str, reason: str, around: Surroundings, asked: int) -> Script:
     return Script("error", "\n".join(lines) + "\n")
 
 
+def stopped(machine: Machine, around: Surroundings) -> Script:
+    """The machine netbooted again and again and got nowhere: say why it is held, and hold it.
+
+    It asks until the answer is another one, also where nobody answers for a while: neither its disk nor the
+    network is to start the same over and over.
+    """
+    lines = [
+        "#!ipxe",
+        "echo",
+        f"echo Osie stopped {shown(machine.hostname)} {machine.mac}",
+        *(f"echo . {line}" for line in wrap(shown(machine.stopped), _COLUMNS, break_on_hyphens=False)),
+        "echo What happened: osie workflow explain NAME",
+        "echo Once it is mended: osie workflow retry NAME, or another workflow",
+        "echo",
+        ":again",
+        f"echo Asking again in {_STOPPED_ASKS_AGAIN_S} s",
+        f"sleep {_STOPPED_ASKS_AGAIN_S}",
+        f"chain --replace {_asking(machine.mac, around, 1)} || goto again",
+    ]
+    return Script("stopped", "\n".join(lines) + "\n")
+
+
 def for_machine(machine: Machine, around: Surroundings, asked: int = 0) -> Script:
     """The script for a known machine, by what its operator allows."""
     if not machine.allow_pxe:
         return disk(machine)
+    if machine.stopped:
+        return stopped(machine, around)
     try:
         if machine.ipxe_contents or machine.ipxe_url:
             return custom(machine)

@@ -27,6 +27,7 @@ class Machine:
     osie_initrd: str = ""
     kernel_parameters: tuple[str, ...] = ()  # each as on a kernel command line: name, name=value
     vlan_id: str = ""
+    stopped: str = ""  # why it isn't booted into Osie any more: it came back too often; empty: it is
 
 
 class Machines(Protocol):

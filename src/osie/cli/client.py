@@ -1,7 +1,7 @@
 """The operator API as the commands use it."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ from osie.core.errors import OsieError
 
 DEFAULT_SERVER = "http://127.0.0.1:7080"
 Json = dict[str, Any]
+_APPLY_S = 300.0  # thousands of resources in one batch, on a slow disk
 
 
 class ApiError(OsieError):
@@ -72,9 +73,29 @@ class Client:
 
     async def apply(self, files: list[tuple[str, str]]) -> list[Json]:
         """Apply (name, text) files together: all of it, or nothing and an ApiError with every reason."""
-        body = {"files": [{"name": name, "text": text} for name, text in files]}
-        applied: list[Json] = (await self.request("POST", "/apply", json=body))["applied"]
+        applied: list[Json] = (await self.apply_told(files))["applied"]
         return applied
+
+    async def apply_told(self, files: list[tuple[str, str]]) -> Json:
+        """The same, with the server's warnings."""
+        body = {"files": [{"name": name, "text": text} for name, text in files]}
+        answer: Json = await self.request("POST", "/apply", json=body, timeout=_APPLY_S)
+        return answer
+
+    async def every(self, path: str, wanted: Mapping[str, Any] | None = None) -> list[Json]:
+        """All items of a list."""
+        return [item async for item in self.items(path, wanted)]
+
+    async def items(self, path: str, wanted: Mapping[str, Any] | None = None) -> AsyncIterator[Json]:
+        """The items of a list, page by page."""
+        query = dict(wanted or {})
+        while True:
+            page = await self.request("GET", path, params=query)
+            for item in page["items"]:
+                yield item
+            if not page.get("continue"):
+                return
+            query["continue"] = page["continue"]
 
     async def follow(self, path: str, after: int = 0, **parameters: str) -> AsyncIterator[Json]:
         """The events of `path` behind the id `after`, as they happen (SSE: WHATWG HTML 9.2)."""

@@ -4,9 +4,9 @@ import ipaddress
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from osie.core.errors import OsieError
 
@@ -24,6 +24,7 @@ def _endpoint(text: str) -> str:
 
 Ipv4 = Annotated[str, AfterValidator(_ipv4)]
 Port = Annotated[int, Field(gt=0, lt=65536)]
+Silence = Annotated[float, Field(ge=20, le=86400)]  # seconds; a worker is heard every 10
 
 
 class _Section(BaseModel):
@@ -60,8 +61,19 @@ class Tink(_Section):
 
     database: str = ""  # an SQLAlchemy URL; "": SQLite in state_dir
     grpc_port: Port = 42113
+    older_grpc_port: Annotated[int, Field(ge=0, lt=65536)] = 42114  # of workers up to v0.12; 0: none
     rewrite_images: Mapping[str, str] = Field(default_factory=dict)  # prefix -> what stands in its place
     require_verified: bool = False  # every action gets REQUIRE_VERIFIED=true, whatever its template says
+    silent_after_s: Silence = 60.0  # without a word from the agent whose turn it is
+    on_silence: Literal["wait", "fail"] = "wait"
+    silent_fail_after_s: Silence = 600.0  # where on_silence is "fail"
+    netboot_limit: Annotated[int, Field(ge=0, le=1000)] = 5  # without an action's success; 0: none
+
+    @model_validator(mode="after")
+    def _patient(self) -> "Tink":
+        if self.silent_fail_after_s < self.silent_after_s:
+            raise ValueError("silent_fail_after_s: expected no less than silent_after_s")
+        return self
 
 
 class Operator(_Section):

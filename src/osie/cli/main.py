@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 import click
+from click.shell_completion import CompletionItem
 
 from osie.core.errors import OsieError, chain
 
@@ -17,11 +18,16 @@ _COMMANDS = {
     "serve": ("osie.cli.serve", "serve", "Run boots, tink and the registry in one process."),
     "demo": ("osie.cli.demo.command", "demo", "Power on to installed OS, on a virtual machine."),
     "apply": ("osie.cli.resources", "apply", "Create or change Hardware, Templates and Workflows."),
-    "get": ("osie.cli.resources", "get", "Show resources and machines."),
+    "diff": ("osie.cli.files", "diff", "Show what applying files would change."),
+    "validate": ("osie.cli.files", "validate", "Check files with no server."),
+    "render": ("osie.cli.files", "render", "Show what a workflow's workers are handed."),
+    "get": ("osie.cli.get", "get", "Show resources and machines."),
     "delete": ("osie.cli.resources", "delete", "Delete a resource."),
-    "workflow": ("osie.cli.workflow", "workflow", "Watch a workflow, read its logs."),
+    "hardware": ("osie.cli.hardware", "hardware", "Import machines from a spreadsheet."),
+    "workflow": ("osie.cli.workflow", "workflow", "Watch, explain, cancel, retry a workflow; read its logs."),
     "action": ("osie.cli.action", "action", "Run an action by hand on this host."),
     "image": ("osie.cli.image", "image", "Manifests of disk images: make, sign, verify."),
+    "completion": ("osie.cli.completion", "completion", "Have your shell complete commands and names."),
     "doctor": ("osie.cli.doctor", "doctor", "Say what this host lacks, and how to get it."),
 }
 # What the host refuses, whichever file it is: no fault of ours that a traceback would explain.
@@ -38,6 +44,16 @@ class _Lazy(click.Group):
         module, attribute, _ = _COMMANDS[cmd_name]
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands' names without importing one; options as click has them."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        return [
+            CompletionItem(name, help=line)
+            for name, (_, _, line) in _COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):

@@ -1,14 +1,13 @@
-"""`osie apply`, `osie get`, `osie delete`: resources, through the operator API."""
+"""`osie apply` and `osie delete`: resources, through the operator API."""
 
 import asyncio
 import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
 
-from osie.cli import show
 from osie.cli.client import DEFAULT_SERVER, Client, Json
+from osie.cli.completion import names, one_of
 from osie.core.errors import OsieError
 
 KINDS = {
@@ -23,6 +22,8 @@ KINDS = {
     "machines": "machines",
 }
 
+PLURALS = sorted(set(KINDS.values()))
+
 server_option = click.option(
     "--server", envvar="OSIE_SERVER", default=DEFAULT_SERVER, show_default=True, help="The operator API."
 )
@@ -36,6 +37,18 @@ def plural(kind: str) -> str:
         raise OsieError(
             f"{kind}: unknown kind", hint=f"one of {', '.join(sorted(set(KINDS.values())))}"
         ) from None
+
+
+def listed(context: click.Context) -> str | None:
+    """The API's list of the kind that the command line names so far."""
+    kind = KINDS.get(str(context.params.get("kind")).lower())
+    return None if kind is None else f"/{kind}"
+
+
+def named(item: Json) -> str:
+    """A resource in a line: kind/name, with its namespace where that isn't the default."""
+    name = item["name"] if item["namespace"] == "default" else f"{item['namespace']}/{item['name']}"
+    return f"{item['kind'].lower()}/{name}"
 
 
 def read_files(paths: list[str]) -> list[tuple[str, str]]:
@@ -66,59 +79,30 @@ def apply(paths: tuple[str, ...], server: str) -> None:
     """Create or change Hardware, Templates and Workflows: all of the files, or nothing."""
     files = read_files(list(paths))
 
-    async def work() -> list[Json]:
+    async def work() -> Json:
         async with Client(server) as client:
-            return await client.apply(files)
+            return await client.apply_told(files)
 
-    for item in asyncio.run(work()):
-        click.echo(f"{item['kind'].lower()}/{item['name']} {item['change']}")
+    answer = asyncio.run(work())
+    for warning in answer["warnings"]:
+        click.echo(f"note: {warning}", err=True)
+    for item in answer["applied"]:
+        click.echo(f"{named(item)} {item['change']}")
 
 
 @click.command()
-@click.argument("kind")
-@click.argument("name", required=False)
-@click.option("-o", "--output", type=click.Choice(["table", "yaml", "json"]), default="table")
-@server_option
-def get(kind: str, name: str | None, output: str, server: str) -> None:
-    """Show resources of a KIND (hardware, templates, workflows, machines), or one of them."""
-    path = f"/{plural(kind)}"
-
-    async def work() -> list[Json]:
-        async with Client(server) as client:
-            if name is not None:
-                return [await client.request("GET", f"{path}/{name}")]
-            return await every(client, path)
-
-    found = asyncio.run(work())
-    if output == "table":
-        Console().print(show.table(plural(kind), found))
-    else:
-        click.echo(show.encode(found[0] if name is not None else found, output))
-
-
-async def every(client: Client, path: str) -> list[Json]:
-    """All items of a list, page by page."""
-    items: list[Json] = []
-    token: str | None = None
-    while True:
-        page = await client.request("GET", path, params={"continue": token} if token else None)
-        items += page["items"]
-        token = page.get("continue")
-        if not token:
-            return items
-
-
-@click.command()
-@click.argument("kind")
-@click.argument("name")
+@click.argument("kind", shell_complete=one_of(PLURALS))
+@click.argument("name", shell_complete=names(listed))
+@click.option("-n", "--namespace", default="default", show_default=True)
 @click.option("--force", is_flag=True, help="Even a workflow that is running.")
 @server_option
-def delete(kind: str, name: str, force: bool, server: str) -> None:
+def delete(kind: str, name: str, namespace: str, force: bool, server: str) -> None:
     """Delete one resource."""
+    query = {"namespace": namespace, "force": str(force).lower()}
 
     async def work() -> None:
         async with Client(server) as client:
-            await client.request("DELETE", f"/{plural(kind)}/{name}", params={"force": str(force).lower()})
+            await client.request("DELETE", f"/{plural(kind)}/{name}", params=query)
 
     asyncio.run(work())
     click.echo(f"{kind}/{name} deleted")

@@ -22,8 +22,9 @@ from osie.cli.adapters import TinkMachines
 from osie.cli.config import ServeConfig
 from osie.core.errors import OsieError
 from osie.registry import app as registry_app
-from osie.tink import grpc_server, http_api
+from osie.tink import grpc_older, grpc_server, http_api
 from osie.tink.service import Tink
+from osie.tink.states_time import Patience
 from osie.tink.store import Store
 
 _log = structlog.get_logger("osie.serve")
@@ -60,17 +61,35 @@ async def running(settings: ServeConfig) -> AsyncIterator[None]:
         store = await Store.open(settings.database_url)
         stack.push_async_callback(store.close)
         policy = settings.tink
-        engine = Tink(store, rewrite_images=policy.rewrite_images, require_verified=policy.require_verified)
+        engine = Tink(
+            store,
+            rewrite_images=policy.rewrite_images,
+            require_verified=policy.require_verified,
+            patience=_patience(policy),
+        )
         tink = await stack.enter_async_context(engine)
         await stack.enter_async_context(
             grpc_server.serve(tink.agents, f"{address}:{settings.tink.grpc_port}")
         )
+        if settings.tink.older_grpc_port:
+            await stack.enter_async_context(
+                grpc_older.serve(tink.agents, f"{address}:{settings.tink.older_grpc_port}")
+            )
         await stack.enter_async_context(_registry(settings))
         boots = await stack.enter_async_context(Boots(_boots_config(settings), TinkMachines(tink)))
         await stack.enter_async_context(_refreshing(boots, tink))
         # Last, so that the API answers only when everything does.
         await stack.enter_async_context(_operator_api(tink, operator))
         yield
+
+
+def _patience(policy: config.Tink) -> Patience:
+    return Patience(
+        silent_after_s=policy.silent_after_s,
+        on_silence=policy.on_silence,
+        silent_fail_after_s=policy.silent_fail_after_s,
+        netboot_limit=policy.netboot_limit,
+    )
 
 
 def _boots_config(settings: ServeConfig) -> BootsConfig:

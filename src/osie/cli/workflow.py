@@ -1,11 +1,13 @@
-"""`osie workflow watch` and `osie workflow logs`: a workflow while it runs."""
+"""`osie workflow`: one workflow while it runs, and what can be done to it."""
 
 import asyncio
 from datetime import datetime
 
 import click
 
+from osie.cli import operations
 from osie.cli.client import Client, Json
+from osie.cli.operations import name_argument, namespace_option
 from osie.cli.resources import server_option
 from osie.core.errors import OsieError
 
@@ -14,51 +16,78 @@ _ENDED = {"SUCCESS", "FAILED", "TIMEOUT"}
 
 @click.group()
 def workflow() -> None:
-    """Watch a workflow, read its logs."""
+    """Watch a workflow, explain it, read its logs; cancel it, retry it, run it again."""
+
+
+for _command in (operations.cancel, operations.retry, operations.run_again, operations.explain):
+    workflow.add_command(_command)
+
+
+def _clock(at: float) -> str:
+    return datetime.fromtimestamp(float(at)).astimezone().strftime("%H:%M:%S")
 
 
 def event_line(event: Json) -> str:
-    """One change of state as a line."""
-    clock = datetime.fromtimestamp(float(event["at"])).astimezone().strftime("%H:%M:%S")
+    """One change of state as a line; its further lines are indented."""
+    before, after, who = event.get("from") or "-", event["to"], event.get("who") or ""
+    moved = after if before == after else f"{before} -> {after}"
+    by = f" ({who})" if who.startswith("operator") else ""
+    why = "\n  ".join(event["why"].splitlines()) if event.get("why") else ""
     what = event.get("action") or "workflow"
-    why = f"  {event['why']}" if event.get("why") else ""
-    return f"{clock}  {what:<20} {event.get('from') or '-'} -> {event['to']}{why}"
+    return f"{_clock(event['at'])}  {what:<20} {moved}{by}" + (f"  {why}" if why else "")
 
 
 @workflow.command()
-@click.argument("name")
+@name_argument
+@namespace_option
 @server_option
-def watch(name: str, server: str) -> int:
+def watch(name: str, namespace: str, server: str) -> int:
     """Print each change of state as it happens; ends with the workflow, with 1 where it did not succeed."""
 
     async def work() -> str:
+        state = ""
         async with Client(server) as client:
-            async for event in client.follow(f"/workflows/{name}/events"):
+            async for event in client.follow(f"/workflows/{name}/events", namespace=namespace):
                 click.echo(event_line(event))
-                if not event.get("action") and event["to"] in _ENDED:
-                    return str(event["to"])
-        raise OsieError(f"workflow {name}: the server closed the stream before the workflow ended")
+                if not event.get("action"):
+                    state = str(event["to"])
+        if state not in _ENDED:
+            raise OsieError(
+                f"workflow {name}: the server closed the stream before the workflow ended",
+                hint="was it deleted, or the server stopped? Watch it again",
+            )
+        return state
 
     return 0 if asyncio.run(work()) == "SUCCESS" else 1
 
 
+def log_line(line: Json, *, timestamps: bool) -> str:
+    """A line that an action printed, behind the action's name."""
+    clock = f"{_clock(line['at'])}  " if timestamps else ""
+    return f"{clock}{line['action']}: {line['text']}"
+
+
 @workflow.command()
-@click.argument("name")
+@name_argument
 @click.option("-f", "--follow", is_flag=True, help="Go on until the workflow ends.")
-@click.option("--action", default=None, help="Of this action only.")
+@click.option("--action", default=None, help="Of this action only, by its name or its run's id.")
+@click.option("-t", "--timestamps", is_flag=True, help="With the time at which each was printed.")
+@namespace_option
 @server_option
-def logs(name: str, follow: bool, action: str | None, server: str) -> None:
-    """Print what the workflow's actions printed."""
-    query = {"action": action} if action else {}
+def logs(
+    name: str, *, follow: bool, action: str | None, timestamps: bool, namespace: str, server: str
+) -> None:
+    """Print what the workflow's actions printed, in all of their attempts and runs."""
+    query = {"namespace": namespace} | ({"action": action} if action else {})
+    path = f"/workflows/{name}/logs"
 
     async def work() -> None:
         async with Client(server) as client:
             if follow:
-                async for line in client.follow(f"/workflows/{name}/logs", 0, **query):
-                    click.echo(f"{line['action']}: {line['text']}")
+                async for line in client.follow(path, 0, **query):
+                    click.echo(log_line(line, timestamps=timestamps))
                 return
-            answer = await client.request("GET", f"/workflows/{name}/logs", params=query)
-            for line in answer["items"]:
-                click.echo(f"{line['action']}: {line['text']}")
+            async for line in client.items(path, query):
+                click.echo(log_line(line, timestamps=timestamps))
 
     asyncio.run(work())

@@ -13,7 +13,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eosie/contracts/telemetry.proto\x12\x07osie.v1\"\x10\n\x0eTelemetryReply\"V\n\tActionRef\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\x0f\n\x07task_id\x18\x03 \x01(\t\x12\x11\n\taction_id\x18\x04 \x01(\t\"\xaf\x01\n\x0eProgressReport\x12\"\n\x06\x61\x63tion\x18\x01 \x01(\x0b\x32\x12.osie.v1.ActionRef\x12\r\n\x05phase\x18\x02 \x01(\t\x12\x0c\n\x04\x64one\x18\x03 \x01(\x04\x12\x12\n\x05total\x18\x04 \x01(\x04H\x00\x88\x01\x01\x12\x0c\n\x04unit\x18\x05 \x01(\t\x12\x12\n\nrate_per_s\x18\x06 \x01(\x01\x12\x12\n\x05\x65ta_s\x18\x07 \x01(\x01H\x01\x88\x01\x01\x42\x08\n\x06_totalB\x08\n\x06_eta_s\"P\n\tLogReport\x12\"\n\x06\x61\x63tion\x18\x01 \x01(\x0b\x32\x12.osie.v1.ActionRef\x12\x1f\n\x05lines\x18\x02 \x03(\x0b\x32\x10.osie.v1.LogLine\"L\n\x07LogLine\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x11\n\tat_unix_s\x18\x02 \x01(\x01\x12\x0e\n\x06stream\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t2\x8a\x01\n\tTelemetry\x12\x42\n\x0eReportProgress\x12\x17.osie.v1.ProgressReport\x1a\x17.osie.v1.TelemetryReply\x12\x39\n\nReportLogs\x12\x12.osie.v1.LogReport\x1a\x17.osie.v1.TelemetryReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eosie/contracts/telemetry.proto\x12\x07osie.v1\"\x10\n\x0eTelemetryReply\"V\n\tActionRef\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\x0f\n\x07task_id\x18\x03 \x01(\t\x12\x11\n\taction_id\x18\x04 \x01(\t\"\xaf\x01\n\x0eProgressReport\x12\"\n\x06\x61\x63tion\x18\x01 \x01(\x0b\x32\x12.osie.v1.ActionRef\x12\r\n\x05phase\x18\x02 \x01(\t\x12\x0c\n\x04\x64one\x18\x03 \x01(\x04\x12\x12\n\x05total\x18\x04 \x01(\x04H\x00\x88\x01\x01\x12\x0c\n\x04unit\x18\x05 \x01(\t\x12\x12\n\nrate_per_s\x18\x06 \x01(\x01\x12\x12\n\x05\x65ta_s\x18\x07 \x01(\x01H\x01\x88\x01\x01\x42\x08\n\x06_totalB\x08\n\x06_eta_s\"P\n\tLogReport\x12\"\n\x06\x61\x63tion\x18\x01 \x01(\x0b\x32\x12.osie.v1.ActionRef\x12\x1f\n\x05lines\x18\x02 \x03(\x0b\x32\x10.osie.v1.LogLine\"L\n\x07LogLine\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x11\n\tat_unix_s\x18\x02 \x01(\x01\x12\x0e\n\x06stream\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\"6\n\x10HeartbeatRequest\x12\"\n\x06\x61\x63tion\x18\x01 \x01(\x0b\x32\x12.osie.v1.ActionRef\"+\n\x0eHeartbeatReply\x12\x0c\n\x04stop\x18\x01 \x01(\x08\x12\x0b\n\x03why\x18\x02 \x01(\t2\xcb\x01\n\tTelemetry\x12\x42\n\x0eReportProgress\x12\x17.osie.v1.ProgressReport\x1a\x17.osie.v1.TelemetryReply\x12\x39\n\nReportLogs\x12\x12.osie.v1.LogReport\x1a\x17.osie.v1.TelemetryReply\x12?\n\tHeartbeat\x12\x19.osie.v1.HeartbeatRequest\x1a\x17.osie.v1.HeartbeatReplyb\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'osie.contracts.telemetry_pb2', globals())
@@ -30,6 +30,10 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _LOGREPORT._serialized_end=407
   _LOGLINE._serialized_start=409
   _LOGLINE._serialized_end=485
-  _TELEMETRY._serialized_start=488
-  _TELEMETRY._serialized_end=626
+  _HEARTBEATREQUEST._serialized_start=487
+  _HEARTBEATREQUEST._serialized_end=541
+  _HEARTBEATREPLY._serialized_start=543
+  _HEARTBEATREPLY._serialized_end=586
+  _TELEMETRY._serialized_start=589
+  _TELEMETRY._serialized_end=792
 # @@protoc_insertion_point(module_scope)

@@ -17,6 +17,20 @@ class ActionRef(_message.Message):
     workflow_id: str
     def __init__(self, workflow_id: _Optional[str] = ..., agent_id: _Optional[str] = ..., task_id: _Optional[str] = ..., action_id: _Optional[str] = ...) -> None: ...
 
+class HeartbeatReply(_message.Message):
+    __slots__ = ["stop", "why"]
+    STOP_FIELD_NUMBER: _ClassVar[int]
+    WHY_FIELD_NUMBER: _ClassVar[int]
+    stop: bool
+    why: str
+    def __init__(self, stop: bool = ..., why: _Optional[str] = ...) -> None: ...
+
+class HeartbeatRequest(_message.Message):
+    __slots__ = ["action"]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    action: ActionRef
+    def __init__(self, action: _Optional[_Union[ActionRef, _Mapping]] = ...) -> None: ...
+
 class LogLine(_message.Message):
     __slots__ = ["at_unix_s", "sequence", "stream", "text"]
     AT_UNIX_S_FIELD_NUMBER: _ClassVar[int]

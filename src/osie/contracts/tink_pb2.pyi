@@ -130,12 +130,13 @@ class Baseboard(_message.Message):
     def __init__(self, vendor: _Optional[str] = ..., product: _Optional[str] = ..., version: _Optional[str] = ..., serial_number: _Optional[str] = ...) -> None: ...
 
 class Block(_message.Message):
-    __slots__ = ["controller_type", "drive_type", "model", "name", "physical_block_size", "size", "vendor", "wwn"]
+    __slots__ = ["controller_type", "drive_type", "model", "name", "physical_block_size", "serial_number", "size", "vendor", "wwn"]
     CONTROLLER_TYPE_FIELD_NUMBER: _ClassVar[int]
     DRIVE_TYPE_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     PHYSICAL_BLOCK_SIZE_FIELD_NUMBER: _ClassVar[int]
+    SERIAL_NUMBER_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
     VENDOR_FIELD_NUMBER: _ClassVar[int]
     WWN_FIELD_NUMBER: _ClassVar[int]
@@ -144,10 +145,11 @@ class Block(_message.Message):
     model: str
     name: str
     physical_block_size: str
+    serial_number: str
     size: str
     vendor: str
     wwn: str
-    def __init__(self, name: _Optional[str] = ..., controller_type: _Optional[str] = ..., drive_type: _Optional[str] = ..., size: _Optional[str] = ..., physical_block_size: _Optional[str] = ..., vendor: _Optional[str] = ..., model: _Optional[str] = ..., wwn: _Optional[str] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., controller_type: _Optional[str] = ..., drive_type: _Optional[str] = ..., size: _Optional[str] = ..., physical_block_size: _Optional[str] = ..., vendor: _Optional[str] = ..., model: _Optional[str] = ..., wwn: _Optional[str] = ..., serial_number: _Optional[str] = ...) -> None: ...
 
 class CPU(_message.Message):
     __slots__ = ["processors", "total_cores", "total_threads"]

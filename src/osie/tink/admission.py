@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from osie.tink import documents, hardware
+from osie.tink import conditions, documents, hardware
 from osie.tink.drafting import draft
 from osie.tink.hardware import HardwareSpec
 from osie.tink.manifest import Batch, explain
@@ -25,6 +25,7 @@ class Known:
         tuple[str, str], Ref
     ]  # ("agent" | "address", value); MACs are agents' ids -> the Hardware with it
     states: Mapping[Ref, State]  # of the workflows that the batch names again
+    whole: bool = True  # False: there may be more, so that what isn't found is told and no fault
 
 
 @dataclass
@@ -97,7 +98,8 @@ def _placed(spec: HardwareSpec) -> Iterable[tuple[str, tuple[str, str]]]:
 async def _render(batch: Batch, known: Known, changed: list[Ref], admission: Admission) -> None:
     """Check the changed templates and render the changed workflows, all in one child process."""
     templates = [ref for ref in changed if ref.kind is Kind.TEMPLATE]
-    pairs = _pairs(batch, known, [ref for ref in changed if ref.kind is Kind.WORKFLOW])
+    wanted = [ref for ref in changed if ref.kind is Kind.WORKFLOW]
+    pairs = _pairs(batch, known, wanted, admission)
     jobs = []
     for ref in templates:
         text = TemplateSpec.model_validate(batch.resources[ref].spec).data
@@ -111,15 +113,53 @@ async def _render(batch: Batch, known: Known, changed: list[Ref], admission: Adm
         for pair in pairs
     ]
     answers = await render_all(jobs)
+    forms = []
     for ref, syntax, plain in zip(templates, answers[::2], answers[1::2], strict=False):
         if syntax.fault:
             batch.fault(ref, "spec.data", syntax.fault)
         elif not plain.fault:  # it names nothing of a machine, so all of it can be checked already
-            _read_form(batch, ref, ref, plain.text)
+            forms.append((_Place(ref, ref), _read_form(batch, _Place(ref, ref), plain.text)))
+    await _check_conditions(batch, forms)
     faulty = {ref for ref in templates if _is_faulty(batch, ref)}
-    for pair, rendered in zip(pairs, answers[2 * len(templates) :], strict=True):
-        if pair.template.ref not in faulty:
-            _draft(batch, pair, rendered, admission)
+    forms = [
+        (pair.place(batch), _draft(batch, pair, rendered, admission))
+        for pair, rendered in zip(pairs, answers[2 * len(templates) :], strict=True)
+        if pair.template.ref not in faulty
+    ]
+    await _check_conditions(batch, forms)
+
+
+async def _check_conditions(batch: Batch, forms: list[tuple["_Place", TemplateForm | None]]) -> None:
+    """Tell the syntax errors of every `if`."""
+    found = [
+        (place, f"tasks[{t}].actions[{a}].if", action.condition)
+        for place, form in forms
+        if form is not None
+        for t, task in enumerate(form.tasks)
+        for a, action in enumerate(task.actions)
+        if action.condition
+    ]
+    checked = await conditions.faults([condition for _, _, condition in found])
+    for (place, path, _), fault in zip(found, checked, strict=True):
+        if fault:
+            place.fault(batch, path, fault)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Whose a rendered document's faults are: the template's own, or its workflow's."""
+
+    blamed: Ref
+    template: Ref
+    told: str = ""  # the template, in a workflow's message
+
+    def fault(self, batch: Batch, path: str, message: str) -> None:
+        """Tell of a fault at `path` in the document."""
+        if self.blamed == self.template:
+            batch.fault(self.blamed, f"spec.data.{path}".removesuffix("."), message)
+        else:
+            where = f"{self.told}, rendered: {path or 'document'}"
+            batch.fault(self.blamed, "spec.templateRef", f"{where}: {message}")
 
 
 @dataclass(frozen=True)
@@ -129,34 +169,43 @@ class _Pair:
     template: Resource
     machine: Resource
 
+    def place(self, batch: Batch) -> _Place:
+        """Where the faults of what it renders to are told."""
+        source = batch.sources.get(self.template.ref)
+        told = str(self.template.ref) + (f" ({source.file}, document {source.document})" if source else "")
+        return _Place(self.ref, self.template.ref, told)
 
-def _pairs(batch: Batch, known: Known, refs: list[Ref]) -> list[_Pair]:
-    """The workflows whose template and hardware exist; a fault for each that doesn't."""
+
+def _pairs(batch: Batch, known: Known, refs: list[Ref], admission: Admission) -> list[_Pair]:
+    """The workflows whose template and hardware exist; a fault, or a warning, for each that doesn't."""
     found = []
     for ref in refs:
         spec = WorkflowSpec.model_validate(batch.resources[ref].spec)
         template, machine = [
-            _look_up(batch, known, ref, path, wanted) for path, wanted in references(ref, spec)
+            batch.resources.get(wanted) or known.resources.get(wanted) for _, wanted in references(ref, spec)
         ]
+        for (path, named), there in zip(references(ref, spec), (template, machine), strict=True):
+            if there is None and known.whole:
+                batch.fault(ref, path, f"there is no {named}")
+            elif there is None:
+                admission.warnings.append(
+                    f"{ref}: {path}: {named} is not in these files, and was not looked up"
+                )
         if template is not None and machine is not None:
             found.append(_Pair(ref, spec, template, machine))
     return found
 
 
-def _draft(batch: Batch, pair: _Pair, rendered: Rendered, admission: Admission) -> None:
+def _draft(batch: Batch, pair: _Pair, rendered: Rendered, admission: Admission) -> TemplateForm | None:
+    place = pair.place(batch)
     if rendered.fault:
-        batch.fault(pair.ref, "spec.templateRef", f"{_told(batch, pair)} can't be rendered: {rendered.fault}")
-        return
-    form = _read_form(batch, pair.ref, pair.template.ref, rendered.text, _told(batch, pair))
+        batch.fault(pair.ref, "spec.templateRef", f"{place.told} can't be rendered: {rendered.fault}")
+        return None
+    form = _read_form(batch, place, rendered.text)
     if form is not None:
         machine = HardwareSpec.model_validate(pair.machine.spec)
         admission.drafts[pair.ref] = draft(pair.ref, pair.spec, machine, form)
-        admission.warnings += _warnings(pair.ref, form)
-
-
-def _told(batch: Batch, pair: _Pair) -> str:
-    source = batch.sources.get(pair.template.ref)
-    return str(pair.template.ref) + (f" ({source.file}, document {source.document})" if source else "")
+    return form
 
 
 def references(ref: Ref, spec: WorkflowSpec) -> list[tuple[str, Ref]]:
@@ -167,13 +216,6 @@ def references(ref: Ref, spec: WorkflowSpec) -> list[tuple[str, Ref]]:
     ]
 
 
-def _look_up(batch: Batch, known: Known, ref: Ref, path: str, wanted: Ref) -> Resource | None:
-    found = batch.resources.get(wanted) or known.resources.get(wanted)
-    if found is None:
-        batch.fault(ref, path, f"there is no {wanted}")
-    return found
-
-
 def _is_faulty(batch: Batch, ref: Ref) -> bool:
     source = batch.sources[ref]
     return any(
@@ -182,26 +224,13 @@ def _is_faulty(batch: Batch, ref: Ref) -> bool:
     )
 
 
-def _read_form(batch: Batch, blamed: Ref, template: Ref, text: str, told: str = "") -> TemplateForm | None:
-    """The rendered document; its faults are the template's own, or its workflow's."""
-    path, prefix = ("spec.data", "") if blamed == template else ("spec.templateRef", f"{told}, rendered: ")
+def _read_form(batch: Batch, place: _Place, text: str) -> TemplateForm | None:
+    """The rendered document, or None and its faults."""
     try:
         return TemplateForm.model_validate(documents.read(text))
     except documents.UnreadableError as error:
-        batch.fault(blamed, path, f"{prefix}{error}")
+        place.fault(batch, "", str(error))
     except ValidationError as error:
-        for place, message in explain(error):
-            if blamed == template:
-                batch.fault(blamed, f"{path}.{place}".removesuffix("."), message)
-            else:
-                batch.fault(blamed, path, f"{prefix}{place or 'document'}: {message}")
+        for path, message in explain(error):
+            place.fault(batch, path, message)
     return None
-
-
-def _warnings(ref: Ref, form: TemplateForm) -> list[str]:
-    return [
-        f"{ref}: action {action.name}: on-timeout and on-failure are accepted, but not run yet"
-        for task in form.tasks
-        for action in task.actions
-        if action.on_timeout or action.on_failure
-    ]

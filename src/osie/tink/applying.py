@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from osie.core.errors import OsieError
 from osie.tink import hardware, resource_rows, workflow_rows
 from osie.tink.admission import Admission, Known, admit, references
+from osie.tink.errors import ConflictError, MissingError
 from osie.tink.manifest import Batch, RefusedError, parse
 from osie.tink.notifier import Notifier
 from osie.tink.resources import Kind, Ref, WorkflowSpec
@@ -18,14 +18,6 @@ from osie.tink.workflow import State, Workflow
 
 _ATTEMPTS = 5
 HARDWARE = "hardware"  # the notifier's topic for any change of Hardware
-
-
-class MissingError(OsieError):
-    """There is no such resource."""
-
-
-class ConflictError(OsieError):
-    """The resource is in use."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +42,14 @@ class Applying:
         for _ in range(_ATTEMPTS):
             batch = replace(parsed, faults=list(parsed.faults))
             async with self._store.read() as connection:
-                known = await _known(connection, batch)
+                known = await known_of(connection, batch)
             admission = await admit(batch, known)
             if batch.faults:
                 raise RefusedError(batch.faults)
             # Rendering takes a while and holds nobody up: whether its grounds still stand is looked up again.
             async with self._store.write() as connection:
                 await one_at_a_time(connection)
-                if await _known(connection, batch, lock=True) == known:
+                if await known_of(connection, batch, lock=True) == known:
                     await _store(connection, admission, self._now())
                     break
         else:
@@ -94,7 +86,8 @@ def topic(workflow: Workflow) -> str:
     return f"workflow:{workflow.id}"
 
 
-async def _known(connection: AsyncConnection, batch: Batch, *, lock: bool = False) -> Known:
+async def known_of(connection: AsyncConnection, batch: Batch, *, lock: bool = False) -> Known:
+    """What the store holds of what the batch touches."""
     wanted = set(batch.resources)
     identities: set[tuple[str, str]] = set()
     for ref, resource in batch.resources.items():
@@ -146,7 +139,7 @@ async def _delete_workflow(
         )
     await workflow_rows.delete(connection, workflow.namespace, workflow.name)
     # Once an action ran, the disk may be half written: netboot then stays on, so that nothing boots from it.
-    if workflow.state is State.PENDING and workflow.toggle_netboot:
+    if not workflow.began and not workflow.ended and workflow.toggle_netboot:
         await release_netboot(connection, workflow, None, at)
 
 

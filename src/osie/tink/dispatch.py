@@ -1,5 +1,6 @@
 """Use cases of the agents: ask for an action, report on it, tell how far it is and what it prints."""
 
+import asyncio
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -9,25 +10,19 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osie.core.errors import OsieError
-from osie.tink import hardware, journal, resource_rows, workflow_rows
-from osie.tink.applying import HARDWARE, release_netboot, topic
-from osie.tink.hardware import HardwareSpec, canonical_agent
+from osie.tink import agent_rows, attendance, conditions, greeting, workflow_rows
+from osie.tink.advancing import Advancing
+from osie.tink.applying import topic
+from osie.tink.hardware import canonical_agent
 from osie.tink.notifier import Notifier
-from osie.tink.states import (
-    NotYoursError,
-    OutOfTurnError,
-    Step,
-    UnknownActionError,
-    booted,
-    expire,
-    hand_out,
-    report,
-)
+from osie.tink.rewriting import Rewriting
+from osie.tink.states import decide, hand_out, own, report, to_be_stopped, undecided
+from osie.tink.states_time import Heard, Patience, heard_again
+from osie.tink.steps import OutOfTurnError, Step, UnknownActionError
 from osie.tink.store import Store
-from osie.tink.workflow import Action, ActionState, State, Turn, Workflow, concerns, find
+from osie.tink.workflow import ActionState, Turn, Workflow, concerns, current
 from osie.tink.workflow_rows import LogLine
 
-_SEEN_EVERY_S = 30.0  # how exact a machine's "last seen" is, while its worker only asks
 _MESSAGE_CHARACTERS = 16_384
 _LINE_CHARACTERS = 8_192
 _MOST = 2**63 - 1  # what the store's integers hold
@@ -45,59 +40,93 @@ class Dispatch:
         store: Store,
         notifier: Notifier,
         *,
-        rewrite_images: Mapping[str, str] | None = None,
-        require_verified: bool = False,
+        rewriting: Rewriting | None = None,
+        patience: Patience | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._notifier = notifier
         self._now = now
-        self._policy = {"REQUIRE_VERIFIED": "true"} if require_verified else {}
-        # The longest prefix first: the most specific rule wins.
-        self._rewrites = sorted((rewrite_images or {}).items(), key=lambda rule: -len(rule[0]))
+        self._workflows = Advancing(store, notifier, now)
+        # Silence is measured as exactly as that, and every exactness is a write.
+        self._heard_every_s = (patience or Patience()).silent_after_s / 4
+        self._deciding: dict[str, asyncio.Task[None]] = {}
+        self.rewriting = rewriting or Rewriting()
 
     async def get_action(
         self, agent_id: str, attributes: dict[str, Any] | None = None
     ) -> tuple[Workflow, Turn]:
-        """What the agent shall run now. Raises NoWorkError and states.OutOfTurnError."""
+        """What the agent shall run now. Raises NoWorkError and OutOfTurnError."""
         agent = canonical_agent(agent_id)
-        await self._greet(agent, attributes)
+        await greeting.greet(self._store, self._notifier, agent, attributes, self._now())
         while True:
             async with self._store.read() as connection:
-                names = await _names(connection, agent)
-                workflow = await _oldest(connection, names)
-                allowed = await _may_work(connection, agent)
+                names = await agent_rows.names(connection, agent)
+                workflow = await agent_rows.oldest(connection, names)
+                allowed = await agent_rows.may_work(connection, agent)
+                heard = {} if workflow is None else await attendance.of_workflow(connection, workflow.id)
             if workflow is None:
                 raise NoWorkError(f"no workflow for {agent_id}")
+            await self._hear(workflow, names, attendance.latest(heard, names))
             if not allowed:
                 raise OutOfTurnError(f"workflow {workflow.name}: the machine's allowWorkflow is false")
+            turn = current(workflow)
+            if turn is not None and undecided(turn) and set(names) & set(turn.task.agents):
+                await self._decided(workflow, turn, agent, attributes)
+                continue
             step, turn = hand_out(workflow, names, self._now())
             if step.workflow != workflow:
                 step, turn = await self._hand_out(workflow, names)
             if turn is not None:
-                return step.workflow, replace(turn, action=self._rewritten(turn))
+                return step.workflow, replace(turn, action=self.rewriting.of(turn.action))
 
     async def _hand_out(self, seen: Workflow, names: set[str]) -> tuple[Step, Turn | None]:
-        at = self._now()
-        async with self._store.write() as connection:
-            workflow = await workflow_rows.get(connection, seen.namespace, seen.name, lock=True)
-            if workflow is None or not concerns(workflow, names):
-                return Step(seen), None  # it ended meanwhile: look again
-            step, turn = hand_out(workflow, names, at)
-            await _save(connection, step, at)
-        self._ring(step)
-        return step, turn
+        turns: list[Turn | None] = []
 
-    def _rewritten(self, turn: Turn) -> Action:
-        """The action as the server's config wants it: its image's place, and what no template may unsay."""
-        action = turn.action
-        kept = [entry for entry in action.environment if entry.partition("=")[0] not in self._policy]
-        added = [f"{name}={value}" for name, value in self._policy.items()]
-        action = replace(action, environment=(*kept, *added))
-        for prefix, instead in self._rewrites:
-            if action.image.startswith(prefix):
-                return replace(action, image=instead + action.image.removeprefix(prefix))
-        return action
+        def event(workflow: Workflow, at: float) -> Step:
+            if not concerns(workflow, names):  # it ended meanwhile: the caller looks again
+                return Step(workflow)
+            step, turn = hand_out(workflow, names, at)
+            turns.append(turn)
+            return step
+
+        step = await self._workflows.advance(seen.namespace, seen.name, event)
+        return step or Step(seen), turns[0] if turns else None
+
+    async def _decided(
+        self, workflow: Workflow, turn: Turn, agent: str, attributes: dict[str, Any] | None
+    ) -> None:
+        """Once for all who ask, and to the end even if they give up: a busy host would else never do it."""
+        run = turn.action.id
+        if run not in self._deciding:
+            task = asyncio.create_task(self._decide(workflow, turn, agent, attributes))
+            self._deciding[run] = task
+            task.add_done_callback(lambda _: self._deciding.pop(run))
+        await asyncio.shield(self._deciding[run])
+
+    async def close(self) -> None:
+        """Wait for what nobody waits for any more."""
+        await asyncio.gather(*self._deciding.values(), return_exceptions=True)
+
+    async def _decide(
+        self, workflow: Workflow, turn: Turn, agent: str, attributes: dict[str, Any] | None
+    ) -> None:
+        """Look whether the condition of the action whose turn it is holds."""
+        if not attributes:
+            async with self._store.read() as connection:
+                attributes = await greeting.attributes_of(connection, agent)
+        values = conditions.data(workflow, turn.task, attributes)
+        verdict = await conditions.evaluate(turn.action.condition, values)
+        await self._workflows.advance(
+            workflow.namespace,
+            workflow.name,
+            lambda now, at: decide(now, turn.action.id, holds=verdict.holds, fault=verdict.fault, at=at),
+        )
+
+    async def workflow(self, workflow_id: str) -> Workflow:
+        """The workflow NAMESPACE/NAME. Raises UnknownActionError."""
+        async with self._store.read() as connection:
+            return await agent_rows.named(connection, workflow_id)
 
     async def report(
         self,
@@ -110,14 +139,62 @@ class Dispatch:
         duration: str = "",
     ) -> None:
         """An agent says what became of an action. Raises the errors of states.report."""
-        at, text = self._now(), _clean(message, _MESSAGE_CHARACTERS)
+        text = _clean(message, _MESSAGE_CHARACTERS)
+        steps: list[Step] = []
         async with self._store.write() as connection:
-            workflow = await _named(connection, workflow_id, lock=True)
-            names = await _names(connection, canonical_agent(agent_id))
-            step = report(workflow, names, action_id, state, at, message=text, duration=duration[:64])
+            names = await agent_rows.names(connection, agent_id)
+
+            def event(workflow: Workflow, at: float) -> Step:
+                own(workflow, names, action_id)
+                spoke = heard_again(workflow, names, at)
+                told = report(
+                    spoke.workflow, names, action_id, state, at, message=text, duration=duration[:64]
+                )
+                return replace(told, changes=(*spoke.changes, *told.changes))
+
+            step = await self._workflows.step(connection, *agent_rows.split(workflow_id), event)
+            if step is None:
+                raise UnknownActionError(f"there is no workflow {workflow_id}")
             if step.changes:
-                await _save(connection, step, at)
-        self._ring(step)
+                await attendance.note(connection, step.workflow.id, names, self._now())
+            steps.append(step)
+        self._workflows.ring(steps[0])
+
+    async def heartbeat(self, workflow_id: str, agent_id: str, action_id: str) -> tuple[bool, str]:
+        """An agent is at an action: (whether it shall give that up, why). Raises NotYoursError."""
+        async with self._store.read() as connection:
+            names = await agent_rows.names(connection, agent_id)
+            try:
+                workflow = await agent_rows.named(connection, workflow_id)
+                own(workflow, names, action_id)
+            except UnknownActionError as error:
+                return True, str(error)
+            heard = await attendance.of_workflow(connection, workflow.id)
+        if not workflow.ended:
+            await self._hear(workflow, names, attendance.latest(heard, names), action_id)
+        why = to_be_stopped(workflow, action_id)
+        return bool(why), why
+
+    async def _hear(
+        self, workflow: Workflow, names: set[str], known: Heard | None, beating: str = ""
+    ) -> None:
+        """Note that the agent spoke, as far as that is news."""
+        at = self._now()
+        silent = bool(heard_again(workflow, names, at).changes)
+        if not silent and not attendance.is_news(known, at, beating, self._heard_every_s):
+            return
+        async with self._store.write() as connection:
+            step = None
+            if silent:  # the workflow's lock first, as everywhere
+                step = await self._workflows.step(
+                    connection,
+                    workflow.namespace,
+                    workflow.name,
+                    lambda now, moment: heard_again(now, names, moment),
+                )
+            await attendance.note(connection, workflow.id, names, at, beating)
+        if step is not None:
+            self._workflows.ring(step)
 
     async def progress(
         self, workflow_id: str, agent_id: str, action_id: str, fields: Mapping[str, Any]
@@ -148,117 +225,18 @@ class Dispatch:
                 line.stream[:10],
                 _clean(line.text, _LINE_CHARACTERS),
             )
-            for line in lines
+            for line in lines[-workflow_rows.LOG_LINES :]
         ]
         async with self._store.write() as connection:
             workflow = await _own(connection, workflow_id, agent_id, action_id)
             await workflow_rows.add_logs(connection, workflow.id, action_id, kept)
         self._notifier.ring(topic(workflow))
 
-    async def machine_booted(self, mac: str) -> None:
-        """The machine started anew: a reboot that was handed out to its worker is done."""
-        agent = canonical_agent(mac)
-        async with self._store.read() as connection:
-            names = await _names(connection, agent)
-            seen = await _oldest(connection, names)
-        if seen is None or not booted(seen, names, self._now()).changes:
-            return
-        await self._advance(seen, lambda workflow, at: booted(workflow, names, at))
-
-    async def expire(self, serving_since: float) -> None:
-        """End every workflow that is overdue."""
-        async with self._store.read() as connection:
-            running = await workflow_rows.unfinished(connection)
-        for seen in running:
-            if expire(seen, self._now(), serving_since).changes:
-                await self._advance(seen, lambda workflow, at: expire(workflow, at, serving_since))
-
-    async def _advance(self, seen: Workflow, event: Callable[[Workflow, float], Step]) -> None:
-        at = self._now()
-        async with self._store.write() as connection:
-            workflow = await workflow_rows.get(connection, seen.namespace, seen.name, lock=True)
-            if workflow is None:
-                return
-            step = event(workflow, at)
-            await _save(connection, step, at)
-        self._ring(step)
-
-    async def _greet(self, agent: str, attributes: dict[str, Any] | None) -> None:
-        """Journal the first question after each boot, and now and then that the machine is alive."""
-        at = self._now()
-        async with self._store.read() as connection:
-            mac, news = await _news(connection, agent, at)
-        if mac is None or not news:
-            return
-        async with self._store.write() as connection:
-            await journal.see(connection, mac, at, attributes)  # locks: of two that ask at once, one is first
-            _, news = await _news(connection, agent, at)
-            if news == "worker_up":
-                await journal.add_event(connection, mac, "worker_up", {"agent": agent}, at)
-        self._notifier.ring(f"machine:{mac}")
-
-    def _ring(self, step: Step) -> None:
-        if step.changes:
-            self._notifier.ring(topic(step.workflow))
-            if step.workflow.ended:
-                self._notifier.ring(HARDWARE)
-
-
-async def _names(connection: AsyncConnection, agent: str) -> set[str]:
-    """Every id of the machine that asks as `agent`."""
-    machine = await resource_rows.hardware_of_agent(connection, agent)
-    known = () if machine is None else hardware.agents(HardwareSpec.model_validate(machine.spec))
-    return {agent, *known}
-
-
-async def _may_work(connection: AsyncConnection, agent: str) -> bool:
-    machine = await resource_rows.hardware_of_agent(connection, agent)
-    return machine is None or hardware.may_work(HardwareSpec.model_validate(machine.spec))
-
-
-async def _oldest(connection: AsyncConnection, names: set[str]) -> Workflow | None:
-    mine = await workflow_rows.of_agents(connection, names)
-    return next((workflow for workflow in mine if concerns(workflow, names)), None)
-
-
-async def _named(connection: AsyncConnection, workflow_id: str, *, lock: bool = False) -> Workflow:
-    namespace, _, name = workflow_id.rpartition("/")
-    workflow = await workflow_rows.get(connection, namespace or "default", name, lock=lock)
-    if workflow is None:
-        raise UnknownActionError(f"there is no workflow {workflow_id}")
-    return workflow
-
 
 async def _own(connection: AsyncConnection, workflow_id: str, agent_id: str, action_id: str) -> Workflow:
-    workflow = await _named(connection, workflow_id, lock=True)
-    turn = find(workflow, action_id)
-    if turn is None:
-        raise UnknownActionError(f"workflow {workflow_id}: no action {action_id}")
-    if not set(turn.task.agents) & await _names(connection, canonical_agent(agent_id)):
-        raise NotYoursError(f"workflow {workflow_id}: action {turn.action.name} is another agent's")
+    workflow = await agent_rows.named(connection, workflow_id, lock=True)
+    own(workflow, await agent_rows.names(connection, agent_id), action_id)
     return workflow
-
-
-async def _save(connection: AsyncConnection, step: Step, at: float) -> None:
-    await workflow_rows.save(connection, step, at)
-    if step.changes and step.workflow.state is State.SUCCESS and step.workflow.toggle_netboot:
-        await release_netboot(connection, step.workflow, False, at)
-
-
-async def _news(connection: AsyncConnection, agent: str, at: float) -> tuple[str | None, str]:
-    """The machine's hardware address, and what is to be journaled: "worker_up", "alive" or nothing."""
-    machine = await resource_rows.hardware_of_agent(connection, agent)
-    macs = () if machine is None else hardware.macs(HardwareSpec.model_validate(machine.spec))
-    if agent not in macs and agent.count(":") == 5:
-        macs = (agent, *macs)
-    if not macs:
-        return None, ""
-    last = await journal.last_of(connection, macs, ("ipxe_script", "worker_up"))
-    mac = agent if agent in macs else last["mac"] if last else macs[0]
-    if last is None or last["event"] != "worker_up":
-        return mac, "worker_up"
-    row = (await journal.get(connection, [mac])).get(mac)
-    return mac, "alive" if row is None or at - row["last_seen"] > _SEEN_EVERY_S else ""
 
 
 def _clean(text: str, most: int) -> str:

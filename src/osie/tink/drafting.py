@@ -50,4 +50,9 @@ def _action(task: TaskForm, form: ActionForm) -> Action:
         network_namespace=form.namespaces.network,
         pid_namespace=form.namespaces.pid,
         reboot=form.reboot,
+        retries=form.retries,
+        retry_backoff_s=form.retry_backoff,
+        on_failure=form.on_failure,
+        on_timeout=form.on_timeout,
+        condition=form.condition,
     )

@@ -49,6 +49,19 @@ class ApplyAnswer(BaseModel):
     warnings: list[str]
 
 
+class DifferenceForm(Change):
+    """A resource as it is, and as the files want it."""
+
+    before: dict[str, Any] | None = Field(description="null: it is not there")
+    after: dict[str, Any]
+
+
+class DiffAnswer(BaseModel):
+    """Every resource of the files."""
+
+    differences: list[DifferenceForm]
+
+
 class FaultForm(BaseModel):
     """One reason why nothing was applied."""
 
@@ -70,29 +83,10 @@ class Problem(BaseModel):
     detail: str = Field(examples=["there is no Hardware default/machine-9"])
 
 
-_WORKFLOW_EXAMPLE: dict[str, Any] = {
-    "apiVersion": "tinkerbell.org/v1alpha1",
-    "kind": "Workflow",
-    "metadata": {"name": "install-machine-1", "namespace": "default", "resourceVersion": 1},
-    "spec": {"templateRef": "debian", "hardwareRef": "machine-1"},
-    "status": {
-        "state": "RUNNING",
-        "message": "",
-        "currentAction": {
-            "task": "install",
-            "action": "write-os",
-            "state": "RUNNING",
-            "progress": {"phase": "write", "done": 52428800, "total": 104857600, "unit": "bytes"},
-        },
-        "tasks": [{"name": "install", "agentID": "52:54:00:12:34:56", "actions": []}],
-    },
-}
-
-
 class Resource(BaseModel):
     """A manifest; a workflow's has a `status`."""
 
-    model_config = ConfigDict(extra="allow", json_schema_extra={"example": _WORKFLOW_EXAMPLE})
+    model_config = ConfigDict(extra="allow")
 
     apiVersion: str
     kind: str
@@ -103,9 +97,7 @@ class Resource(BaseModel):
 class Listing(BaseModel):
     """A page. Ask again with `continue` for the next."""
 
-    model_config = ConfigDict(
-        extra="allow", json_schema_extra={"example": {"items": [_WORKFLOW_EXAMPLE], "continue": None}}
-    )
+    model_config = ConfigDict(extra="allow")
 
     items: list[dict[str, Any]]
     next: str | None = Field(default=None, alias="continue")

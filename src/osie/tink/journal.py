@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osie.tink.store import insert
-from osie.tink.tables import identities, machine_events, machine_logs, machines
+from osie.tink.tables import machine_events, machine_logs, machines
 
 EVENTS = 1_000  # kept of a machine
 LOG_LINES = 10_000
@@ -93,18 +93,6 @@ async def get(connection: AsyncConnection, macs: Collection[str]) -> dict[str, s
     """Those of the machines that were seen."""
     query = sa.select(machines).where(machines.c.mac.in_(macs))
     return {row["mac"]: row for row in (await connection.execute(query)).mappings()}
-
-
-async def addresses(connection: AsyncConnection, behind: str, limit: int) -> list[str]:
-    """The hardware addresses that were seen, or that a Hardware has, in order, beginning behind `behind`."""
-    described = sa.select(identities.c.value).where(
-        identities.c.kind == "agent",
-        identities.c.value.like("__:__:__:__:__:__"),
-        identities.c.value > behind,
-    )
-    seen = sa.select(machines.c.mac).where(machines.c.mac > behind)
-    query = sa.union(seen, described).order_by("mac").limit(limit)
-    return list((await connection.execute(query)).scalars())
 
 
 async def last_events(connection: AsyncConnection, macs: Collection[str]) -> dict[str, sa.RowMapping]:

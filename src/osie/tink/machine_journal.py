@@ -4,33 +4,38 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osie.contracts import mac as macs
-from osie.tink import journal, resource_rows
+from osie.tink import hardware, journal, resource_rows, workflow_rows
 from osie.tink.applying import HARDWARE
 from osie.tink.netboot import NetbootInterface, interfaces, with_netboot
 from osie.tink.notifier import Notifier, wait
 from osie.tink.resources import Resource
 from osie.tink.store import Store
+from osie.tink.workflow import Cause
 
 _FLUSH_S = 0.25  # log lines are gathered for this long: a commit is a write to the disk
 _LOOK_S = 5.0  # how soon a change by another server on the same store is noticed
 _MOST_WAITING = 10_000
+_NETBOOTS = ("install", "custom")  # what boots calls its scripts
 
 
 class MachineJournal:
-    """Who netboots, and what they were seen doing. `booted` is told of each machine that starts anew."""
+    """Who netboots, and what they were seen doing. `netbooted` is told of each that gets Osie to boot."""
 
     def __init__(
         self,
         store: Store,
         notifier: Notifier,
-        booted: Callable[[str], Awaitable[None]],
+        netbooted: Callable[[str], Awaitable[None]],
         now: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._notifier = notifier
-        self._booted = booted
+        self._netbooted = netbooted
         self._now = now
         self._lines: list[tuple[str, float, str]] = []
         self._flusher: asyncio.Task[None] | None = None
@@ -38,10 +43,10 @@ class MachineJournal:
     async def record(
         self, mac: str, event: str, fields: Mapping[str, object], at: float | None = None
     ) -> None:
-        """Journal an event. `ipxe_script` also tells that the machine started anew."""
+        """Journal an event. An `ipxe_script` that boots Osie, or what stands for it, counts as a netboot."""
         address = macs.normalise(mac)
-        if event == "ipxe_script":
-            await self._booted(address)
+        if event == "ipxe_script" and fields.get("kind") in _NETBOOTS:
+            await self._netbooted(address)
         async with self._store.write() as connection:
             await journal.add_event(
                 connection, address, event[:64], fields, self._now() if at is None else at
@@ -83,7 +88,9 @@ class MachineJournal:
         address = macs.normalise(mac)
         async with self._store.read() as connection:
             machine = await resource_rows.hardware_of_agent(connection, address)
-        return None if machine is None else next((i for i in _of(machine) if i.mac == address), None)
+            stopped = "" if machine is None else await _stopped(connection, machine)
+        mine = () if machine is None else _of(machine)
+        return next((replace(i, stopped=stopped) for i in mine if i.mac == address), None)
 
     async def every(self) -> list[NetbootInterface]:
         """All interfaces that DHCP shall serve."""
@@ -104,6 +111,15 @@ class MachineJournal:
                     yield
                 else:
                     await wait(bell, _LOOK_S)
+
+
+async def _stopped(connection: AsyncConnection, machine: Resource) -> str:
+    """Why the machine is not to boot again; "": it may."""
+    agents = hardware.agents(hardware.HardwareSpec.model_validate(machine.spec))
+    last = await workflow_rows.last_of_agents(connection, agents)
+    if last is None or last.cause is not Cause.LOOP:
+        return ""
+    return f"workflow {last.namespace}/{last.name}: {last.message}"
 
 
 def _of(machine: Resource) -> list[NetbootInterface]:

@@ -43,11 +43,11 @@ class Fault:
 class RefusedError(OsieError):
     """The files can't be applied; `faults` has every reason."""
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
+    def __init__(self, faults: Sequence[Fault], told_first: str = "nothing was applied") -> None:
         told = "".join(
             f"\n  {f.file}, document {f.document or 1}: {f.path or 'document'}: {f.message}" for f in faults
         )
-        super().__init__(f"nothing was applied:{told}")
+        super().__init__(f"{told_first}:{told}")
         self.faults = list(faults)
 
 

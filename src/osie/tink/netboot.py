@@ -29,6 +29,7 @@ class NetbootInterface:
     osie_initrd: str
     kernel_parameters: tuple[str, ...]
     vlan_id: str
+    stopped: str = ""  # why it is not to boot again, for now
 
 
 def with_netboot(spec: Mapping[str, Any], allowed: bool | None) -> dict[str, Any]:

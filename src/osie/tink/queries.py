@@ -7,12 +7,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from osie.tink import journal, resource_rows, views, workflow_rows
-from osie.tink.applying import MissingError
-from osie.tink.resources import Kind, Ref
+from osie.tink import journal, list_rows, resource_rows, views, workflow_rows
+from osie.tink.errors import MissingError
+from osie.tink.list_rows import Wanted, WantedWorkflows
+from osie.tink.resources import Kind, Ref, Resource
 from osie.tink.store import Store
+from osie.tink.tables import action_logs
 from osie.tink.views import Json
-from osie.tink.workflow import State, Workflow
+from osie.tink.workflow import Workflow, runs
 
 
 @dataclass(frozen=True)
@@ -38,32 +40,22 @@ class Queries:
             if ref.kind is not Kind.WORKFLOW:
                 return views.resource(found)
             workflow = await _workflow(connection, ref)
-            return (await _shown(connection, [workflow]))[0]
+            return (await _shown(connection, [(found, workflow)]))[0]
 
-    async def resources(self, kind: Kind, namespace: str | None, after: tuple[str, str], limit: int) -> Page:
+    async def resources(self, kind: Kind, wanted: Wanted, after: tuple[str, str], limit: int) -> Page:
         """Hardware or templates."""
         async with self._store.read() as connection:
-            found = await resource_rows.page(connection, kind, namespace, after, limit + 1)
+            found = await list_rows.page(connection, kind, wanted, after, limit + 1)
         last = found[limit - 1].ref if len(found) > limit else None
         items = [views.resource(item) for item in found[:limit]]
         return Page(items, None if last is None else (last.namespace, last.name))
 
-    async def workflows(
-        self,
-        *,
-        namespace: str | None,
-        state: State | None,
-        agent: str | None,
-        after: tuple[str, str],
-        limit: int,
-    ) -> Page:
+    async def workflows(self, wanted: WantedWorkflows, after: tuple[str, str], limit: int) -> Page:
         """Workflows with their status."""
         async with self._store.read() as connection:
-            found = await workflow_rows.page(
-                connection, namespace=namespace, state=state, agent=agent, after=after, limit=limit + 1
-            )
+            found = await list_rows.workflow_page(connection, wanted, after, limit + 1)
             items = await _shown(connection, found[:limit])
-        last = found[limit - 1] if len(found) > limit else None
+        last = found[limit - 1][0].ref if len(found) > limit else None
         return Page(items, None if last is None else (last.namespace, last.name))
 
     async def workflow(self, ref: Ref) -> Workflow:
@@ -79,18 +71,30 @@ class Queries:
 
     async def logs(self, workflow: Workflow, action: str | None, after: int, limit: int) -> list[Json]:
         """Lines behind the id `after`; of the action with this name or id only, if given."""
-        names = {a.id: (task.name, a.name) for task in workflow.tasks for a in task.actions}
-        wanted = (
-            None if action is None else [key for key, (_, name) in names.items() if action in (key, name)]
-        )
+        names = {key: (task, name) for key, task, name in runs(workflow)}
+        wanted = None if action is None else runs_of(workflow, action)
         async with self._store.read() as connection:
             rows = await workflow_rows.logs_after(connection, workflow.id, wanted, after, limit)
         return [views.log_line(row, names) for row in rows]
 
-    async def machines(self, after: str, limit: int) -> Page:
+    async def last_lines(self, workflow: Workflow, action_ids: Sequence[str], count: int) -> list[str]:
+        """The last lines of these runs, oldest first."""
+        columns = action_logs.c
+        query = (
+            sa.select(columns.text)
+            .where(columns.workflow_id == workflow.id, columns.action_id.in_(action_ids))
+            .order_by(columns.id.desc())
+            .limit(count)
+        )
+        async with self._store.read() as connection:
+            return list((await connection.execute(query)).scalars())[::-1]
+
+    async def machines(self, *, known: bool | None, prefix: str, behind: str, limit: int) -> Page:
         """Machines by hardware address: those that were seen, and those of every Hardware."""
         async with self._store.read() as connection:
-            macs = await journal.addresses(connection, after, limit + 1)
+            macs = await list_rows.machine_page(
+                connection, known=known, prefix=prefix, behind=behind, limit=limit + 1
+            )
             items = await _machines(connection, macs[:limit])
         return Page(items, (macs[limit - 1],) if len(macs) > limit else None)
 
@@ -110,6 +114,15 @@ class Queries:
             return await journal.after(connection, table, mac, after, limit)
 
 
+def runs_of(workflow: Workflow, action: str) -> list[str]:
+    """The ids of the runs of the action with this name or id. Raises MissingError that names the actions."""
+    found = [key for key, _, name in runs(workflow) if action in (key, name)]
+    if not found:
+        there = ", ".join(action.name for task in workflow.tasks for action in task.actions)
+        raise MissingError(f"workflow {workflow.name} has no action {action}; it has {there}")
+    return found
+
+
 async def _workflow(connection: AsyncConnection, ref: Ref) -> Workflow:
     found = await workflow_rows.get(connection, ref.namespace, ref.name)
     if found is None:
@@ -117,11 +130,9 @@ async def _workflow(connection: AsyncConnection, ref: Ref) -> Workflow:
     return found
 
 
-async def _shown(connection: AsyncConnection, workflows: Sequence[Workflow]) -> list[Json]:
-    progress: dict[str, Any] = await workflow_rows.progress_of(connection, [item.id for item in workflows])
-    refs = [Ref(Kind.WORKFLOW, item.namespace, item.name) for item in workflows]
-    resources = await resource_rows.get_many(connection, refs)
-    return [views.workflow(resources[ref], item, progress) for ref, item in zip(refs, workflows, strict=True)]
+async def _shown(connection: AsyncConnection, found: Sequence[tuple[Resource, Workflow]]) -> list[Json]:
+    progress: dict[str, Any] = await workflow_rows.progress_of(connection, [item.id for _, item in found])
+    return [views.workflow(resource, item, progress) for resource, item in found]
 
 
 async def _machines(connection: AsyncConnection, macs: Sequence[str]) -> list[Json]:

@@ -83,7 +83,11 @@ def render(text: str, data: dict[str, Any] | None, name: str = "template") -> st
         return "" if data is None else str(template.render(data))
     except gotpl.TemplateExecutionError as error:
         where = f"line {error.line}, column {error.column}: " if error.line is not None else ""
-        raise TemplateFaultError(f"{where}{error.message}") from error
+        # An error without a text of its own, MemoryError above all, leaves the message's end empty.
+        nameless = error.message.endswith(": ") and error.__cause__ is not None
+        raise TemplateFaultError(
+            where + error.message + (type(error.__cause__).__name__ if nameless else "")
+        ) from error
     except gotpl.TemplateSyntaxError as error:
         said = str(error).split(": ", 1)[-1]
         raise TemplateFaultError(f"line {error.line}, column {error.column}: {said}") from error

@@ -1,6 +1,6 @@
 """Resources in the store: Hardware, Templates and Workflows as the operator applied them."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,7 +17,8 @@ def _is(ref: Ref) -> sa.ColumnElement[bool]:
     return sa.and_(columns.kind == ref.kind, columns.namespace == ref.namespace, columns.name == ref.name)
 
 
-def _resource(row: sa.RowMapping) -> Resource:
+def resource_of(row: Mapping[Any, Any]) -> Resource:
+    """The resource of a row of the table."""
     fields = dict(row)
     ref = Ref(Kind(fields.pop("kind")), fields.pop("namespace"), fields.pop("name"))
     return Resource(ref, **fields)
@@ -26,29 +27,25 @@ def _resource(row: sa.RowMapping) -> Resource:
 async def get(connection: AsyncConnection, ref: Ref) -> Resource | None:
     """The resource, or None."""
     row = (await connection.execute(sa.select(resources).where(_is(ref)))).mappings().first()
-    return None if row is None else _resource(row)
+    return None if row is None else resource_of(row)
 
 
 async def get_many(connection: AsyncConnection, refs: Iterable[Ref]) -> dict[Ref, Resource]:
     """Those of the resources that there are."""
-    found = [await get(connection, ref) for ref in refs]
-    return {resource.ref: resource for resource in found if resource is not None}
-
-
-async def page(
-    connection: AsyncConnection, kind: Kind, namespace: str | None, after: tuple[str, str], limit: int
-) -> list[Resource]:
-    """Resources in the order of (namespace, name), beginning behind `after`."""
+    names: dict[tuple[Kind, str], list[str]] = {}
+    for ref in refs:
+        names.setdefault((ref.kind, ref.namespace), []).append(ref.name)
     columns = resources.c
-    query = (
-        sa.select(resources)
-        .where(columns.kind == kind, sa.tuple_(columns.namespace, columns.name) > sa.tuple_(*after))
-        .order_by(columns.namespace, columns.name)
-        .limit(limit)
-    )
-    if namespace is not None:
-        query = query.where(columns.namespace == namespace)
-    return [_resource(row) for row in (await connection.execute(query)).mappings()]
+    found = []
+    for (kind, namespace), wanted in names.items():
+        for start in range(0, len(wanted), 500):  # SQLite bounds a statement's parameters
+            query = sa.select(resources).where(
+                columns.kind == kind,
+                columns.namespace == namespace,
+                columns.name.in_(wanted[start : start + 500]),
+            )
+            found += [resource_of(row) for row in (await connection.execute(query)).mappings()]
+    return {resource.ref: resource for resource in found}
 
 
 async def save(connection: AsyncConnection, resource: Resource, at: float) -> None:
@@ -134,7 +131,7 @@ async def every_hardware(connection: AsyncConnection) -> list[Resource]:
     query = (
         sa.select(resources).where(columns.kind == Kind.HARDWARE).order_by(columns.namespace, columns.name)
     )
-    return [_resource(row) for row in (await connection.execute(query)).mappings()]
+    return [resource_of(row) for row in (await connection.execute(query)).mappings()]
 
 
 async def hardware_version(connection: AsyncConnection) -> tuple[int, int, float]:

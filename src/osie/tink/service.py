@@ -8,11 +8,17 @@ from contextlib import suppress
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from osie.tink.advancing import Advancing
 from osie.tink.applying import Applying
 from osie.tink.dispatch import Dispatch
 from osie.tink.machine_journal import MachineJournal
 from osie.tink.notifier import Notifier
+from osie.tink.operating import Operating
+from osie.tink.rewriting import Rewriting
+from osie.tink.states_time import Patience
 from osie.tink.store import Store
+from osie.tink.timekeeper import Timekeeper
+from osie.tink.watch import Watch
 
 _log = structlog.get_logger("osie.tink")
 
@@ -26,18 +32,22 @@ class Tink:
         *,
         rewrite_images: Mapping[str, str] | None = None,
         require_verified: bool = False,
+        patience: Patience | None = None,
         tick_s: float = 5.0,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.store = store
         self.notifier = Notifier()
         self.resources = Applying(store, self.notifier, now)
-        self.agents = Dispatch(
-            store, self.notifier, rewrite_images=rewrite_images, require_verified=require_verified, now=now
-        )
-        self.machines = MachineJournal(store, self.notifier, self.agents.machine_booted, now)
+        workflows = Advancing(store, self.notifier, now)
+        self.operations = Operating(workflows)
+        patience = patience or Patience()
+        rewriting = Rewriting(rewrite_images, require_verified=require_verified)
+        self.agents = Dispatch(store, self.notifier, rewriting=rewriting, patience=patience, now=now)
+        self.watch = Watch(store, workflows, patience)
+        self.machines = MachineJournal(store, self.notifier, self.watch.netbooted, now)
         self._tick_s = tick_s
-        self._since = now()
+        self._time = Timekeeper(now)
         self._ticker: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Tink":
@@ -50,6 +60,7 @@ class Tink:
             self._ticker.cancel()
             with suppress(asyncio.CancelledError):
                 await self._ticker
+        await self.agents.close()
         await self.machines.close()
 
     def end_streams(self) -> None:
@@ -57,8 +68,8 @@ class Tink:
         self.notifier.close()
 
     async def machine_booted(self, mac: str) -> None:
-        """The machine started anew. `record_machine_event` of an `ipxe_script` says so, too."""
-        await self.agents.machine_booted(mac)
+        """The machine started anew, and is about to ask what to do."""
+        await self.watch.booted(mac)
 
     async def record_machine_event(
         self, mac: str, event: str, fields: Mapping[str, object], at: float | None = None
@@ -70,6 +81,7 @@ class Tink:
         while True:
             await asyncio.sleep(self._tick_s)
             try:
-                await self.agents.expire(self._since)
+                self._time.look()
+                await self.watch.look(self._time.since, self._time.skipped)
             except (SQLAlchemyError, OSError) as error:  # the database is away: the next tick looks again
                 _log.warning("tick failed", error=str(error))

@@ -54,6 +54,7 @@ workflows = sa.Table(
     sa.Column("document", sa.JSON, nullable=False),  # states.Workflow, whole
     sa.Column("created_at", _Time, nullable=False),
     sa.Column("updated_at", _Time, nullable=False),
+    sa.Column("queued_at", _Time, nullable=False, server_default="0"),  # its place in its agents' queue
     sa.UniqueConstraint("namespace", "name"),
 )
 
@@ -67,6 +68,8 @@ workflow_agents = sa.Table(
     metadata,
     sa.Column("workflow_id", sa.String(36), _of_workflow(), primary_key=True),
     sa.Column("agent", sa.String(253), primary_key=True),
+    sa.Column("heard_at", _Time),  # null: not yet
+    sa.Column("beating", sa.String(36), nullable=False, server_default=""),  # the run of the last heartbeat
     sa.Index(None, "agent"),
 )
 
@@ -82,7 +85,7 @@ events = sa.Table(
     sa.Column("before", sa.String(20)),
     sa.Column("after", sa.String(20), nullable=False),
     sa.Column("why", sa.Text, nullable=False),
-    sa.Column("agent", sa.String(253)),
+    sa.Column("who", sa.String(300), nullable=False, server_default="server"),
     sa.Index(None, "workflow_id", "id"),
     sqlite_autoincrement=True,  # an id is never used again: followers count on it
 )

@@ -7,8 +7,6 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from osie.tink.hardware import printable
 
-_UNSUPPORTED = {"retries", "retry-backoff", "if"}  # planned, and not to be taken for working
-
 _Item = TypeVar("_Item")
 
 
@@ -36,6 +34,12 @@ def _volume(text: str) -> str:
     if not 2 <= len(parts) <= 3 or not all(parts[:2]):
         raise ValueError("expected SOURCE:TARGET[:OPTIONS]")
     return text
+
+
+def _condition(text: str) -> str:
+    if "{{" in text or "}}" in text:
+        raise ValueError('expected a pipeline without braces: eq .actions.probe.state "SKIPPED"')
+    return text.strip()
 
 
 def _some(items: tuple[_Item, ...]) -> tuple[_Item, ...]:
@@ -78,14 +82,9 @@ class ActionForm(_Strict):
     volumes: Volumes = ()
     environment: Environment = {}
     reboot: bool = False  # the machine goes down in it: having booted since is its success
-
-    @model_validator(mode="before")
-    @classmethod
-    def _tell_unsupported(cls, value: object) -> object:
-        found = sorted(_UNSUPPORTED & set(value)) if isinstance(value, dict) else []
-        if found:
-            raise ValueError(f"not supported yet: {', '.join(found)}")
-        return value
+    retries: Annotated[int, Field(ge=0, le=100)] = 0  # further attempts
+    retry_backoff: Seconds = Field(default=5, alias="retry-backoff")
+    condition: Annotated[Text, AfterValidator(_condition)] = Field(default="", alias="if")
 
 
 class TaskForm(_Strict):

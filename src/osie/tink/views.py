@@ -29,6 +29,18 @@ def resource(item: Resource) -> Json:
     }
 
 
+def written(item: Resource) -> Json:
+    """A resource as the operator wrote it."""
+    metadata = {"name": item.ref.name, "namespace": item.ref.namespace}
+    named = {"labels": item.labels, "annotations": item.annotations}
+    return {
+        "apiVersion": API_VERSION,
+        "kind": str(item.ref.kind),
+        "metadata": {**metadata, **{key: value for key, value in named.items() if value}},
+        "spec": item.spec,
+    }
+
+
 def workflow(item: Resource, state: Workflow, progress: Mapping[str, Row]) -> Json:
     """A workflow and where it stands. `progress` is by the action's id."""
     turn = current(state)
@@ -39,11 +51,18 @@ def workflow(item: Resource, state: Workflow, progress: Mapping[str, Row]) -> Js
             "action": turn.action.name,
             "id": turn.action.id,
             "state": str(turn.action.state),
+            "attempt": turn.action.attempt,
+            "attempts": turn.action.retries + 1,
+            "notBefore": turn.action.not_before,
             "progress": _progress(progress.get(turn.action.id)),
         }
     status = {
         "state": str(state.state),
         "message": state.message,
+        "cause": str(state.cause),
+        "run": state.run,
+        "netboots": state.boots,
+        "silentSince": state.silent_since,
         "executionStart": state.started_at,
         "executionStop": state.stopped_at,
         "globalTimeout": state.global_timeout_s,
@@ -54,11 +73,11 @@ def workflow(item: Resource, state: Workflow, progress: Mapping[str, Row]) -> Js
 
 
 def _task(task: Task, progress: Mapping[str, Row]) -> Json:
-    actions = [_action(action, progress.get(action.id)) for action in task.actions]
+    actions = [_action(action, progress) for action in task.actions]
     return {"name": task.name, "id": task.id, "agentID": task.worker or task.agents[0], "actions": actions}
 
 
-def _action(action: Action, progress: Row | None) -> Json:
+def _action(action: Action, progress: Mapping[str, Row]) -> Json:
     return {
         "id": action.id,
         "name": action.name,
@@ -69,7 +88,12 @@ def _action(action: Action, progress: Row | None) -> Json:
         "executionStop": action.stopped_at,
         "executionDuration": action.duration,
         "message": action.message,
-        "progress": _progress(progress),
+        "if": action.condition,
+        "attempt": action.attempt,
+        "attempts": action.retries + 1,
+        "notBefore": action.not_before,
+        "hook": None if action.hook is None else _action(action.hook, progress),
+        "progress": _progress(progress.get(action.id)),
     }
 
 
@@ -91,7 +115,8 @@ def event(row: Row, name: str) -> Json:
         "from": row["before"],
         "to": row["after"],
         "why": row["why"],
-        "agent": row["agent"],
+        "who": row["who"],
+        "agent": row["who"].removeprefix("agent ") if row["who"].startswith("agent ") else None,
     }
 
 

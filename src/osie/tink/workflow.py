@@ -1,8 +1,11 @@
 """What a workflow is: tasks of actions, where each stands, which is next. Values; states.py moves them."""
 
-from collections.abc import Collection
+import uuid
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+
+_RUNS = uuid.UUID("5a6b1f5c-6f0f-4d0c-9a53-0f51e0a1c0de")  # where ids that follow from others come from
 
 
 class State(StrEnum):
@@ -25,10 +28,24 @@ class ActionState(StrEnum):
     SUCCESS = "SUCCESS"
     FAILED = "FAILED"
     TIMEOUT = "TIMEOUT"
+    SKIPPED = "SKIPPED"  # its `if` said so; never on the wire
+
+
+class Cause(StrEnum):
+    """Why a workflow failed or timed out."""
+
+    NONE = ""
+    ACTION = "action"
+    ACTION_TIMEOUT = "action-timeout"
+    GLOBAL_TIMEOUT = "global-timeout"
+    CANCELLED = "cancelled"
+    SILENT = "silent"
+    LOOP = "loop"
 
 
 ENDED = frozenset({State.SUCCESS, State.FAILED, State.TIMEOUT})
-ACTION_ENDED = frozenset({ActionState.SUCCESS, ActionState.FAILED, ActionState.TIMEOUT})
+ACTION_DONE = frozenset({ActionState.SUCCESS, ActionState.SKIPPED})
+ACTION_ENDED = frozenset({*ACTION_DONE, ActionState.FAILED, ActionState.TIMEOUT})
 
 
 @dataclass(frozen=True)
@@ -46,12 +63,22 @@ class Action:
     network_namespace: str = ""
     pid_namespace: str = ""
     reboot: bool = False
+    retries: int = 0  # further attempts after the first
+    retry_backoff_s: int = 5  # before the second attempt; twice as long before each one after it
+    on_failure: tuple[str, ...] = ()  # the hooks' commands; (): none
+    on_timeout: tuple[str, ...] = ()
+    condition: str = ""  # a Go template pipeline; "": none
+    decided: bool = False  # the condition holds
     state: ActionState = ActionState.PENDING
+    attempt: int = 1
+    not_before: float | None = None  # when the next attempt may begin
+    past_ids: tuple[str, ...] = ()  # of earlier runs: what is still said about those changes nothing
+    hook: "Action | None" = None  # what runs, or ran, because this action did not succeed
     handed_out_at: float | None = None
     started_at: float | None = None  # by our clock: a machine's may be off
     stopped_at: float | None = None
     duration: str = ""  # as the worker measured it
-    message: str = ""
+    message: str = ""  # of the last attempt that ended
 
 
 @dataclass(frozen=True)
@@ -82,11 +109,24 @@ class Workflow:
     started_at: float | None = None
     stopped_at: float | None = None
     message: str = ""
+    cause: Cause = Cause.NONE
+    run: int = 1  # how often it was begun from its first action
+    boots: int = 0  # netboots since an action last succeeded
+    silent_since: float | None = None  # when its agent was last heard; None: it is not silent
 
     @property
     def ended(self) -> bool:
-        """Nothing can change any more."""
+        """Nothing can change any more, unless an operator begins it again."""
         return self.state in ENDED
+
+    @property
+    def began(self) -> bool:
+        """An action was begun, in this run or an earlier one: what it did to the disk is still there."""
+        return any(
+            action.past_ids or action.state is not ActionState.PENDING
+            for task in self.tasks
+            for action in task.actions
+        )
 
 
 @dataclass(frozen=True)
@@ -94,15 +134,17 @@ class Turn:
     """What an agent shall run now."""
 
     task: Task
-    action: Action
+    action: Action  # a hook is an action, too
 
 
 def current(workflow: Workflow) -> Turn | None:
-    """The first action that did not succeed, of the first task with such an action."""
+    """The first action that is not done, of the first task with such an action; or that action's hook."""
     for task in workflow.tasks:
         for action in task.actions:
-            if action.state is not ActionState.SUCCESS:
-                return Turn(task, action)
+            if action.state in ACTION_DONE:
+                continue
+            hook = action.hook
+            return Turn(task, action if hook is None or hook.state in ACTION_ENDED else hook)
     return None
 
 
@@ -111,15 +153,52 @@ def concerns(workflow: Workflow, agents: Collection[str]) -> bool:
     if workflow.ended:
         return False
     return any(
-        set(agents) & set(task.agents) and any(a.state is not ActionState.SUCCESS for a in task.actions)
+        set(agents) & set(task.agents) and any(a.state not in ACTION_DONE for a in task.actions)
         for task in workflow.tasks
     )
 
 
 def find(workflow: Workflow, action_id: str) -> Turn | None:
-    """The action with this id."""
+    """The action, or the hook, whose present run has this id."""
     for task in workflow.tasks:
         for action in task.actions:
-            if action.id == action_id:
-                return Turn(task, action)
+            for each in (action, action.hook):
+                if each is not None and each.id == action_id:
+                    return Turn(task, each)
+    return None
+
+
+def next_id(action_id: str) -> str:
+    """The id of the run after this one. It follows from it, so that deciding twice decides the same."""
+    return str(uuid.uuid5(_RUNS, f"{action_id} again"))
+
+
+def hook_name(name: str, ended: ActionState) -> str:
+    """What the hook of an action that ended so is called."""
+    return f"{name}.{'on-timeout' if ended is ActionState.TIMEOUT else 'on-failure'}"
+
+
+def hook_id(action_id: str, ended: ActionState) -> str:
+    """The id of the hook's run, for the action's run with this id."""
+    return str(uuid.uuid5(_RUNS, f"{action_id} {ended}"))
+
+
+def runs(workflow: Workflow) -> Iterator[tuple[str, str, str]]:
+    """(id, task's name, action's name) of every run there was or is, hooks' included."""
+    for task in workflow.tasks:
+        for action in task.actions:
+            for run in (*action.past_ids, action.id):
+                yield run, task.name, action.name
+                for ended in (ActionState.FAILED, ActionState.TIMEOUT):
+                    yield hook_id(run, ended), task.name, hook_name(action.name, ended)
+
+
+def find_past(workflow: Workflow, run_id: str) -> Turn | None:
+    """The action that an earlier run with this id was one of, or a hook of."""
+    for task in workflow.tasks:
+        for action in task.actions:
+            for past in action.past_ids:
+                hooks = (hook_id(past, ended) for ended in (ActionState.FAILED, ActionState.TIMEOUT))
+                if run_id == past or run_id in hooks:
+                    return Turn(task, action)
     return None

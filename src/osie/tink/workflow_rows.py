@@ -7,10 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from osie.tink.states import Step
+from osie.tink.steps import Step
 from osie.tink.store import insert
 from osie.tink.tables import action_logs, events, progress, workflow_agents, workflows
-from osie.tink.workflow import ENDED, Action, ActionState, State, Task, Workflow
+from osie.tink.workflow import ENDED, Action, ActionState, Cause, State, Task, Workflow
 
 LOG_LINES = 10_000  # kept of an action: the last ones
 
@@ -21,9 +21,10 @@ def encode(workflow: Workflow) -> dict[str, Any]:
 
 
 def decode(value: dict[str, Any]) -> Workflow:
-    """The workflow that `encode` made JSON of."""
+    """The workflow that `encode` made JSON of, an older Osie's included: what it lacks has its default."""
     tasks = tuple(_task(task) for task in value["tasks"])
-    return Workflow(**{**value, "tasks": tasks, "state": State(value["state"])})
+    states = {"state": State(value["state"]), "cause": Cause(value.get("cause", ""))}
+    return Workflow(**{**value, **states, "tasks": tasks})
 
 
 def _task(value: dict[str, Any]) -> Task:
@@ -32,8 +33,9 @@ def _task(value: dict[str, Any]) -> Task:
 
 
 def _action(value: dict[str, Any]) -> Action:
-    lists = {key: tuple(value[key]) for key in ("command", "volumes", "environment")}
-    return Action(**{**value, **lists, "state": ActionState(value["state"])})
+    lists = {key: tuple(item) for key, item in value.items() if isinstance(item, list)}
+    hook = _action(value["hook"]) if value.get("hook") else None
+    return Action(**{**value, **lists, "hook": hook, "state": ActionState(value["state"])})
 
 
 def _row(workflow: Workflow, at: float) -> dict[str, Any]:
@@ -51,7 +53,8 @@ async def create(connection: AsyncConnection, step: Step, at: float) -> None:
     """Store a new workflow and its first events."""
     workflow = step.workflow
     names = {"id": workflow.id, "namespace": workflow.namespace, "name": workflow.name}
-    await connection.execute(workflows.insert().values(**names, **_row(workflow, at), created_at=at))
+    row = {**names, **_row(workflow, at), "created_at": at, "queued_at": at}
+    await connection.execute(workflows.insert().values(**row))
     agents = sorted({agent for task in workflow.tasks for agent in task.agents})
     if agents:
         rows = [{"workflow_id": workflow.id, "agent": agent} for agent in agents]
@@ -59,10 +62,11 @@ async def create(connection: AsyncConnection, step: Step, at: float) -> None:
     await _record(connection, step)
 
 
-async def save(connection: AsyncConnection, step: Step, at: float) -> None:
-    """Store a workflow's next state, and its events, together."""
+async def save(connection: AsyncConnection, step: Step, at: float, *, queue: bool = False) -> None:
+    """Store a workflow's next state, and its events, together. `queue`: it goes behind its agents' others."""
     query = workflows.update().where(workflows.c.id == step.workflow.id)
-    await connection.execute(query.values(**_row(step.workflow, at)))
+    place = {"queued_at": at} if queue else {}
+    await connection.execute(query.values(**_row(step.workflow, at), **place))
     await _record(connection, step)
 
 
@@ -106,15 +110,26 @@ async def states(
 
 
 async def of_agents(connection: AsyncConnection, agents: Collection[str]) -> list[Workflow]:
-    """The unfinished workflows in which any of these ids has a part, oldest first."""
+    """The unfinished workflows in which any of these ids has a part, in the order of their queue."""
     columns = workflows.c
     mine = sa.select(workflow_agents.c.workflow_id).where(workflow_agents.c.agent.in_(agents))
     query = (
         sa.select(columns.document)
         .where(columns.id.in_(mine), columns.state.not_in(ENDED))
-        .order_by(columns.created_at, columns.id)
+        .order_by(columns.queued_at, columns.id)
     )
     return [decode(value) for value in (await connection.execute(query)).scalars()]
+
+
+async def last_of_agents(connection: AsyncConnection, agents: Collection[str]) -> Workflow | None:
+    """An unfinished workflow in which these ids have a part; where all are over, the one that ended last."""
+    columns = workflows.c
+    mine = sa.select(workflow_agents.c.workflow_id).where(workflow_agents.c.agent.in_(agents))
+    over = sa.case((columns.state.in_(ENDED), 1), else_=0)
+    query = sa.select(columns.document).where(columns.id.in_(mine))
+    query = query.order_by(over, columns.updated_at.desc(), columns.id).limit(1)
+    value = (await connection.execute(query)).scalar()
+    return None if value is None else decode(value)
 
 
 async def unfinished(connection: AsyncConnection) -> list[Workflow]:
@@ -134,29 +149,6 @@ async def naming(
     if toggling:
         query = query.where(columns.toggle_netboot)
     return list((await connection.execute(query.order_by(columns.name))).scalars())
-
-
-async def page(
-    connection: AsyncConnection,
-    *,
-    namespace: str | None,
-    state: State | None,
-    agent: str | None,
-    after: tuple[str, str],
-    limit: int,
-) -> list[Workflow]:
-    """Workflows in the order of (namespace, name), beginning behind `after`."""
-    columns = workflows.c
-    query = sa.select(columns.document).where(sa.tuple_(columns.namespace, columns.name) > sa.tuple_(*after))
-    if namespace is not None:
-        query = query.where(columns.namespace == namespace)
-    if state is not None:
-        query = query.where(columns.state == state)
-    if agent is not None:
-        mine = sa.select(workflow_agents.c.workflow_id).where(workflow_agents.c.agent == agent)
-        query = query.where(columns.id.in_(mine))
-    query = query.order_by(columns.namespace, columns.name).limit(limit)
-    return [decode(value) for value in (await connection.execute(query)).scalars()]
 
 
 async def events_after(

@@ -1,9 +1,11 @@
 """`python3 -m osie.worker`: reads the environment, puts the parts together, and exits.
 
-Exit status: 0 when told to stop or at the end of a file of actions, 1 where the environment is wrong.
+Exit status: 0 when told to stop or when a file's workflow succeeded, 1 where the environment or the file is
+wrong, 2 when the file's workflow didn't succeed.
 """
 
 import asyncio
+import functools
 import os
 import signal
 import sys
@@ -11,42 +13,37 @@ from pathlib import Path
 
 from osie.core.errors import OsieError, chain
 from osie.worker import attributes, settings
+from osie.worker.docker_images import DockerImages
 from osie.worker.docker_runtime import DockerRuntime
 from osie.worker.engine import Engine
-from osie.worker.file_transport import FileTransport
-from osie.worker.grpc_transport import GrpcSink, GrpcSource, GrpcTelemetry, Link, tls_context
+from osie.worker.generations import Generations
+from osie.worker.grpc_transport import GrpcTelemetry
 from osie.worker.journal import tell
+from osie.worker.link import Link, tls_context
 from osie.worker.loop import Stop, Worker
 
 
-def _over_grpc(given: settings.Settings, runtime: DockerRuntime, stop: Stop) -> tuple[Worker, Link]:
-    link = Link(given.host, given.port, tls_context(verify=given.verify) if given.tls else None)
-    worker = Worker(
-        source=GrpcSource(link, given.agent_id, lambda: attributes.read(Path("/"))),
-        sink=GrpcSink(link),
-        telemetry=GrpcTelemetry(link),
-        runtime=runtime,
-        images=runtime,
-        stop=stop,
-    )
-    return worker, link
-
-
-async def work(given: settings.Settings) -> None:
-    """Run a worker until SIGTERM or SIGINT."""
+async def work(given: settings.Settings) -> bool:
+    """Run a worker until SIGTERM or SIGINT, or its file's end; False where the file's workflow failed."""
     stop = Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.ask)
-    runtime = DockerRuntime(Engine(given.engine_socket), given.credentials)
+    engine = Engine(given.engine_socket)
+    images = DockerImages(engine, given.credentials, given.state / "worker-images")
+    worker = functools.partial(Worker, runtime=DockerRuntime(engine, images), images=images, stop=stop)
     if given.file is not None:
+        from osie.worker.file_transport import FileTransport  # noqa: PLC0415 - a machine boots without it
+
         file = FileTransport(given.file, given.agent_id)
-        await Worker(source=file, sink=file, telemetry=file, runtime=runtime, images=runtime, stop=stop).run()
-        return
-    worker, link = _over_grpc(given, runtime, stop)
+        await worker(source=file, sink=file, telemetry=file).run()
+        return not file.failed
+    link = Link(given.host, given.port, tls_context(verify=given.verify) if given.tls else None)
+    server = Generations(link, given.agent_id, lambda: attributes.read(Path("/")))
     try:
-        await worker.run()
+        await worker(source=server, sink=server, telemetry=GrpcTelemetry(link)).run()
     finally:
         link.close()
+    return True
 
 
 def main() -> int:
@@ -54,12 +51,11 @@ def main() -> int:
     try:
         given = settings.read(os.environ)
         tell("worker", id=given.agent_id, server=f"{given.host}:{given.port}", tls=given.tls)
-        asyncio.run(work(given))
+        return 0 if asyncio.run(work(given)) else 2
     except OsieError as error:
         for sentence in [*chain(error), *([error.hint] if error.hint else [])]:
             tell("error", reason=sentence)
         return 1
-    return 0
 
 
 if __name__ == "__main__":

@@ -104,7 +104,10 @@ class Sink(Protocol):
 
 
 class Telemetry(Protocol):
-    """Where progress and logs go; best effort. Raises Unreachable."""
+    """What else the server is told while an action runs; best effort. Raises Unreachable."""
+
+    async def heartbeat(self, action: Action) -> str | None:
+        """Tell that the action is looked after; None: go on, else why nobody wants it any more."""
 
     async def progress(self, action: Action, progress: Progress) -> None:
         """Tell where a phase of the action stands."""
@@ -133,7 +136,7 @@ class Runtime(Protocol):
         """The runs that were begun and not forgotten, oldest first. Raises OsieError where it can't tell."""
 
     async def forget(self, run: Run) -> None:
-        """Remove what is left of a run whose outcome was delivered. Never raises OsieError."""
+        """End the run if it still goes on, and remove what is left of it. Never raises OsieError."""
 
 
 class Images(Protocol):

@@ -1,8 +1,10 @@
 """What the machine is made of, from /proc and /sys alone.
 
 Every function takes the root path of a file tree, so that a made-up machine is as good as a real one. What
-can't be read is left empty: attributes inform, nothing depends on them. Sizes are text with a unit. PCI
-vendors, products and classes are the hexadecimal IDs: names would take a database of a megabyte.
+can't be read is left empty: attributes inform, nothing depends on them. Texts are those of upstream's agent,
+so that whoever selects machines by them needn't know which agent told. Two differ: PCI vendors, products and
+classes are the hexadecimal IDs, for names would take a database of a megabyte; and what a NIC has enabled is
+left out, for it takes ethtool.
 """
 
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from osie.contracts import tink_pb2
 
 _SECTOR = 512  # bytes; /sys/block/*/size counts these, whatever the disk's own sector is
 _GPU_CLASS = "03"
+_UNITS = ("B", "KB", "MB", "GB", "TB", "PB", "EB")
 _PLACEHOLDERS = {"", "none", "default string", "to be filled by o.e.m.", "not specified"}
 
 
@@ -30,13 +33,11 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def size(count: int) -> str:
-    """A number of bytes as text: "512B", "15.6GiB"."""
-    value = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if value < 1024 or unit == "TiB":
-            break
-        value /= 1024
-    return f"{value:.1f}".removesuffix(".0") + unit
+    """A number of bytes as upstream writes it: units of 1024, rounded up: "512B", "16GB"."""
+    unit = 0
+    while count >= 1024 ** (unit + 1) and unit < len(_UNITS) - 1:
+        unit += 1
+    return f"{-(-count // 1024**unit)}{_UNITS[unit]}" if count else ""
 
 
 def _processor_blocks(root: Path) -> Iterator[dict[str, str]]:
@@ -75,21 +76,31 @@ def cpu(root: Path) -> tink_pb2.CPU:
 
 
 def memory(root: Path) -> tink_pb2.Memory:
-    """What the kernel manages, and what of it is free for use now."""
-    told = {}
+    """What is plugged in, as far as the kernel uses it, and what of that it hasn't kept for itself."""
+    usable = 0
     for line in _text(root / "proc/meminfo").splitlines():
         name, _, value = line.partition(":")
         words = value.split()
-        if words and words[0].isdecimal():
-            told[name] = size(int(words[0]) * 1024)
-    return tink_pb2.Memory(total=told.get("MemTotal", ""), usable=told.get("MemAvailable", ""))
+        if name == "MemTotal" and words and words[0].isdecimal():
+            usable = int(words[0]) * 1024
+    return tink_pb2.Memory(total=size(_plugged_in(root) or usable), usable=size(usable))
+
+
+def _plugged_in(root: Path) -> int:
+    """Bytes of the memory blocks that are online; 0 where the kernel doesn't tell (memory-hotplug.rst)."""
+    folder = root / "sys/devices/system/memory"
+    online = [_text(entry / "online") for entry in _entries(folder) if entry.name.startswith("memory")]
+    try:
+        return int(_text(folder / "block_size_bytes"), 16) * online.count("1")
+    except ValueError:
+        return 0
 
 
 def _controller(name: str) -> str:
     for prefix, controller in (("nvme", "NVMe"), ("vd", "virtio"), ("sd", "SCSI"), ("mmcblk", "MMC")):
         if name.startswith(prefix):
             return controller
-    return "unknown"
+    return "Unknown"
 
 
 def block(root: Path) -> list[tink_pb2.Block]:
@@ -99,18 +110,19 @@ def block(root: Path) -> list[tink_pb2.Block]:
         sectors = _text(entry / "size")
         if not (entry / "device").exists() or not sectors.isdecimal() or sectors == "0":
             continue
-        rotates = {"0": "SSD", "1": "HDD"}.get(_text(entry / "queue/rotational"), "unknown")
+        rotates = {"0": "SSD", "1": "HDD"}.get(_text(entry / "queue/rotational"), "Unknown")
         physical = _text(entry / "queue/physical_block_size")
         disks.append(
             tink_pb2.Block(
                 name=entry.name,
                 controller_type=_controller(entry.name),
-                drive_type="optical" if entry.name.startswith("sr") else rotates,
+                drive_type="ODD" if entry.name.startswith("sr") else rotates,
                 size=size(int(sectors) * _SECTOR),
                 physical_block_size=size(int(physical)) if physical.isdecimal() else "",
                 vendor=_text(entry / "device/vendor"),
                 model=_text(entry / "device/model"),
                 wwn=_text(entry / "wwid") or _text(entry / "device/wwid"),
+                serial_number=_text(entry / "device/serial") or _text(entry / "serial"),  # NVMe, virtio
             )
         )
     return disks

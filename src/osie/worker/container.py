@@ -7,7 +7,7 @@ from typing import Any
 from osie.worker.action import Action, Run
 
 ACTION_LABEL = "osie.action"  # its value is the action's ID; every container of ours has it
-PULLED_LABEL = "osie.pulled"  # "true" where the image came with the action and may go with it
+_UPTIME_LABEL = "osie.created-uptime-s"  # seconds from the machine's start: the clock may be set meanwhile
 
 _BINDS = ("/dev:/dev", "/worker:/worker", "/run:/run")
 
@@ -34,8 +34,8 @@ def binds(action: Action) -> list[str]:
     return [*(bind for bind in _BINDS if _target(bind) not in taken), *dict.fromkeys(action.volumes)]
 
 
-def labels(run: Run, *, pulled: bool) -> dict[str, str]:
-    """What the next worker needs to take up this run and report it."""
+def labels(run: Run, *, uptime_s: float) -> dict[str, str]:
+    """What the next worker needs to take up this run and report it. `uptime_s`: of the machine, now."""
     action = run.action
     return {
         "osie.workflow": action.workflow_id,
@@ -43,10 +43,19 @@ def labels(run: Run, *, pulled: bool) -> dict[str, str]:
         ACTION_LABEL: action.action_id,
         "osie.agent": action.agent_id,
         "osie.name": action.name,
+        "osie.image": action.image,
         "osie.timeout-s": str(action.timeout_s),
         "osie.started-at": f"{run.started_at:.3f}",
-        PULLED_LABEL: str(pulled).lower(),
+        _UPTIME_LABEL: f"{uptime_s:.3f}",
     }
+
+
+def created_uptime_s(given: Mapping[str, str]) -> float:
+    """The machine's uptime when the container with these labels was created; 0 where they don't tell."""
+    try:
+        return float(given[_UPTIME_LABEL])
+    except (KeyError, ValueError):
+        return 0.0
 
 
 def read_run(told: Mapping[str, Any]) -> Run:
@@ -60,7 +69,7 @@ def read_run(told: Mapping[str, Any]) -> Run:
                 agent_id=given["osie.agent"],
                 action_id=given[ACTION_LABEL],
                 name=given["osie.name"],
-                image=str(told["Image"]),
+                image=given["osie.image"],
                 timeout_s=int(given["osie.timeout-s"]),
             ),
             started_at=float(given["osie.started-at"]),
@@ -69,7 +78,7 @@ def read_run(told: Mapping[str, Any]) -> Run:
         raise ValueError(f"container {told.get('Id')} has no label {error}") from error
 
 
-def body(run: Run, *, image: str, pulled: bool) -> dict[str, Any]:
+def body(run: Run, *, image: str, uptime_s: float) -> dict[str, Any]:
     """What POST /containers/create is sent."""
     action = run.action
     host: dict[str, Any] = {
@@ -83,7 +92,7 @@ def body(run: Run, *, image: str, pulled: bool) -> dict[str, Any]:
     made: dict[str, Any] = {
         "Image": image,
         "Env": list(action.environment),
-        "Labels": labels(run, pulled=pulled),
+        "Labels": labels(run, uptime_s=uptime_s),
         "HostConfig": host,
         "Tty": False,  # a terminal's log isn't multiplexed, and both streams are one
     }

@@ -5,6 +5,7 @@ waits for it, or reads its end, and never starts a second. It is removed when it
 """
 
 import asyncio
+import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
@@ -13,18 +14,24 @@ from dataclasses import replace
 from osie.contracts import action_events
 from osie.core.errors import OsieError, chain
 from osie.core.room import Room
-from osie.worker import container, image_name, storage
+from osie.worker import container, oom, storage
 from osie.worker.action import Listener, Outcome, Run, State
 from osie.worker.backoff import Backoff
+from osie.worker.docker_images import DockerImages
 from osie.worker.engine import Container, Engine, EngineError, EngineUnreachable
+from osie.worker.image_name import with_tag
 from osie.worker.journal import tell
 from osie.worker.verdict import Tail, judge
 
 _STOP_PATIENCE_S = 5  # between SIGTERM and SIGKILL for an action whose time is over
 _LOG_DRAIN_S = 5.0  # the log ends with the container; an engine that doesn't end it must not stop us
-_PULL_RETRY_S = 60.0  # a registry restarts in less
 _ENGINE_AWAY_S = 300.0  # the ramdisk starts an engine that died again, in seconds
-_FINAL_STATUSES = {400, 401, 403, 404}  # of a pull: trying again won't help
+_CREATE_S = 5.0  # an abandoned creation is waited for so long, that it isn't overlooked
+
+
+def _uptime() -> float:
+    """Seconds since the machine started; unlike the time of day nothing sets it (clock_gettime(2))."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _tell_once(event: str, error: OsieError, told: str) -> str:
@@ -41,16 +48,17 @@ class DockerRuntime:
     def __init__(
         self,
         engine: Engine,
-        credentials: image_name.Credentials,
+        images: DockerImages,
         *,
         clock: Callable[[], float] = time.time,
+        uptime: Callable[[], float] = _uptime,
         room: Callable[[], Room] = storage.now,
     ) -> None:
         self._engine = engine
-        self._credentials = credentials
+        self._images = images
         self._clock = clock
+        self._uptime = uptime
         self._room = room
-        self._pulled: set[str] = set()  # images that came with actions, and may go when they are done
 
     async def leftovers(self) -> Sequence[Run]:
         """The runs of all our containers, oldest first."""
@@ -61,9 +69,6 @@ class DockerRuntime:
                 runs.append(container.read_run(told))
             except ValueError as error:
                 tell("container_not_ours", reason=str(error))
-                continue
-            if told["Labels"].get(container.PULLED_LABEL) == "true":
-                self._pulled.add(str(told["Image"]))
         return sorted(runs, key=lambda run: run.started_at)
 
     async def execute(self, run: Run, listener: Listener) -> Outcome:
@@ -99,55 +104,40 @@ class DockerRuntime:
         return Outcome(State.FAILED, why, self._clock())
 
     async def forget(self, run: Run) -> None:
-        """Remove the container. Its image stays until it is known that the next action hasn't the same."""
-        try:
-            found = await self._find(run)
-            if found is not None:
-                await self._engine.remove(found)
-        except EngineError as error:
-            tell("container_not_removed", action=run.action.name, reason=str(error))
+        """End the container where it still runs, and remove it.
 
-    async def keep_only(self, image: str) -> None:
-        """Remove the images that came with earlier actions, but not this one."""
-        for other in self._pulled - {image_name.with_tag(image)}:
+        Its image stays until it is known that the next action hasn't the same.
+        """
+        backoff, give_up_at, told = Backoff(), time.monotonic() + _ENGINE_AWAY_S, ""
+        while True:
             try:
-                await self._engine.remove_image(other)
-                tell("image_removed", image=other)
-            except EngineError as error:  # a container uses it: it wasn't ours alone
-                tell("image_kept", image=other, reason=str(error))
-            self._pulled.discard(other)
+                found = await self._find(run)
+                if found is not None:
+                    await self._stop(found)
+                    await self._engine.remove(found)
+                return
+            except EngineError as error:
+                told = _tell_once("container_not_removed", error, told)
+                if not isinstance(error, EngineUnreachable) or time.monotonic() > give_up_at:
+                    return
+                await asyncio.sleep(backoff.next_s())
 
     async def _find(self, run: Run) -> str | None:
         found = await self._engine.containers(f"{container.ACTION_LABEL}={run.action.action_id}")
         return str(found[0]["Id"]) if found else None
 
     async def _create(self, run: Run) -> str:
-        image = image_name.with_tag(run.action.image)
-        await self._have(image)
-        body = container.body(run, image=image, pulled=image in self._pulled)
-        return await self._engine.create(container.name(run.action), body)
-
-    async def _have(self, image: str) -> None:
-        """Pull the image unless the machine has it: it was embedded, or the action before had the same."""
-        if await self._engine.has_image(image):
-            return
-        backoff, give_up_at = Backoff(), time.monotonic() + _PULL_RETRY_S
-        began = time.monotonic()
-        while True:
-            try:
-                await self._engine.pull(image, self._credentials.for_image(image))
-            except EngineUnreachable:
-                raise
-            except EngineError as error:
-                final = error.status in _FINAL_STATUSES or storage.out_of_space(str(error))
-                if final or time.monotonic() > give_up_at:
-                    raise EngineError(f"can't pull the image {image}", status=error.status) from error
-                tell("pull_failed", image=image, reason=": ".join(chain(error)))
-                await asyncio.sleep(backoff.next_s())
-                continue
-            self._pulled.add(image)
-            tell("image_pulled", image=image, seconds=time.monotonic() - began)
-            return
+        image = with_tag(run.action.image)
+        await self._images.have(image)
+        body = container.body(run, image=image, uptime_s=self._uptime())
+        creating = asyncio.create_task(self._engine.create(container.name(run.action), body))
+        try:
+            return await asyncio.shield(creating)
+        except asyncio.CancelledError:  # whoever abandons a run finds its container, or there is none
+            await asyncio.wait({creating}, timeout=_CREATE_S)
+            creating.cancel()
+            await asyncio.wait({creating})
+            raise
 
     async def _finish(self, found: str, run: Run, listener: Listener) -> Outcome:
         before = await self._engine.inspect(found)
@@ -161,14 +151,21 @@ class DockerRuntime:
         tail = Tail()
         following = asyncio.create_task(self._follow(found, listener, tail))
         try:
-            ran_s = 0.0 if before.status == "created" else max(0.0, self._clock() - before.started_at)
             timeout_s = run.action.timeout_s
+            ran_s = 0.0 if before.status == "created" else self._age_s(before)
             ended, stopped = await self._end(found, max(0.0, timeout_s - ran_s) if timeout_s > 0 else None)
             await asyncio.wait({following}, timeout=_LOG_DRAIN_S)
         finally:
             following.cancel()
             await asyncio.wait({following})
-        return judge(ended, timeout_s=timeout_s, stopped=stopped, tail=tail.lines, room=self._room())
+        ran_s = min(ended.ran_s, self._age_s(before))
+        return judge(
+            ended, ran_s=ran_s, timeout_s=timeout_s, stopped=stopped, tail=tail.lines, room=self._room()
+        )
+
+    def _age_s(self, found: Container) -> float:
+        """How long ago the container was created, whatever was done to the clock since."""
+        return max(0.0, self._uptime() - container.created_uptime_s(found.labels))
 
     async def _end(self, found: str, left_s: float | None) -> tuple[Container, bool]:
         """Wait for the container's end; stop it when its time is over, and say whether that was needed.
@@ -180,12 +177,18 @@ class DockerRuntime:
         while True:
             try:
                 if await self._ended_before(found, stop_at):
-                    return await self._engine.inspect(found), stopped
+                    return await self._how_it_ended(found, stopped=stopped), stopped
                 stopped = await self._stop(found)
                 stop_at = None
             except EngineUnreachable as error:
                 told = _tell_once("engine_lost", error, told)
                 await asyncio.sleep(backoff.next_s())
+
+    async def _how_it_ended(self, found: str, *, stopped: bool) -> Container:
+        ended = await self._engine.inspect(found)
+        if ended.exit_code != 128 + signal.SIGKILL or stopped or ended.out_of_memory:
+            return ended
+        return replace(ended, out_of_memory=await asyncio.to_thread(oom.killed, found))
 
     async def _ended_before(self, found: str, stop_at: float | None) -> bool:
         try:

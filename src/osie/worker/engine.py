@@ -8,7 +8,7 @@ import base64
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -43,6 +43,12 @@ class Container:
     out_of_memory: bool  # some process in it was killed for it, not always the main one
     started_at: float  # unix seconds
     finished_at: float  # unix seconds
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def ran_s(self) -> float:
+        """How long it ran, by the clock of the engine."""
+        return max(0.0, self.finished_at - self.started_at)
 
     @classmethod
     def read(cls, told: Mapping[str, Any]) -> "Container":
@@ -55,6 +61,7 @@ class Container:
             out_of_memory=bool(state.get("OOMKilled")),
             started_at=log_stream.unix_s(state["StartedAt"]),
             finished_at=log_stream.unix_s(state["FinishedAt"]),
+            labels=(told.get("Config") or {}).get("Labels") or {},
         )
 
 

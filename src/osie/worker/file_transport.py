@@ -1,4 +1,4 @@
-"""Actions from a file, with no server: a JSON list in, a line of JSON for every status out.
+"""A workflow from a file, with no server: a rendered template (JSON) in, a line of JSON for every status out.
 
 The statuses go to FILE.status; a worker that is started again reads there what is done. Lines and progress
 of the actions go to standard output.
@@ -6,86 +6,72 @@ of the actions go to standard output.
 
 import asyncio
 import json
-from collections.abc import Sequence
+import os
+import time
+import zlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from osie.contracts.action_events import Progress
 from osie.core.errors import OsieError
 from osie.worker.action import Action, Exhausted, LogLine, Report, State
+from osie.worker.file_workflow import MOST_BACKOFF_S, Plan, Told, find_next, parse
 from osie.worker.journal import tell
 
-
-def _action(number: int, given: dict[str, object], agent_id: str) -> Action:
-    lists = {
-        key: tuple(str(item) for item in _list(given.get(key, [])))
-        for key in ("command", "volumes", "environment")
-    }
-    return Action(
-        workflow_id="file",
-        task_id="file",
-        agent_id=agent_id,
-        action_id=f"file-{number}",
-        name=str(given["name"]),
-        image=str(given["image"]),
-        timeout_s=int(str(given.get("timeout", 0))),
-        network=str(given.get("network", "")),
-        pid=str(given.get("pid", "")),
-        **lists,
-    )
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")  # random(4): another one after each start of the machine
 
 
-def _list(value: object) -> list[object]:
-    if not isinstance(value, list):
-        raise TypeError(f"{value!r} isn't a list")
-    return value
-
-
-def read(file: Path, agent_id: str) -> list[Action]:
-    """Read the actions of a file; the error tells all that are wrong."""
+def read(file: Path, agent_id: str) -> Plan:
+    """Read a rendered template; the error tells all that is wrong with it."""
+    prefix = f"file-{zlib.crc32(bytes(file.resolve())):08x}"  # two files' containers aren't each other's
     try:
-        given = _list(json.loads(file.read_text()))
-    except (OSError, ValueError, TypeError) as error:
-        raise OsieError(f"{file} has no JSON list of actions") from error
-    actions, wrong = [], []
-    for number, entry in enumerate(given, start=1):
-        try:
-            actions.append(_action(number, dict(entry), agent_id))  # type: ignore[call-overload]  # checked by it
-        except (KeyError, TypeError, ValueError) as error:
-            wrong.append(f"{file}: action {number}: {type(error).__name__}: {error}")
-    if wrong:
-        raise OsieError("\n".join(wrong), hint="an action has at least a name and an image")
-    return actions
+        return parse(json.loads(file.read_text()), agent_id=agent_id, prefix=prefix)
+    except OSError as error:
+        raise OsieError(f"{file} can't be read: {error.strerror}") from error
+    except json.JSONDecodeError as error:
+        hint = "write one with `osie render WORKFLOW -o json`"
+        raise OsieError(f"{file} is no JSON: {error}", hint=hint) from error
+    except ValueError as error:
+        raise OsieError("\n".join(f"{file}: {line}" for line in str(error).splitlines())) from error
 
 
 class FileTransport:
-    """Source, Sink and Telemetry of a file of actions. Stops at the first that doesn't succeed."""
+    """Source, Sink and Telemetry of a file."""
 
-    def __init__(self, file: Path, agent_id: str) -> None:
-        self._actions = read(file, agent_id)
+    def __init__(self, file: Path, agent_id: str, *, clock: Callable[[], float] = time.time) -> None:
+        self._plan = read(file, agent_id)
         self._status = file.with_name(file.name + ".status")
+        self._clock = clock
+        self._boot = _BOOT_ID.read_text().strip()
+        self.failed = False  # an action didn't succeed, or all of them took too long
 
     async def next(self) -> Action | None:
-        """The first action that has no final status yet."""
-        states = await asyncio.to_thread(self._states)
-        for action in self._actions:
-            state = states.get(action.action_id, State.RUNNING)
-            if state is State.RUNNING:
-                return action
-            if state is not State.SUCCESS:
-                break
-        raise Exhausted
+        """The next action, when it is due."""
+        told = await asyncio.to_thread(self._told)
+        following = find_next(self._plan, told, now=self._clock(), boot=self._boot)
+        if following.action is None:
+            self.failed = following.failed
+            raise Exhausted
+        due_s = following.not_before - self._clock()
+        await asyncio.sleep(min(max(0.0, due_s), MOST_BACKOFF_S))  # the clock may have been set back
+        return following.action
 
     async def write(self, report: Report) -> None:
-        """Append the status."""
+        """Append the status, durably: the next action may cut the power."""
         told = {
             "action_id": report.run.action.action_id,
             "name": report.run.action.name,
             "state": report.state.name,
             "started_at": report.run.started_at,
             "finished_at": report.finished_at,
+            "boot": self._boot,
             "message": report.message,
         }
-        await asyncio.to_thread(self._append, json.dumps(told) + "\n")
+        await asyncio.to_thread(self._append, json.dumps(told).encode() + b"\n")
+
+    async def heartbeat(self, _action: Action) -> str | None:
+        """Nobody listens."""
+        return None
 
     async def progress(self, action: Action, progress: Progress) -> None:
         """Print it."""
@@ -96,10 +82,23 @@ class FileTransport:
         for line in lines:
             tell("line", action=action.name, stream=line.stream, text=line.text)
 
-    def _states(self) -> dict[str, State]:
-        told = self._status.read_text().splitlines() if self._status.exists() else []
-        return {entry["action_id"]: State[entry["state"]] for entry in map(json.loads, told)}
+    def _told(self) -> dict[str, Told]:
+        """The last status of each run. A line that the power was cut in says nothing."""
+        told = {}
+        for line in self._status.read_bytes().splitlines() if self._status.exists() else []:
+            try:
+                entry = json.loads(line)
+                told[str(entry["action_id"])] = Told(
+                    State[entry["state"]], entry["started_at"], entry["finished_at"], entry.get("boot", "")
+                )
+            except (ValueError, KeyError, TypeError):
+                tell("status_ignored", line=line.decode("utf-8", "replace"))
+        return told
 
-    def _append(self, line: str) -> None:
-        with self._status.open("a") as file:
+    def _append(self, line: bytes) -> None:
+        with self._status.open("a+b") as file:
+            if file.tell() and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n":
+                line = b"\n" + line
             file.write(line)
+            file.flush()
+            os.fsync(file.fileno())

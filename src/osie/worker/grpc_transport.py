@@ -4,78 +4,29 @@ The protocol: proto/osie/contracts/tink.proto and telemetry.proto; docs/referenc
 means what.
 """
 
-import asyncio
-import ssl
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-import h2.exceptions
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from grpclib.client import Channel, UnaryUnaryMethod
 from grpclib.const import Status
-from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
+from grpclib.exceptions import GRPCError
 
 from osie.contracts import telemetry_pb2, tink_pb2
 from osie.contracts.action_events import Progress
 from osie.worker.action import Action, LogLine, Refused, Report, Unreachable
 from osie.worker.journal import tell
+from osie.worker.link import Link, said
 
-_CALL_S = 10.0
 _TELEMETRY_S = 5.0
 _NO_WORK = {Status.NOT_FOUND, Status.FAILED_PRECONDITION}
 _REFUSALS = {Status.NOT_FOUND, Status.PERMISSION_DENIED, Status.INVALID_ARGUMENT, Status.FAILED_PRECONDITION}
-_BROKEN = (OSError, TimeoutError, StreamTerminatedError, ProtocolError, h2.exceptions.H2Error)
 
 _Reply = TypeVar("_Reply", bound=Message)
 
 
-def tls_context(*, verify: bool) -> ssl.SSLContext:
-    """What gRPC asks of TLS; `verify` false takes any certificate."""
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(["h2"])
-    if not verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-class Link:
-    """The connection to a server. Every call has a deadline; after a failure the next call connects again."""
-
-    def __init__(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
-        self._host = host
-        self._port = port
-        self._tls = tls
-        self._channel: Channel | None = None
-
-    async def call(self, path: str, request: Message, reply: type[_Reply], deadline_s: float) -> _Reply:
-        """One unary call. Raises GRPCError for what the server says, Unreachable where it says nothing."""
-        if self._channel is None:
-            self._channel = Channel(self._host, self._port, ssl=self._tls)
-        channel = self._channel
-        method = UnaryUnaryMethod[Message, _Reply](channel, path, type(request), reply)
-        try:
-            async with asyncio.timeout(deadline_s):  # grpclib's own doesn't end a connect that hangs
-                return await method(request, timeout=deadline_s)
-        except _BROKEN as error:
-            self._drop(channel)
-            raise Unreachable(f"no answer from {self._host}:{self._port} to {path}") from error
-
-    def close(self) -> None:
-        """End the connection."""
-        if self._channel is not None:
-            self._drop(self._channel)
-
-    def _drop(self, channel: Channel) -> None:
-        """Close a connection that failed: a half-open one would take every call's whole deadline."""
-        channel.close()
-        if self._channel is channel:
-            self._channel = None
-
-
-def _said(error: GRPCError) -> str:
-    return f"the server answered {error.status.name}: {error.message or 'no reason given'}"
+class Unspoken(Unreachable):
+    """The server doesn't speak this generation of the protocol."""
 
 
 class GrpcSource:
@@ -95,11 +46,11 @@ class GrpcSource:
             )
         path = "/proto.WorkflowService/GetAction"
         try:
-            told = await self._link.call(path, self._request, tink_pb2.ActionResponse, _CALL_S)
+            told = await self._link.call(path, self._request, tink_pb2.ActionResponse)
         except GRPCError as error:
             if error.status in _NO_WORK:
                 return None
-            raise Unreachable(_said(error)) from error
+            raise (Unspoken if error.status is Status.UNIMPLEMENTED else Unreachable)(said(error)) from error
         except Unreachable:
             self._request = None
             raise
@@ -119,7 +70,8 @@ class GrpcSource:
         )
 
 
-def _timestamp(at: float) -> Timestamp:
+def timestamp(at: float) -> Timestamp:
+    """Unix seconds as the wire has them."""
     nanos = round(at * 1e9)
     return Timestamp(seconds=nanos // 10**9, nanos=nanos % 10**9)
 
@@ -134,12 +86,12 @@ def status_request(report: Report) -> tink_pb2.ActionStatusRequest:
         action_id=action.action_id,
         action_name=action.name,
         action_state=f"ACTION_STATE_{report.state.name}",
-        execution_start=_timestamp(started_at),
+        execution_start=timestamp(started_at),
         message=tink_pb2.ActionMessage(message=report.message),
     )
     if report.finished_at is not None:
         finished_at = max(started_at, report.finished_at)  # the clock may have been set back meanwhile
-        request.execution_stop.CopyFrom(_timestamp(finished_at))
+        request.execution_stop.CopyFrom(timestamp(finished_at))
         request.execution_duration = f"{finished_at - started_at:.3f}s"  # Go's duration format
     return request
 
@@ -154,17 +106,29 @@ class GrpcSink:
         """Return once the server has taken it."""
         path = "/proto.WorkflowService/ReportActionStatus"
         try:
-            await self._link.call(path, status_request(report), tink_pb2.ActionStatusResponse, _CALL_S)
+            await self._link.call(path, status_request(report), tink_pb2.ActionStatusResponse)
         except GRPCError as error:
-            raise (Refused if error.status in _REFUSALS else Unreachable)(_said(error)) from error
+            raise (Refused if _for_good(error) else Unreachable)(said(error)) from error
+
+
+def _for_good(error: GRPCError) -> bool:
+    """Whether the server will never take it. Upstream's says INTERNAL of a workflow that was deleted."""
+    gone = error.status is Status.INTERNAL and (error.message or "").endswith(" not found")
+    return gone or error.status in _REFUSALS
 
 
 class GrpcTelemetry:
-    """Passes progress and logs on, until a server says that it has no such service."""
+    """Passes on what happens while an action runs; what a server says that it doesn't know is sent once."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self._unimplemented = False
+        self._unimplemented: set[str] = set()
+
+    async def heartbeat(self, action: Action) -> str | None:
+        """Tell that the action is looked after."""
+        request = telemetry_pb2.HeartbeatRequest(action=_reference(action))
+        told = await self._send("Heartbeat", request, telemetry_pb2.HeartbeatReply)
+        return (told.why or "no reason given") if told is not None and told.stop else None
 
     async def progress(self, action: Action, progress: Progress) -> None:
         """Tell where a phase of the action stands."""
@@ -179,6 +143,7 @@ class GrpcTelemetry:
                 rate_per_s=progress.rate_per_s,
                 eta_s=progress.eta_s,
             ),
+            telemetry_pb2.TelemetryReply,
         )
 
     async def logs(self, action: Action, lines: Sequence[LogLine]) -> None:
@@ -189,22 +154,24 @@ class GrpcTelemetry:
             )
             for line in lines
         ]
-        await self._send("ReportLogs", telemetry_pb2.LogReport(action=_reference(action), lines=told))
+        request = telemetry_pb2.LogReport(action=_reference(action), lines=told)
+        await self._send("ReportLogs", request, telemetry_pb2.TelemetryReply)
 
-    async def _send(self, name: str, request: Message) -> None:
-        if self._unimplemented:
-            return
+    async def _send(self, name: str, request: Message, reply: type[_Reply]) -> _Reply | None:
+        if name in self._unimplemented:
+            return None
         try:
-            path = f"/osie.v1.Telemetry/{name}"
-            await self._link.call(path, request, telemetry_pb2.TelemetryReply, _TELEMETRY_S)
+            return await self._link.call(f"/osie.v1.Telemetry/{name}", request, reply, _TELEMETRY_S)
         except GRPCError as error:
             if error.status is Status.UNIMPLEMENTED:
-                self._unimplemented = True
-                tell("telemetry_off", reason="the server has no osie.v1.Telemetry")
+                if not self._unimplemented:
+                    tell("telemetry_off", reason=f"the server doesn't know osie.v1.Telemetry/{name}")
+                self._unimplemented.add(name)
             elif error.status in _REFUSALS:  # sending it again won't help
-                tell("telemetry_refused", call=name, reason=_said(error))
+                tell("telemetry_refused", call=name, reason=said(error))
             else:
-                raise Unreachable(_said(error)) from error
+                raise Unreachable(said(error)) from error
+            return None
 
 
 def _reference(action: Action) -> telemetry_pb2.ActionRef:

@@ -26,6 +26,7 @@ from osie.worker.action import (
     Unreachable,
 )
 from osie.worker.backoff import Backoff
+from osie.worker.heart import EVERY_S, Unwanted, until_unwanted
 from osie.worker.journal import tell
 from osie.worker.telemetry import Relay
 
@@ -91,6 +92,7 @@ class Worker:
         telemetry: Telemetry,
         stop: Stop,
         clock: Callable[[], float] = time.time,
+        heartbeat_s: float = EVERY_S,
     ) -> None:
         self._source = source
         self._sink = sink
@@ -99,6 +101,7 @@ class Worker:
         self._telemetry = telemetry
         self._stop = stop
         self._clock = clock
+        self._heartbeat_s = heartbeat_s
         self._asking = Backoff()
 
     async def run(self) -> None:
@@ -117,10 +120,9 @@ class Worker:
         action = await self._stop.or_done(self._next())
         tell("action", name=action.name, image=action.image, id=action.action_id, workflow=action.workflow_id)
         run = Run(action, self._clock())
-        if await self._stop.or_done(self._deliver(Report(run, State.RUNNING))):
+        if await self._stop.or_done(self._deliver(Report(run, State.RUNNING))) and await self._carry_out(run):
             self._asking.reset()
-            await self._carry_out(run)
-        else:  # a server that hands out what it then refuses must not be asked without a pause
+        else:  # a server that hands out what it then doesn't want must not be asked without a pause
             await self._stop.or_done(asyncio.sleep(self._asking.next_s()))
 
     async def _leftovers(self) -> Sequence[Run]:
@@ -154,12 +156,22 @@ class Worker:
                 told = why
             await asyncio.sleep(self._asking.next_s())
 
-    async def _carry_out(self, run: Run) -> None:
+    async def _carry_out(self, run: Run) -> bool:
+        """Execute the action and tell its end; False where the server wanted no more of it."""
         async with Relay(self._telemetry, run.action) as relay:
-            outcome = await self._stop.or_done(self._runtime.execute(run, relay), _ENDING_GRACE_S)
+            work = until_unwanted(
+                self._runtime.execute(run, relay), self._telemetry, run.action, self._heartbeat_s
+            )
+            try:
+                outcome = await self._stop.or_done(work, _ENDING_GRACE_S)
+            except Unwanted as why:
+                tell("action_unwanted", name=run.action.name, reason=str(why))
+                await self._stop.or_done(self._runtime.forget(run), _REPORT_GRACE_S)
+                return False
             tell("action_ended", name=run.action.name, state=outcome.state.name, message=outcome.message)
             report = Report(run, outcome.state, outcome.message, outcome.finished_at)
             await self._stop.or_done(self._settle(report, relay), _REPORT_GRACE_S)
+            return True
 
     async def _settle(self, report: Report, relay: Relay) -> None:
         await relay.flush(_FLUSH_S)  # so that whoever watches sees the last lines before the end

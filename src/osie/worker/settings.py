@@ -23,7 +23,8 @@ class Settings:
     verify: bool  # the server's certificate
     credentials: Credentials = field(repr=False)
     engine_socket: str
-    file: Path | None  # of actions, in place of a server
+    file: Path | None  # a rendered template, in place of a server
+    state: Path  # a folder that lives as long as the engine; it need not be there
 
 
 def _authority(given: str) -> tuple[str, int]:
@@ -81,4 +82,5 @@ def read(environment: Mapping[str, str]) -> Settings:
         ),
         engine_socket=environment.get("DOCKER_HOST", "").removeprefix("unix://") or "/var/run/docker.sock",
         file=file,
+        state=Path(environment.get("OSIE_WORKER_STATE") or "/run/osie"),
     )

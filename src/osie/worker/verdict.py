@@ -45,14 +45,15 @@ def _exit(container: Container) -> str:
     return f"exit code {container.exit_code}{by}"
 
 
-def judge(container: Container, *, timeout_s: int, stopped: bool, tail: Sequence[str], room: Room) -> Outcome:
-    """The outcome of a container that isn't running.
+def judge(
+    container: Container, *, ran_s: float, timeout_s: int, stopped: bool, tail: Sequence[str], room: Room
+) -> Outcome:
+    """The outcome of a container that isn't running, after `ran_s`.
 
     `stopped`: this worker ended it, because its time was over. A worker that did so may have died before its
-    report; the next one sees it by the container's own times.
+    report; the next one sees it by the time that the container ran.
     `room`: in the engine's storage, while the container is still there. It may also be a disk that is full.
     """
-    ran_s = max(0.0, container.finished_at - container.started_at)
     last = "\n".join(["; last lines:", *tail]) if tail else "; it printed nothing"
     if stopped or 0 < timeout_s <= ran_s:
         return Outcome(
@@ -61,4 +62,4 @@ def judge(container: Container, *, timeout_s: int, stopped: bool, tail: Sequence
     if container.exit_code == 0:
         return Outcome(State.SUCCESS, f"exit code 0 in {ran_s:.1f}s", container.finished_at)
     full = f", {explain(room)}" if room.is_full and any(map(out_of_space, tail)) else ""
-    return Outcome(State.FAILED, _exit(container) + full + last, container.finished_at)
+    return Outcome(State.FAILED, f"{_exit(container)} after {ran_s:.1f}s{full}{last}", container.finished_at)

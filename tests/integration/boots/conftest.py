@@ -29,6 +29,7 @@ class RememberedMachines:
     known: dict[str, Machine] = field(default_factory=dict)
     events: list[tuple[str, str, dict[str, object]]] = field(default_factory=list)
     lines: list[tuple[str, str]] = field(default_factory=list)
+    boots: list[str] = field(default_factory=list)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def find(self, mac: str) -> Machine | None:
@@ -43,7 +44,7 @@ class RememberedMachines:
             self.changed.notify_all()
 
     async def booted(self, mac: str) -> None:
-        """Nothing waits for a reboot here."""
+        self.boots.append(mac)
 
     async def log(self, mac: str, line: str) -> None:
         async with self.changed:

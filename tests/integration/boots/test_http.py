@@ -93,6 +93,24 @@ async def test_netboot_off_is_answered_with_the_disk(client: aiohttp.ClientSessi
     assert machines.named("ipxe_script") == [(KNOWN_MAC, {"kind": "disk"})]
 
 
+async def test_a_stopped_machine_is_held_until_it_no_longer_is(
+    client: aiohttp.ClientSession, machines: Any
+) -> None:
+    """Its asking again is nothing new and no boot; the first answer after the stop is over installs."""
+    known = machines.known[KNOWN_MAC]
+    machines.known[KNOWN_MAC] = replace(known, stopped="default/w netbooted 5 times")
+    for asked in (0, 1, 1):
+        async with client.get("/auto.ipxe", params={"mac": KNOWN_MAC, "asked": asked}) as answer:
+            assert "default/w netbooted 5 times" in await answer.text()
+    assert machines.named("ipxe_script") == [(KNOWN_MAC, {"kind": "stopped"})]
+    assert machines.boots == [KNOWN_MAC]
+    machines.known[KNOWN_MAC] = known
+    async with client.get("/auto.ipxe", params={"mac": KNOWN_MAC, "asked": 1}) as answer:
+        assert "kernel http://" in await answer.text()
+    assert machines.named("ipxe_script")[1:] == [(KNOWN_MAC, {"kind": "install"})]
+    assert machines.boots == [KNOWN_MAC]
+
+
 async def test_a_wrong_mac_is_refused(client: aiohttp.ClientSession) -> None:
     """With the reason."""
     async with client.get("/auto.ipxe", params={"mac": "x"}) as answer:

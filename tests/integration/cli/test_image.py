@@ -164,6 +164,7 @@ def test_another_image_is_one_clear_line(image: Path) -> None:
         (gzip.compress(RAW, 1)[:-9], "the image is truncated"),
         (_ZSTD(gzip.compress(bytes(MIB))), "the image is compressed twice: gzip in zstd"),
     ],
+    ids=["empty", "qcow2", "truncated", "twice"],
 )
 def test_what_is_no_image_has_no_manifest(tmp_path: Path, content: bytes, told: str) -> None:
     """One clear line, and nothing is left."""

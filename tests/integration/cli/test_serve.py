@@ -4,8 +4,9 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 import pytest_asyncio
@@ -42,10 +43,12 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
         yield stage
 
 
-async def _osie(stage: Stage, *arguments: str | Path) -> tuple[int, str]:
+async def _osie(
+    stage: Stage, *arguments: str | Path, environment: Mapping[str, str] = MappingProxyType({})
+) -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "osie.cli"), *map(str, arguments),
-        env={**os.environ, "OSIE_SERVER": stage.operator_url},
+        env={**os.environ, "OSIE_SERVER": stage.operator_url, **environment},
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     output, _ = await asyncio.wait_for(process.communicate(), 60)
@@ -88,6 +91,22 @@ async def test_apply_get_delete(stage: Stage, tmp_path: Path) -> None:
     assert status == 1, told  # a workflow names it
     assert "install-machine-1" in told
     assert (await _osie(stage, "delete", "workflow", "install-machine-1"))[0] == 0
+
+
+async def test_a_spreadsheet_becomes_machines_whose_names_complete(stage: Stage, tmp_path: Path) -> None:
+    """Imported, and offered by name where a shell asks; a file with a fault in it changes nothing."""
+    file = tmp_path / "machines.csv"
+    file.write_text("hostname,mac\nnode-1,52:54:00:12:34:01\nnode-2,52:54:00:12:34:02\n")
+    status, told = await _osie(stage, "hardware", "import", file)
+    assert (status, told) == (0, "hardware/node-1 created\nhardware/node-2 created\n")
+    asked = {"_OSIE_COMPLETE": "bash_complete", "COMP_WORDS": "osie delete hardware n", "COMP_CWORD": "3"}
+    _, offered = await _osie(stage, environment=asked)
+    assert offered.split() == ["plain,node-1", "plain,node-2"]
+    file.write_text("hostname,mac\nnode-3,52:54:00:12:34:03\nNode_4,52:54:00:12:34:04\n")
+    status, told = await _osie(stage, "hardware", "import", file)
+    assert status == 1
+    assert "Node_4" in told
+    assert len((await stage.client.request("GET", "/hardware"))["items"]) == 2
 
 
 async def test_a_machine_nobody_knows_is_listed_and_never_installed(stage: Stage) -> None:
@@ -136,6 +155,21 @@ with grpc.insecure_channel(sys.argv[1]) as channel:
     report.action_state = pb.ACTION_STATE_RUNNING
     call("ReportActionStatus", report, pb.ActionStatusResponse)
 """
+
+
+async def test_a_machine_that_gets_nowhere_is_held(stage: Stage) -> None:
+    """Five times it boots the installer and no action is done; then it is told why, and loads nothing."""
+    await stage.client.apply(scenario.files(_run()))
+    auto = f"{stage.boots_url}/auto.ipxe?mac={scenario.MAC}"
+    for _ in range(5):
+        assert "initrd" in stage.network.run(["curl", "-sf", auto])
+    for asks_again in ("", "&asked=1"):
+        held = stage.network.run(["curl", "-sf", auto + asks_again])
+        assert f"echo . workflow default/{scenario.WORKFLOW}: the machine netbooted 5 times" in held
+        assert "initrd" not in held
+    status = (await stage.client.request("GET", f"/workflows/{scenario.WORKFLOW}"))["status"]
+    assert status["state"] == "FAILED"
+    assert "netbooted 5 times" in status["message"]
 
 
 async def test_a_killed_server_loses_nothing(stage: Stage) -> None:

@@ -1,17 +1,11 @@
 """A store on each database, and the engine over it."""
 
-import os
-import pwd
-import shutil
-import signal
-import subprocess
-import tempfile
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from own_postgres import own_postgres
 
 from osie.tink.service import Tink
 from osie.tink.store import Store
@@ -66,54 +60,11 @@ def manifests(name: str = "m1", mac: str = MAC, address: str = "10.0.0.1") -> li
     ]
 
 
-def _program(name: str) -> str | None:
-    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
-    return str(found[-1]) if found else shutil.which(name)
-
-
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """A PostgreSQL of the tests' own, on a unix socket in a temporary folder; yields the folder."""
-    initdb, server = _program("initdb"), _program("postgres")
-    if initdb is None or server is None:
-        pytest.fail("PostgreSQL is not installed: `apt-get install postgresql` (make setup-dev does)")
-    # It refuses to run as root. Its folder lies directly in /tmp: the way to it must be open to its user.
-    root = os.geteuid() == 0
-    user = pwd.getpwnam("postgres") if root else pwd.getpwuid(os.geteuid())
-    become = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"] if root else []
-    folder = Path(tempfile.mkdtemp(prefix="osie-pg-", dir="/tmp"))
-    os.chown(folder, user.pw_uid, user.pw_gid)
-    try:
-        _run(
-            folder, [*become, initdb, "-D", folder / "data", "-A", "trust", "-U", "osie", "-E", "UTF8", "-N"]
-        )
-        options = ["-c", "fsync=off", "-c", f"unix_socket_directories={folder}", "-c", "listen_addresses="]
-        die_with_us = [*(become or ["setpriv"]), "--pdeathsig=INT"]
-        with (folder / "log").open("wb") as log:
-            argv = [*die_with_us, server, "-D", folder / "data", *options]
-            running = subprocess.Popen(argv, stdout=log, stderr=log, cwd=folder)
-        try:
-            _wait_until_ready(folder)
-            yield str(folder)
-        finally:
-            running.send_signal(signal.SIGQUIT)  # "immediate": what it has is thrown away
-            running.wait(30)
-    finally:
-        shutil.rmtree(folder)
-
-
-def _run(folder: Path, argv: list[str | Path]) -> None:
-    subprocess.run(argv, check=True, capture_output=True, cwd=folder)
-
-
-def _wait_until_ready(folder: Path) -> None:
-    ready = _program("pg_isready")
-    assert ready is not None
-    deadline = time.monotonic() + 30
-    while subprocess.run([ready, "-h", folder], capture_output=True, check=False).returncode != 0:
-        if time.monotonic() > deadline:
-            pytest.fail((folder / "log").read_text())
-        time.sleep(0.1)  # there is nothing to wait on but the answer itself
+    with own_postgres() as server:
+        yield str(server.folder)
 
 
 _numbers = iter(range(10_000))

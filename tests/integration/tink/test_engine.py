@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from osie.tink.applying import ConflictError, MissingError
 from osie.tink.dispatch import NoWorkError
+from osie.tink.errors import ConflictError, MissingError
 from osie.tink.manifest import RefusedError
 from osie.tink.queries import Queries
 from osie.tink.resources import Kind, Ref
 from osie.tink.service import Tink
-from osie.tink.states import NotYoursError, OutOfTurnError, UnknownActionError
+from osie.tink.steps import NotYoursError, OutOfTurnError, UnknownActionError
 from osie.tink.store import Store
 from osie.tink.tables import machine_events
 from osie.tink.workflow import ActionState, State, Turn
@@ -203,10 +203,10 @@ async def test_a_lost_reboot_report_is_made_up_by_the_boot(tink: Tink) -> None:
     await changes(tink, manifests())
     _, write = await tink.agents.get_action(MAC)
     await tell(tink, write, ActionState.SUCCESS)
-    await tink.record_machine_event(MAC, "ipxe_script", {"kind": "install"})
+    await tink.machine_booted(MAC)
     assert await state(tink) is State.RUNNING
     await tink.agents.get_action(MAC)
-    await tink.record_machine_event(MAC, "ipxe_script", {"kind": "install"})
+    await tink.machine_booted(MAC)
     assert (await state(tink), await netboots(tink)) == (State.SUCCESS, False)
 
 
@@ -256,10 +256,10 @@ async def test_overdue_actions_are_ended_by_the_tick(tink: Tink, clock: Clock) -
     _, turn = await tink.agents.get_action(MAC)
     await tell(tink, turn, ActionState.RUNNING)
     clock.at += 119
-    await tink.agents.expire(serving_since=0)
+    await tink.watch.look(serving_since=0)
     assert await state(tink) is State.RUNNING
     clock.at += 2
-    await tink.agents.expire(serving_since=0)
+    await tink.watch.look(serving_since=0)
     assert await state(tink) is State.TIMEOUT
 
 

@@ -23,6 +23,7 @@ REPLIES: dict[str, type[Message]] = {
     "ReportActionStatus": tink_pb2.ActionStatusResponse,
     "ReportProgress": telemetry_pb2.TelemetryReply,
     "ReportLogs": telemetry_pb2.TelemetryReply,
+    "Heartbeat": telemetry_pb2.HeartbeatReply,
 }
 
 
@@ -33,9 +34,8 @@ class Agent:
         self._channel = channel
 
     async def __call__(self, method: str, request: Message) -> Any:
-        service = (
-            "osie.v1.Telemetry" if method in {"ReportProgress", "ReportLogs"} else "proto.WorkflowService"
-        )
+        ours = {"ReportProgress", "ReportLogs", "Heartbeat"}
+        service = "osie.v1.Telemetry" if method in ours else "proto.WorkflowService"
         call = self._channel.unary_unary(
             f"/{service}/{method}",
             request_serializer=lambda message: message.SerializeToString(),
@@ -111,6 +111,23 @@ async def test_a_workflow_end_to_end(tink: Tink, agent: Agent) -> None:
     assert [line["sequence"] for line in await Queries(tink.store).logs(workflow, "write", 0, 9)] == [1, 2]
 
 
+async def test_a_heartbeat_tells_what_is_over(tink: Tink, agent: Agent) -> None:
+    """A running action goes on; one that was cancelled, or whose workflow is gone, is to be given up."""
+    await tink.resources.apply(manifests())
+    action = await agent("GetAction", ask())
+    await agent("ReportActionStatus", told(action, tink_pb2.ACTION_STATE_RUNNING))
+    ref = telemetry_pb2.ActionRef(workflow_id=action.workflow_id, agent_id=MAC, action_id=action.action_id)
+    beat = telemetry_pb2.HeartbeatRequest(action=ref)
+    assert await agent("Heartbeat", beat) == telemetry_pb2.HeartbeatReply()
+    await tink.operations.cancel(Ref(Kind.WORKFLOW, "default", "install-m1"), who="operator alice")
+    answer = await agent("Heartbeat", beat)
+    assert answer.stop
+    assert "cancelled" in answer.why
+    ref.workflow_id = "default/none"
+    assert (await agent("Heartbeat", telemetry_pb2.HeartbeatRequest(action=ref))).stop
+    assert (await agent("GetAction", ask())) is grpc.StatusCode.NOT_FOUND
+
+
 async def test_refusals_are_statuses(tink: Tink, agent: Agent) -> None:
     """What can't be is told with the status that says why; nothing ends in an unknown error."""
     await tink.resources.apply([*manifests(), *(manifests("m2", OTHER_MAC, "10.0.0.2")[i] for i in (0, 2))])
@@ -137,6 +154,7 @@ async def test_refusals_are_statuses(tink: Tink, agent: Agent) -> None:
         ("ReportActionStatus", tink_pb2.ActionStatusRequest(), grpc.StatusCode.INVALID_ARGUMENT),
         ("ReportProgress", telemetry_pb2.ProgressReport(action=ref), grpc.StatusCode.PERMISSION_DENIED),
         ("ReportLogs", telemetry_pb2.LogReport(action=ref), grpc.StatusCode.PERMISSION_DENIED),
+        ("Heartbeat", telemetry_pb2.HeartbeatRequest(action=ref), grpc.StatusCode.PERMISSION_DENIED),
         ("GetAction", ask(""), grpc.StatusCode.INVALID_ARGUMENT),
         ("GetAction", ask("x" * 300), grpc.StatusCode.INVALID_ARGUMENT),
         ("GetAction", ask("not-a-mac"), grpc.StatusCode.NOT_FOUND),

@@ -201,7 +201,7 @@ async def test_the_description_has_examples(client: httpx.AsyncClient) -> None:
     """OpenAPI names every route under /api/v1, and shows a manifest."""
     described = (await client.get("/openapi.json")).json()
     assert {path.split("/")[3] for path in described["paths"]} == {
-        "apply", "healthz", "hardware", "templates", "workflows", "machines"
+        "apply", "diff", "healthz", "hardware", "templates", "workflows", "machines"
     }  # fmt: skip
     assert "kind: Hardware" in json.dumps(described["components"])
     assert (await client.get("/healthz")).json() == {"status": "ok"}

@@ -31,6 +31,16 @@ def workflow(name: str = "w") -> Workflow:
         "host",
         reboot=True,
         handed_out_at=1.5,
+        retries=2,
+        retry_backoff_s=7,
+        on_failure=("f",),
+        on_timeout=("t", "u"),
+        condition="true",
+        decided=True,
+        attempt=2,
+        not_before=3.0,
+        past_ids=("old",),
+        hook=Action("h", "n.on-failure", "i", 300, ("f",), state=ActionState.SUCCESS),
     )
     return Workflow(
         f"id-{name}", "default", name, "hw", "tpl", (Task("t", "t", "me", ("me",), (action,)),), 9

@@ -1,55 +1,26 @@
 """A real Docker Engine of our own, a scripted tink server on real gRPC, and the worker as a real process."""
 
 import asyncio
-import contextlib
 import io
 import os
 import signal
-import subprocess
 import sys
 import tarfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
-import grpc
-import grpc.aio
 import pytest
 import pytest_asyncio
+from engines import ENGINES, RunningEngine, load
+from image_registry import publish, serving
+from scripted_tink import DEADLINE_S, TinkServer
 
-from osie.contracts import telemetry_pb2, tink_pb2
+from osie.contracts import tink_pb2
 from osie.worker.engine import Engine
 
-DEADLINE_S = 30.0
 IMAGE = "osie-test:latest"
 AGENT = "52:54:00:00:00:01"
-
-# Everything the engine makes is in its own PID and mount namespaces and on a tmpfs there, and goes with it.
-# It shares the host's network, but changes nothing there: no bridge, no rules, no forwarding.
-START = """
-mount -t tmpfs tmpfs /run
-[ ! -d /etc/docker ] || mount -t tmpfs tmpfs /etc/docker
-mount -t tmpfs tmpfs "$1/data"
-exec dockerd --host "unix://$1/docker.sock" --data-root "$1/data" --exec-root "$1/exec" --pidfile "$1/pid" \
-  --bridge=none --iptables=false --ip6tables=false --ip-forward=false --userland-proxy=false \
-  --exec-opt native.cgroupdriver=cgroupfs --storage-driver overlay2 \
-  --add-runtime "bounded=$1/bounded-runc" --default-runtime bounded
-"""
-
-# A host may lack CAP_SYS_RESOURCE itself (a virtual machine of a CI service); an older engine then fails to
-# give it to a privileged container. On any other host this changes nothing.
-BOUNDED_RUNC = """#!/usr/bin/python3
-import json, os, sys
-argv = sys.argv[1:]
-status = dict(line.split(":", 1) for line in open("/proc/self/status") if ":" in line)
-if "--bundle" in argv and not int(status["CapBnd"], 16) >> 24 & 1:
-    path = argv[argv.index("--bundle") + 1] + "/config.json"
-    spec = json.load(open(path))
-    for name, given in (spec.get("process", {}).get("capabilities") or {}).items():
-        spec["process"]["capabilities"][name] = [c for c in given if c != "CAP_SYS_RESOURCE"]
-    json.dump(spec, open(path, "w"))
-os.execvp("runc", ["runc", *argv])
-"""
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +29,8 @@ def busybox() -> bytes:
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w") as tar:
         tar.add("/bin/busybox", "bin/busybox")
-        for name in ("sh", "cat", "sleep", "seq", "env", "true", "ls"):
+        names = ("sh", "cat", "sleep", "seq", "env", "true", "ls", "head", "tail", "yes", "sed", "readlink")
+        for name in names:
             link = tarfile.TarInfo(f"bin/{name}")
             link.type, link.linkname = tarfile.SYMTYPE, "busybox"
             tar.addfile(link)
@@ -66,41 +38,21 @@ def busybox() -> bytes:
 
 
 @pytest.fixture(scope="session")
-def engine_socket(tmp_path_factory: pytest.TempPathFactory, busybox: bytes) -> Iterator[str]:
-    """The socket of an engine that has one image: a busybox."""
+def running_engine(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, busybox: bytes
+) -> Iterator[RunningEngine]:
+    """An engine that has one image, a busybox: Docker's, unless a test is parametrized with others."""
     folder = tmp_path_factory.mktemp("engine")
-    (folder / "data").mkdir()
-    (folder / "bounded-runc").write_text(BOUNDED_RUNC)
-    (folder / "bounded-runc").chmod(0o755)
-    namespaces = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    argv = ["setpriv", "--pdeathsig", "KILL", *namespaces, "sh", "-ec", START, "sh", str(folder)]
-    socket = str(folder / "docker.sock")
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-    try:
-        call = ["curl", "-sSf", "--unix-socket", socket, "--retry-all-errors", "--retry", "60"]
-        ping = [*call, "--retry-delay", "1", "--retry-max-time", "30", "http://engine/_ping"]
-        assert subprocess.run(ping, capture_output=True, check=False).returncode == 0, (
-            folder / "log"
-        ).read_text()
-        (folder / "image.tar").write_bytes(busybox)
-        repo, _, tag = IMAGE.partition(":")
-        target = f"http://engine/images/create?fromSrc=-&repo={repo}&tag={tag}"
-        kind = ["-H", "Content-Type: application/x-tar", "--data-binary", f"@{folder / 'image.tar'}"]
-        subprocess.run([*call, "-X", "POST", *kind, target], check=True, capture_output=True)
-        yield socket
-    finally:
-        with contextlib.suppress(OSError, IndexError):  # its own end also removes the containers' cgroups
-            os.kill(_child_of(process.pid), signal.SIGTERM)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    (folder / "image.tar").write_bytes(busybox)
+    with ENGINES[getattr(request, "param", "docker")](folder) as engine:
+        load(engine, IMAGE, folder / "image.tar")
+        yield engine
 
 
-def _child_of(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+@pytest.fixture(scope="session")
+def engine_socket(running_engine: RunningEngine) -> str:
+    """Where the engine listens."""
+    return running_engine.socket
 
 
 @pytest_asyncio.fixture
@@ -112,91 +64,6 @@ async def engine(engine_socket: str) -> AsyncIterator[Engine]:
         await client.remove(told["Id"])
 
 
-class TinkServer:
-    """The server's side of the wire, scripted: hands out `actions` in order, and keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.actions: list[tink_pb2.ActionResponse] = []
-        self.asked: list[tink_pb2.ActionRequest] = []
-        self.reports: list[tink_pb2.ActionStatusRequest] = []
-        self.lines: list[telemetry_pb2.LogLine] = []
-        self.progress: list[telemetry_pb2.ProgressReport] = []
-        self.refusal: Callable[[tink_pb2.ActionStatusRequest], grpc.StatusCode | None] = lambda _: None
-        self.refused = 0
-        self.has_telemetry = True
-        self.port = 0
-        self._changed = asyncio.Condition()
-        self._server: grpc.aio.Server | None = None
-
-    async def start(self) -> None:
-        """Listen: on any port the first time, on the same one afterwards."""
-        self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-        calls = {"GetAction": self._get_action, "ReportActionStatus": self._report}
-        self._add("proto.WorkflowService", calls, tink_pb2.ActionRequest, tink_pb2.ActionStatusRequest)
-        if self.has_telemetry:
-            told = {"ReportProgress": self._report_progress, "ReportLogs": self._report_logs}
-            self._add("osie.v1.Telemetry", told, telemetry_pb2.ProgressReport, telemetry_pb2.LogReport)
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{self.port}")
-        await self._server.start()
-
-    def _add(self, service: str, calls: dict, *requests: type) -> None:
-        handlers = {
-            name: grpc.unary_unary_rpc_method_handler(
-                call, request.FromString, lambda m: m.SerializeToString()
-            )
-            for (name, call), request in zip(calls.items(), requests, strict=True)
-        }
-        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
-
-    async def stop(self) -> None:
-        """Be gone, as a killed server is."""
-        if self._server is not None:
-            await self._server.stop(None)
-            self._server = None
-
-    async def until(self, holds: Callable[[], object]) -> None:
-        """Wait until `holds`, or fail."""
-        async with asyncio.timeout(DEADLINE_S), self._changed:
-            await self._changed.wait_for(lambda: bool(holds()))
-
-    @property
-    def states(self) -> list[str]:
-        """The states reported, in order."""
-        names = (tink_pb2.ActionState.Name(report.action_state) for report in self.reports)
-        return [name.removeprefix("ACTION_STATE_") for name in names]
-
-    async def _note(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
-
-    async def _get_action(self, request, context):
-        self.asked.append(request)
-        await self._note()
-        if not self.actions:
-            await context.abort(grpc.StatusCode.NOT_FOUND, "no workflow")
-        return self.actions.pop(0)
-
-    async def _report(self, request, context):
-        refusal = self.refusal(request)
-        if refusal is not None:
-            self.refused += 1
-            await self._note()
-            await context.abort(refusal, "scripted")
-        self.reports.append(request)
-        await self._note()
-        return tink_pb2.ActionStatusResponse()
-
-    async def _report_progress(self, request, _context):
-        self.progress.append(request)
-        await self._note()
-        return telemetry_pb2.TelemetryReply()
-
-    async def _report_logs(self, request, _context):
-        self.lines.extend(request.lines)
-        await self._note()
-        return telemetry_pb2.TelemetryReply()
-
-
 @pytest_asyncio.fixture
 async def tink() -> AsyncIterator[TinkServer]:
     """A server that listens."""
@@ -204,6 +71,20 @@ async def tink() -> AsyncIterator[TinkServer]:
     await server.start()
     yield server
     await server.stop()
+
+
+@pytest.fixture
+def images(tmp_path: Path, busybox: bytes) -> Path:
+    """A layout with the images first:latest and second:latest."""
+    publish(tmp_path / "layout", busybox, "first:latest", "second:latest")
+    return tmp_path / "layout"
+
+
+@pytest_asyncio.fixture
+async def registry(images: Path) -> AsyncIterator[str]:
+    """The authority of a registry that has them."""
+    async with serving(images) as authority:
+        yield authority
 
 
 class WorkerProcess:
@@ -249,7 +130,9 @@ class WorkerProcess:
 
 
 @pytest_asyncio.fixture
-async def worker(tink: TinkServer, engine: Engine, engine_socket: str) -> AsyncIterator[WorkerProcess]:
+async def worker(
+    tink: TinkServer, engine: Engine, engine_socket: str, tmp_path: Path
+) -> AsyncIterator[WorkerProcess]:
     """A worker for the server and the engine, not started yet; it ends before the engine is cleaned."""
     process = WorkerProcess(
         {
@@ -258,6 +141,7 @@ async def worker(tink: TinkServer, engine: Engine, engine_socket: str) -> AsyncI
             "WORKER_ID": AGENT,
             "TINKERBELL_GRPC_AUTHORITY": f"127.0.0.1:{tink.port}",
             "DOCKER_HOST": f"unix://{engine_socket}",
+            "OSIE_WORKER_STATE": str(tmp_path),
         }
     )
     yield process

@@ -8,6 +8,7 @@ import pytest
 
 from osie.contracts.action_events import Progress
 from osie.worker.action import Action, LogLine, Run, State
+from osie.worker.docker_images import DockerImages
 from osie.worker.docker_runtime import DockerRuntime
 from osie.worker.engine import Engine
 from osie.worker.image_name import Credentials
@@ -30,7 +31,8 @@ async def test_an_action_waits_for_the_engine(
 ) -> None:
     """An engine that doesn't answer is waited for, said once; the action then runs, and is no failure."""
     socket = tmp_path / "docker.sock"
-    runtime = DockerRuntime(Engine(str(socket)), Credentials("", "", ""))
+    away = Engine(str(socket))
+    runtime = DockerRuntime(away, DockerImages(away, Credentials("", "", "")))
     action = Action("default/w", "t", "a", tmp_path.name, "a", "osie-test:latest", command=("/bin/true",))
     task = asyncio.create_task(runtime.execute(Run(action, time.time()), Silent()))
     async with asyncio.timeout(DEADLINE_S):

@@ -1,55 +1,18 @@
-"""Images come from a real registry and go when they aren't needed; and a worker needs no server."""
+"""Images come from a real registry, and go when they aren't needed."""
 
-import asyncio
-import gzip
-import hashlib
-import json
-from pathlib import Path
+import signal
 
+import image_registry
 import pytest
-import pytest_asyncio
-from aiohttp import web
+from engines import BOTH, RunningEngine
+from image_registry import PASSWORD, USER, Failing, Lying, digest, serving
 
-from osie.oci import document, layout
-from osie.registry import app
+from osie.oci import layout
 
-
-def publish(folder: Path, tar: bytes, *names: str) -> None:
-    """Put images of a busybox into an OCI layout."""
-    layer = gzip.compress(tar, mtime=0)
-    blobs, references = {digest(layer): layer}, []
-    for name in names:
-        config = {
-            "architecture": "amd64",
-            "os": "linux",
-            "config": {"Labels": {"name": name}},
-            "rootfs": {"type": "layers", "diff_ids": [digest(tar)]},
-        }
-        configuration = json.dumps(config).encode()
-        kind = "application/vnd.oci.image.layer.v1.tar+gzip"
-        manifest = document.manifest(configuration, [(digest(layer), len(layer))], kind)
-        blobs |= {digest(configuration): configuration, digest(manifest): manifest}
-        references.append(document.reference(name, digest(manifest), len(manifest), "amd64"))
-    layout.publish(folder, references, files={}, documents=blobs)
+MIB = 1 << 20
 
 
-def digest(content: bytes) -> str:
-    """SHA-256, as registries write it."""
-    return "sha256:" + hashlib.sha256(content).hexdigest()
-
-
-@pytest_asyncio.fixture
-async def registry(tmp_path, busybox):
-    """The authority of a registry with the images first:latest and second:latest."""
-    await asyncio.to_thread(publish, tmp_path / "layout", busybox, "first:latest", "second:latest")
-    runner = web.AppRunner(app.create(tmp_path / "layout"))
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    yield "{}:{}".format(*runner.addresses[0])
-    await runner.cleanup()
-
-
+@BOTH
 async def test_images_come_and_go(tink, worker, engine, action, registry) -> None:
     """An image is pulled once for actions in a row, and goes when the next has another, or there is none."""
     first, second = f"{registry}/first", f"{registry}/second:latest"
@@ -71,6 +34,7 @@ async def test_images_come_and_go(tink, worker, engine, action, registry) -> Non
     assert await engine.has_image("osie-test:latest"), "an image that the worker didn't pull stays"
 
 
+@BOTH
 async def test_unknown_image(tink, worker, action, registry) -> None:
     """An image that the registry hasn't fails the action at once, and the message names it."""
     tink.actions = [action("true", image=f"{registry}/absent:1")]
@@ -81,33 +45,94 @@ async def test_unknown_image(tink, worker, action, registry) -> None:
     assert "pull_failed" not in worker.printed
 
 
-@pytest.mark.usefixtures("registry")
-async def test_registry_comes_back(tink, worker, action, tmp_path, unused_tcp_port) -> None:
-    """A registry that isn't there yet is waited for."""
+async def test_registry_comes_back(tink, worker, action, images, unused_tcp_port) -> None:
+    """A registry that isn't there yet, and one that fails at first, are waited for."""
     tink.actions = [action("true", image=f"127.0.0.1:{unused_tcp_port}/first")]
     await worker.start()
     await worker.until_printed("pull_failed")
-    runner = web.AppRunner(app.create(tmp_path / "layout"))
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", unused_tcp_port).start()
-    await tink.until(lambda: len(tink.reports) == 2)
-    await runner.cleanup()
+    async with serving(images, Failing(2), unused_tcp_port):
+        await tink.until(lambda: len(tink.reports) == 2)
     assert tink.states == ["RUNNING", "SUCCESS"]
 
 
 @pytest.mark.parametrize(
-    ("last", "states"), [("exit 0", ["SUCCESS", "SUCCESS"]), ("exit 9", ["SUCCESS", "FAILED"])]
+    ("running_engine", "guard"),
+    [("docker", image_registry.basic), ("docker", image_registry.token), ("podman", image_registry.token)],
+    indirect=["running_engine"],
 )
-async def test_actions_from_a_file(worker, tmp_path, last, states) -> None:
-    """Without a server the worker runs a file's actions, writes their statuses, and ends."""
-    file = tmp_path / "actions.json"
-    scripts = {"a": "echo hi", "b": last}
-    given = {"image": "osie-test", "volumes": [f"{tmp_path}:/worker"]}  # ours would be made on this host
-    actions = [{"name": n, "command": ["/bin/sh", "-c", s], **given} for n, s in scripts.items()]
-    file.write_text(json.dumps(actions))
-    worker.environment |= {"OSIE_ACTIONS_FILE": str(file), "TINKERBELL_GRPC_AUTHORITY": ""}
+async def test_registry_with_passwords(tink, worker, action, images, guard) -> None:
+    """A pull shows the credentials to their registry; without them the action fails at once, and says why."""
+    async with serving(images, guard) as authority:
+        tink.actions = [action("true", image=f"{authority}/first")]
+        worker.environment |= {"DOCKER_REGISTRY": authority, "REGISTRY_USERNAME": USER}
+        worker.environment |= {"REGISTRY_PASSWORD": PASSWORD}
+        await worker.start()
+        await tink.until(lambda: len(tink.reports) == 2)
+        assert tink.states == ["RUNNING", "SUCCESS"], tink.reports[1].message
+        await tink.until(lambda: len(tink.asked) >= 2)
+        await worker.end(signal.SIGTERM)
+        tink.actions = [action("true", name="stranger", image=f"{authority}/second")]
+        worker.environment["DOCKER_REGISTRY"] = "registry.example"
+        await worker.start()
+        await tink.until(lambda: len(tink.reports) == 4)
+    assert tink.states[3] == "FAILED"
+    assert "can't pull the image" in tink.reports[3].message.message
+    assert "pull_failed" not in worker.printed
+    assert PASSWORD not in worker.printed + str(tink.reports)
+
+
+@BOTH
+async def test_digest_pins(tink, worker, engine, action, images) -> None:
+    """An image named by its digest, with a tag or without, is that one; it runs, and goes like any other."""
+    pin = digest(layout.manifest(images, "first:latest")[0])
+    async with serving(images) as authority:
+        pinned = f"{authority}/first@{pin}"
+        names = [pinned, f"{authority}/first:latest@{pin}"]
+        tink.actions = [action("true", name=str(n), image=name) for n, name in enumerate(names)]
+        await worker.start()
+        await tink.until(lambda: len(tink.asked) >= 4)
+    assert tink.states == ["RUNNING", "SUCCESS"] * 2, [report.message for report in tink.reports]
+    assert not await engine.has_image(pinned)
+
+
+@BOTH
+async def test_digest_is_checked(tink, worker, action, images) -> None:
+    """What a registry passes off as the image of a digest doesn't run."""
+    pin = digest(layout.manifest(images, "first:latest")[0])
+    instead, _ = layout.manifest(images, "second:latest")
+    async with serving(images, Lying(instead)) as authority:
+        tink.actions = [action("echo ran > /worker/ran", image=f"{authority}/first@{pin}")]
+        await worker.start()
+        await tink.until(lambda: len(tink.reports) == 2)
+    assert tink.states == ["RUNNING", "FAILED"]
+    assert not (action.shared / "ran").exists()
+
+
+@BOTH
+async def test_memory_comes_back(tink, worker, action, images, running_engine: RunningEngine) -> None:
+    """After an action nothing of it is left in the engine's storage: image, container, what it wrote, log."""
+    script = "cat /dev/zero | head -c 33554432 > /written; echo $(seq 5000); read x < /worker/gate"
+    async with serving(images) as authority:
+        before = running_engine.used_bytes
+        tink.actions = [action(script, image=f"{authority}/first")]
+        await worker.start()
+        await tink.until(lambda: tink.lines)
+        assert running_engine.used_bytes > before + 32 * MIB
+        action.open_gate()
+        await tink.until(lambda: len(tink.asked) >= 3)
+    assert tink.states == ["RUNNING", "SUCCESS"]
+    assert running_engine.used_bytes < before + MIB
+
+
+@BOTH
+async def test_log_is_bounded(tink, worker, action, running_engine: RunningEngine) -> None:
+    """An action that prints without end takes a bounded part of the memory, and its last lines are told."""
+    line = "x" * 1000
+    script = f"yes {line} | head -c 40000000; echo; echo last; read x < /worker/gate"
+    before = running_engine.used_bytes
+    tink.actions = [action(script)]
     await worker.start()
-    assert (await worker.end())[0] == 0
-    told = [json.loads(line) for line in (tmp_path / "actions.json.status").read_text().splitlines()]
-    assert [entry["state"] for entry in told if entry["state"] != "RUNNING"] == states
-    assert "text=hi" in worker.printed
+    await tink.until(lambda: tink.lines and tink.lines[-1].text == "last")
+    assert running_engine.used_bytes < before + 24 * MIB
+    action.open_gate()
+    await tink.until(lambda: len(tink.reports) == 2)

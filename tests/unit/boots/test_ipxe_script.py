@@ -106,9 +106,10 @@ def test_the_machines_own_parameter_wins() -> None:
     base=NASTY,
     kernel=NASTY,
     initrd=NASTY,
+    stopped=st.just("") | NASTY,
 )
 def test_values_never_become_commands(
-    hostname: str, agent: str, parameters: list[str], base: str, kernel: str, initrd: str
+    hostname: str, agent: str, parameters: list[str], base: str, kernel: str, initrd: str, stopped: str
 ) -> None:
     """Whatever stands in a resource, iPXE runs only our commands, and the kernel gets the value unchanged."""
     machine = replace(
@@ -119,9 +120,10 @@ def test_values_never_become_commands(
         osie_base_url=base,
         osie_kernel=kernel,
         osie_initrd=initrd,
+        stopped=stopped,
     )
     script = ipxe_script.for_machine(machine, AROUND)
-    assert script.kind in {"install", "error"}
+    assert script.kind in ({"stopped"} if stopped else {"install", "error"})
     seen = commands(script.text)
     assert {command[0] for command in seen} <= OWN_COMMANDS
     assert "EXPANDED" not in " ".join(word for c in seen if c[0] not in {"iseq"} for word in c)
@@ -180,6 +182,27 @@ def test_an_unknown_machine_is_told_what_to_do_and_never_installed() -> None:
     for script in (first, last):
         assert script.kind == "unknown"
         assert not {"kernel", "initrd", "boot"} & {c[0] for c in commands(script.text)}
+
+
+def test_a_stopped_machine_is_held_and_told_why() -> None:
+    """It loads nothing, its own script neither, and asks for ever, also while nobody answers; netboot off
+    still means the disk.
+    """
+    reason = "workflow default/install: the machine netbooted 5 times and nothing came of it; it is at write"
+    stopped = replace(MACHINE, stopped=reason, ipxe_contents="shell")
+    script = ipxe_script.for_machine(stopped, AROUND, asked=ipxe_script.MOST_ASKS)
+    assert script.kind == "stopped"
+    said = [" ".join(command[1:]) for command in commands(script.text) if command[0] == "echo"]
+    assert f"Osie stopped node-1 {MAC}" in said
+    assert " ".join(line[2:] for line in said if line.startswith(". ")) == reason.replace(";", ",")
+    assert max(map(len, said)) < 80
+    assert {command[0] for command in commands(script.text)} == {"echo", "sleep", "chain", "goto"}
+    *_, sleep, chain, otherwise = commands(script.text)
+    assert sleep == ["sleep", "60"]
+    assert chain == ["chain", "--replace", "http://10.0.0.1:7171/auto.ipxe?mac=52-54-00-00-00-10&asked=1"]
+    assert otherwise == ["goto", "again"]
+    assert ":again" in script.text.splitlines()
+    assert ipxe_script.for_machine(replace(stopped, allow_pxe=False), AROUND).kind == "disk"
 
 
 def test_custom_contents_go_out_as_written() -> None:

@@ -67,17 +67,20 @@ def test_tables_show_what_matters() -> None:
             "state": "RUNNING",
             "currentAction": {
                 "action": "a",
+                "attempt": 2,
+                "attempts": 4,
                 "progress": {"phase": "write", "done": 1, "total": 4, "unit": "bytes"},
             },
         },
     }
     row = show.table("workflows", [item]).columns
-    assert [next(iter(column.cells)) for column in row][:6] == [
+    assert [next(iter(column.cells)) for column in row][:7] == [
         "w",
         "h",
         "t",
         "[cyan]RUNNING[/]",
         "a",
+        "2/4",
         "write 25%",
     ]
 

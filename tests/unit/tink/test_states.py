@@ -4,18 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from osie.tink.states import (
-    GRACE_S,
-    NotYoursError,
-    OutOfTurnError,
-    Step,
-    UnknownActionError,
-    accept,
-    booted,
-    expire,
-    hand_out,
-    report,
-)
+from osie.tink.states import accept, booted, hand_out, report
+from osie.tink.states_operator import cancel
+from osie.tink.states_time import GRACE_S, Clock, expire
+from osie.tink.steps import NotYoursError, OutOfTurnError, Step, UnknownActionError
 from osie.tink.workflow import Action, ActionState, State, Task, Workflow, current
 
 ONE, TWO = {"one"}, {"two"}
@@ -128,10 +120,18 @@ def test_booting_says_nothing_about_other_actions(agents: set[str]) -> None:
 def test_repeated_and_late_reports_change_nothing() -> None:
     """The same report twice, or one that contradicts an end, is taken without effect."""
     state = done(workflow(), "a")
-    for late in ActionState:
+    for late in set(ActionState) - {ActionState.RUNNING}:
         assert report(state, ONE, "a", late, 9.0) == Step(state)
     failed = report(state, ONE, "b", ActionState.FAILED, 9.0).workflow
     assert report(failed, ONE, "b", ActionState.SUCCESS, 10.0) == Step(failed)
+
+
+def test_a_run_that_is_over_is_not_begun() -> None:
+    """An agent begins only once its RUNNING was taken: after a cancellation it is refused."""
+    cancelled = cancel(workflow(), 2.0, who="operator").workflow
+    for state in (cancelled, done(workflow(), "a")):
+        with pytest.raises(OutOfTurnError, match="over"):
+            report(state, ONE, "a", ActionState.RUNNING, 9.0)
 
 
 def test_reports_of_others_and_out_of_turn_are_refused() -> None:
@@ -145,8 +145,8 @@ def test_reports_of_others_and_out_of_turn_are_refused() -> None:
 def test_an_overdue_action_times_out_after_its_grace() -> None:
     """A silent action ends in TIMEOUT once its own timeout and the grace are over, and no sooner."""
     running = report(workflow(timeout_s=10), ONE, "a", ActionState.RUNNING, 100.0).workflow
-    assert expire(running, 110.0 + GRACE_S, 0.0).changes == ()
-    step = expire(running, 110.1 + GRACE_S, 0.0)
+    assert expire(running, Clock(110.0 + GRACE_S, 0.0)).changes == ()
+    step = expire(running, Clock(110.1 + GRACE_S, 0.0))
     assert step.workflow.state is State.TIMEOUT
     assert "write" in step.workflow.message
 
@@ -154,21 +154,21 @@ def test_an_overdue_action_times_out_after_its_grace() -> None:
 def test_no_timeout_means_none() -> None:
     """0 is no limit, for actions and workflows."""
     running = report(workflow(), ONE, "a", ActionState.RUNNING, 1.0).workflow
-    assert expire(running, 1e12, 0.0).changes == ()
+    assert expire(running, Clock(1e12, 0.0)).changes == ()
 
 
 def test_a_server_that_was_away_gives_the_grace_anew() -> None:
     """After a restart, the worker has the grace to deliver the report it could not."""
     running = report(workflow(timeout_s=10), ONE, "a", ActionState.RUNNING, 100.0).workflow
-    assert expire(running, 5000.0, serving_since=4990.0).changes == ()
-    assert expire(running, 4990.1 + GRACE_S, serving_since=4990.0).changes != ()
+    assert expire(running, Clock(5000.0, 4990.0)).changes == ()
+    assert expire(running, Clock(4990.1 + GRACE_S, 4990.0)).changes != ()
 
 
 def test_the_global_timeout_counts_from_the_first_start() -> None:
     """An overdue workflow ends in TIMEOUT, whether an action runs or not."""
     idle = done(workflow(global_timeout_s=10), "a")
-    assert expire(idle, 11.0 + GRACE_S, 0.0).changes == ()
-    step = expire(idle, 12.1 + GRACE_S, 0.0)
+    assert expire(idle, Clock(11.0 + GRACE_S, 0.0)).changes == ()
+    step = expire(idle, Clock(12.1 + GRACE_S, 0.0))
     assert told(step) == [(None, "RUNNING", "TIMEOUT")]
     running = report(idle, ONE, "b", ActionState.RUNNING, 3.0).workflow
-    assert told(expire(running, 12.1 + GRACE_S, 0.0))[0] == ("restart", "RUNNING", "TIMEOUT")
+    assert told(expire(running, Clock(12.1 + GRACE_S, 0.0)))[0] == ("restart", "RUNNING", "TIMEOUT")

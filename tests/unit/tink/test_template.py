@@ -30,7 +30,9 @@ def document(**action: Any) -> dict[str, Any]:
         ({"volumes": ["nonsense"]}, "tasks[0].actions[0].volumes[0]", "SOURCE:TARGET"),
         ({"environment": {"A": [1]}}, "tasks[0].actions[0].environment.A", "expected text, found a list"),
         ({"image": "a b"}, "tasks[0].actions[0].image", "white space"),
-        ({"retries": 3}, "tasks[0].actions[0]", "not supported yet: retries"),
+        ({"retries": 101}, "tasks[0].actions[0].retries", "less than or equal to 100"),
+        ({"retry-backoff": "soon"}, "tasks[0].actions[0].retry-backoff", "valid integer"),
+        ({"if": "{{ .x }}"}, "tasks[0].actions[0].if", "without braces"),
     ],
 )
 def test_mistakes_are_told_with_their_path(changes: dict[str, Any], path: str, words: str) -> None:

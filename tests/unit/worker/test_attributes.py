@@ -1,6 +1,9 @@
 """What a machine is made of, read from a made-up one."""
 
+import re
 from pathlib import Path
+
+import pytest
 
 from osie.worker import attributes
 
@@ -27,13 +30,18 @@ def test_machine(tmp_path) -> None:
         tmp_path,
         {
             "proc/cpuinfo": "\n".join(CPU.format(n=n, socket=s, core=c) for n, s, c in threads),
-            "proc/meminfo": "MemTotal:   16384000 kB\nMemAvailable:   1048576 kB\nHugePages_Total:   0",
+            "proc/meminfo": "MemTotal:   16000000 kB\nMemAvailable:   1048576 kB\nHugePages_Total:   0",
+            "sys/devices/system/memory/block_size_bytes": "8000000",
+            "sys/devices/system/memory/memory0/online": "1",
+            "sys/devices/system/memory/memory1/online": "1",
+            "sys/devices/system/memory/memory2/online": "0",
             "sys/block/sda/size": "1953525168",
             "sys/block/sda/queue/rotational": "1",
             "sys/block/sda/queue/physical_block_size": "4096",
             "sys/block/sda/device/model": "ST1000",
             "sys/block/sda/device/vendor": "ATA     ",
             "sys/block/sda/device/wwid": "naa.5000",
+            "sys/block/sda/device/serial": "Z1",
             "sys/block/loop0/size": "100",
             "sys/block/sr0/size": "0",
             "sys/block/sr0/device/model": "DVD",
@@ -63,15 +71,15 @@ def test_machine(tmp_path) -> None:
         "GenuineIntel",
         ["fpu", "vmx"],
     )
-    assert (told.memory.total, told.memory.usable) == ("15.6GiB", "1GiB")
+    assert (told.memory.total, told.memory.usable) == ("256MB", "16GB")
     (disk,) = told.block
     assert (disk.name, disk.drive_type, disk.size, disk.physical_block_size) == (
         "sda",
         "HDD",
-        "931.5GiB",
-        "4KiB",
+        "932GB",
+        "4KB",
     )
-    assert (disk.vendor, disk.model, disk.wwn) == ("ATA", "ST1000", "naa.5000")
+    assert (disk.vendor, disk.model, disk.wwn, disk.serial_number) == (*("ATA", "ST1000", "naa.5000", "Z1"),)
     (nic,) = told.network
     assert (nic.name, nic.mac, nic.speed) == ("eth0", "52:54:00:00:00:01", "10000Mb/s")
     assert [(p.vendor, p.product, p.driver) for p in told.pci] == [
@@ -87,6 +95,15 @@ def test_machine(tmp_path) -> None:
     assert (told.bios.version, told.baseboard.product, told.chassis.serial) == ("2.1", "0XYZ", "C1")
 
 
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, ""), (1, "1B"), (1023, "1023B"), (1024, "1KB"), (1025, "2KB"), (16 << 30, "16GB"), (1 << 60, "1EB")],
+)
+def test_sizes(count, text) -> None:
+    """Sizes are rounded up to whole units of 1024."""
+    assert attributes.size(count) == text
+
+
 def test_nothing_to_read(tmp_path) -> None:
     """A machine that shows nothing of itself has empty attributes, and that is no error."""
     assert attributes.read(tmp_path).cpu.total_cores == 0
@@ -96,4 +113,4 @@ def test_this_machine() -> None:
     """The real files of a real kernel are understood."""
     told = attributes.read(Path("/"))
     assert told.cpu.total_threads >= told.cpu.total_cores >= 1
-    assert told.memory.total.endswith("iB")
+    assert re.fullmatch(r"\d+[MG]B", told.memory.total)

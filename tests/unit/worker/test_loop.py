@@ -28,6 +28,10 @@ class World:
         self.running = asyncio.Event()
         self.end = asyncio.Event()
         self.end.set()
+        self.beats = 0
+        self.beaten = asyncio.Event()
+        self.unwanted: dict[str, str] = {}
+        self.heartbeat_fails: Exception | None = None
 
     async def next(self) -> Action | None:
         """Source."""
@@ -62,6 +66,14 @@ class World:
     async def keep_only(self, image: str) -> None:
         """Images."""
 
+    async def heartbeat(self, action: Action) -> str | None:
+        """Telemetry."""
+        if isinstance(self.heartbeat_fails, Exception):
+            raise self.heartbeat_fails
+        self.beats += 1
+        self.beaten.set()
+        return self.unwanted.get(action.name)
+
     async def progress(self, action: Action, progress: Progress) -> None:
         """Telemetry."""
 
@@ -70,7 +82,15 @@ class World:
 
     def worker(self, stop: Stop) -> Worker:
         """A worker in this world."""
-        return Worker(source=self, sink=self, runtime=self, images=self, telemetry=self, stop=stop)
+        return Worker(
+            source=self,
+            sink=self,
+            runtime=self,
+            images=self,
+            telemetry=self,
+            stop=stop,
+            heartbeat_s=0.01,
+        )
 
 
 async def test_order() -> None:
@@ -117,6 +137,54 @@ async def test_stop_waits_for_an_action_that_is_about_to_end() -> None:
         stop.ask()
         world.end.set()
     assert world.told == ["reboot RUNNING", "reboot executed", "reboot SUCCESS", "reboot forgotten"]
+
+
+async def test_unwanted_run_ends() -> None:
+    """A run that the server wants no more of is abandoned and forgotten, unreported; the next one follows."""
+    world = World(action("a"), action("b"))
+    world.end.clear()
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        group.create_task(world.worker(Stop()).run())
+        await world.running.wait()
+        world.unwanted["a"] = "cancelled by operator"
+        while "a forgotten" not in world.told:
+            world.beaten.clear()
+            await world.beaten.wait()
+        world.end.set()
+    assert world.told == [
+        *("a RUNNING", "a executed", "a forgotten"),
+        *("b RUNNING", "b executed", "b SUCCESS", "b forgotten"),
+    ]
+
+
+async def test_unwanted_leftover_is_never_begun() -> None:
+    """A run that is over already when its worker comes back is removed before anything of it begins."""
+    world = World(leftovers=[action("a")])
+    world.unwanted["a"] = "cancelled by operator"
+    await world.worker(Stop()).run()
+    assert world.told == ["a forgotten"]
+
+
+@pytest.mark.parametrize("error", [Unreachable("away"), RuntimeError("a bug")])
+async def test_heartbeats_that_fail_hold_nothing_up(error) -> None:
+    """An action runs on where its server can't be told so."""
+    world = World(action("a"))
+    world.heartbeat_fails = error
+    await world.worker(Stop()).run()
+    assert world.told == ["a RUNNING", "a executed", "a SUCCESS", "a forgotten"]
+
+
+async def test_heartbeats_go_on() -> None:
+    """The server hears of a running action again and again, and of none after its end."""
+    world = World(action("a"))
+    world.end.clear()
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        group.create_task(world.worker(Stop()).run())
+        while world.beats < 3:
+            world.beaten.clear()
+            await world.beaten.wait()
+        world.end.set()
+    assert world.told == ["a RUNNING", "a executed", "a SUCCESS", "a forgotten"]
 
 
 class SlowServer:

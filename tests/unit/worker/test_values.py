@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from osie.contracts import action_events, telemetry_pb2
 from osie.core.errors import OsieError
 from osie.core.room import Room
-from osie.worker import container, image_name, journal, settings
-from osie.worker.action import Action, Report, Run, State
+from osie.worker import container, image_name, journal, oom, settings
+from osie.worker.action import Action, Outcome, Report, Run, State
 from osie.worker.backoff import Backoff
 from osie.worker.engine import Container
 from osie.worker.grpc_transport import status_request
@@ -30,41 +30,66 @@ def ended(exit_code: int, *, ran_s: float = 1.25, out_of_memory: bool = False) -
     ("given", "state", "first_line"),
     [
         (ended(0), State.SUCCESS, "exit code 0 in 1.2s"),
-        (ended(3), State.FAILED, "exit code 3; last lines:"),
-        (ended(137), State.FAILED, "exit code 137 (SIGKILL); last lines:"),
-        (ended(255), State.FAILED, "exit code 255; last lines:"),
-        (ended(137, out_of_memory=True), State.FAILED, "exit code 137 (killed: out of memory); last lines:"),
+        (ended(3), State.FAILED, "exit code 3 after 1.2s; last lines:"),
+        (ended(137), State.FAILED, "exit code 137 (SIGKILL) after 1.2s; last lines:"),
+        (ended(255), State.FAILED, "exit code 255 after 1.2s; last lines:"),
+        (
+            ended(137, out_of_memory=True),
+            State.FAILED,
+            "exit code 137 (killed: out of memory) after 1.2s; last lines:",
+        ),
         (ended(137, ran_s=61), State.TIMEOUT, "stopped after its timeout of 60 s; last lines:"),
     ],
 )
 def test_verdicts(given, state, first_line) -> None:
     """The end of a container says what became of the action, also one that a dead worker had stopped."""
-    outcome = judge(given, timeout_s=60, stopped=False, tail=["one", "two"], room=PLENTY)
+    outcome = judge(given, ran_s=given.ran_s, timeout_s=60, stopped=False, tail=["one", "two"], room=PLENTY)
     assert outcome.state is state
     assert outcome.message.splitlines()[0] == first_line
     assert outcome.finished_at == given.finished_at
 
 
+def verdict(given: Container, tail: list[str], room: Room = PLENTY, **more: object) -> Outcome:
+    """The verdict on a container, with no timeout unless `more` says otherwise."""
+    return judge(
+        given, **{"ran_s": given.ran_s, "timeout_s": 0, "stopped": False, "tail": tail, "room": room, **more}
+    )
+
+
 def test_verdict_without_lines_or_timeout() -> None:
     """No timeout is no timeout however long it takes; silence is told."""
-    assert judge(ended(0, ran_s=1e6), timeout_s=0, stopped=False, tail=[], room=PLENTY).state is State.SUCCESS
-    assert (
-        judge(ended(1), timeout_s=0, stopped=False, tail=[], room=PLENTY).message
-        == "exit code 1; it printed nothing"
-    )
-    assert judge(ended(0), timeout_s=1, stopped=True, tail=[], room=PLENTY).state is State.TIMEOUT
+    assert verdict(ended(0, ran_s=1e6), []).state is State.SUCCESS
+    assert verdict(ended(1), []).message == "exit code 1 after 1.2s; it printed nothing"
+    assert verdict(ended(0), [], timeout_s=1, stopped=True).state is State.TIMEOUT
 
 
 def test_a_full_storage_is_named() -> None:
     """An action that could not write is told why, where it is the engine's storage that is full."""
     tail = ["OSError: [Errno 28] No space left on device"]
     full = Room(size=300 << 20, free=1 << 20)
-    message = judge(ended(1), timeout_s=0, stopped=False, tail=tail, room=full).message
-    assert message.startswith("exit code 1, the engine's storage, 300 MiB of this machine's memory, is full")
+    message = verdict(ended(1), tail, full).message
+    assert message.startswith(
+        "exit code 1 after 1.2s, the engine's storage, 300 MiB of this machine's memory, is full"
+    )
     assert message.endswith(tail[0])
     for said, room in ((tail, PLENTY), (["other"], full)):
-        message = judge(ended(1), timeout_s=0, stopped=False, tail=said, room=room).message
-        assert message.startswith("exit code 1; last lines:")
+        message = verdict(ended(1), said, room).message
+        assert message.startswith("exit code 1 after 1.2s; last lines:")
+
+
+def test_the_kernels_log_tells_of_memory(tmp_path) -> None:
+    """A container was killed for memory where the kernel says so of its cgroup; another's is another's."""
+    record = (
+        "6,1,2,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),oom_memcg=/docker,"
+        "task_memcg=/docker/aaa,task=tail,pid=1,uid=0\n"
+    )
+    assert oom.tells(record, "aaa")
+    assert not oom.tells(record, "bbb")
+    assert not oom.tells("6,1,2,-;docker/aaa: port entered\n", "aaa")
+    (tmp_path / "log").write_text(record)
+    assert oom.killed("aaa", tmp_path / "log")
+    assert not oom.killed("bbb", tmp_path / "log")
+    assert not oom.killed("aaa", tmp_path / "absent")
 
 
 def test_tail_is_bounded() -> None:
@@ -79,15 +104,16 @@ def test_tail_is_bounded() -> None:
 
 def test_run_survives_in_the_labels() -> None:
     """What a report needs can be read back from the engine's list of containers."""
-    made = container.body(RUN, image="image:1", pulled=True)
-    assert container.read_run({"Id": "c", "Labels": made["Labels"], "Image": made["Image"]}) == RUN
+    made = container.body(RUN, image="image:1", uptime_s=7.0)
+    assert container.read_run({"Id": "c", "Labels": made["Labels"], "Image": "docker.io/image:1"}) == RUN
+    assert container.created_uptime_s(made["Labels"]) == 7.0
     with pytest.raises(ValueError, match=r"osie\.workflow"):
         container.read_run({"Id": "c", "Labels": {"osie.action": "x"}, "Image": "i"})
 
 
 def test_container_of_a_plain_action() -> None:
     """Privileged, the host's network, its own PID namespace, our mounts, and the image's command."""
-    made = container.body(RUN, image="image:1", pulled=False)
+    made = container.body(RUN, image="image:1", uptime_s=7.0)
     host = made["HostConfig"]
     assert (host["Privileged"], host["NetworkMode"], host["PidMode"]) == (True, "host", "")
     assert host["OomScoreAdj"] == 500

@@ -4,8 +4,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-import yaml
-from rack import Rack, boot, hardware_yaml
+from rack import Rack, boot
 from rich.console import Console
 
 from osie.cli.demo.stage import Stage
@@ -24,12 +23,9 @@ async def test_another_worker_is_pulled_and_works(layout: Path, tmp_path: Path) 
         stage = Stage(tmp_path, artifacts=tmp_path / "artifacts", layout=layout, images=served)
         await stack.enter_async_context(stage)
         rack = Rack(stage, served)
-        machine = await stack.enter_async_context(await rack.add(512))
         image = f"{stage.address}:5000/tink-worker:latest"
-        hardware = yaml.safe_load(hardware_yaml(machine.hardware.name, rack.mac(0), 0))
-        (interface,) = hardware["spec"]["interfaces"]
-        interface["netboot"]["osie"] = {"kernelParams": [f"tink_worker_image={image}"]}
-        await rack.client.apply([("hardware.yaml", yaml.safe_dump(hardware))])
+        adding = rack.add(512, kernel_parameters=[f"tink_worker_image={image}"])
+        machine = await stack.enter_async_context(await adding)
         await boot(rack, 0)
         told = await machine.console.wait_for(r"osie: worker ok .* id=", 10, since=machine.powered_on_at)
         assert f"image={image}" in str(told)

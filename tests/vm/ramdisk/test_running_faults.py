@@ -72,3 +72,37 @@ async def test_an_action_that_takes_all_memory(rack: Rack) -> None:
     status = (await rack.ended(name))["status"]
     assert status["state"] == "SUCCESS", status["message"]
     assert not any("osie: restarted" in line.text for line in rack.machines[0].console.lines)
+
+
+async def test_what_fails_is_tried_again_and_then_its_hook_runs(rack: Rack) -> None:
+    """Attempts are containers of their own; the hook is one after the last of them, and saves nothing."""
+    flaky = _action("flaky", retries=2, volumes=["/tmp:/host"], **{"retry-backoff": 1})
+    broken = _action("broken", retries=1, **{"retry-backoff": 1, "on-failure": ["tell", "it"]})
+    name = await rack.start("again", 1, [flaky, broken])
+    status = (await rack.ended(name))["status"]
+    assert status["state"] == "FAILED"
+    assert "broken" in status["message"]
+    log = await rack.log(name)
+    assert [line for line in log if line.startswith(("attempt", "hook"))] == [
+        "attempt 1",
+        "attempt 2",
+        "attempt 3",
+        "hook: tell it",
+    ]
+    assert log.count("began: broken") == 2
+    assert await rack.starts(name) == {"flaky": 3, "broken": 2, "broken.on-failure": 1}
+
+
+async def test_what_is_cancelled_stops_and_the_next_workflow_begins(rack: Rack) -> None:
+    """The worker hears of it while the action runs, and ends its container before it asks for work again."""
+    name = await rack.start("endless", 0, [_action("endless")])
+    await rack.printed(name, "began: endless")
+    await rack.client.request("POST", f"/workflows/{name}/cancel", json={"who": "alice", "why": "enough"})
+    status = (await rack.ended(name))["status"]
+    assert status["state"] == "FAILED"
+    assert "operator alice" in status["message"]
+    assert "enough" in status["message"]
+    name = await rack.start("next", 0, [_action("look", pid="host")])
+    status = (await rack.ended(name))["status"]
+    assert status["state"] == "SUCCESS", status["message"]
+    assert "running: 0" in await rack.log(name)

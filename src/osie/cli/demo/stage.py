@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -20,14 +21,24 @@ from osie.core.files import write_atomically
 from osie.lab import network
 from osie.lab.network import BRIDGE, Network
 
-_READY_S = 30.0
+_READY_S = 120.0  # 3 on an idle machine
 
 
 class Stage:
     """`async with Stage(...) as stage`: the server answers; afterwards nothing of it is left."""
 
-    def __init__(self, workdir: Path, *, artifacts: Path, layout: Path, images: Path) -> None:
+    def __init__(
+        self,
+        workdir: Path,
+        *,
+        artifacts: Path,
+        layout: Path,
+        images: Path,
+        tink: Mapping[str, object] | None = None,
+    ) -> None:
+        """`tink` is further settings of that section of the server's config."""
         self.workdir = workdir
+        self._tink = tink or {}
         self.network = Network()
         self._artifacts, self._layout, self._images = artifacts, layout, images
         self._server: subprocess.Popen[bytes] | None = None
@@ -79,7 +90,7 @@ class Stage:
             },
             "boots": {"artifacts": str(self._artifacts), "folders": {"images": str(self._images)}},
             "registry": {"layout": str(self._layout)},
-            "tink": {"rewrite_images": {"quay.io/tinkerbell/": f"{self.address}:5000/"}},
+            "tink": {"rewrite_images": {"quay.io/tinkerbell/": f"{self.address}:5000/"}, **self._tink},
             "operator": {"listen": f"fd:{self._listening.fileno()}"},
         }
         lines = [f"state_dir = {json.dumps(str(self.workdir / 'state'))}"]

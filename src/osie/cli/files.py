@@ -1,0 +1,127 @@
+"""`osie diff`, `osie validate` and `osie render`: what files, or a workflow, come to; nothing is changed."""
+
+import asyncio
+import difflib
+import sys
+from pathlib import Path
+
+import click
+
+from osie.cli import config, show
+from osie.cli.client import Client, Json
+from osie.cli.completion import names
+from osie.cli.resources import read_files, server_option
+from osie.core.errors import OsieError
+from osie.tink import diffing
+from osie.tink.handed import handed
+from osie.tink.rewriting import Rewriting
+
+_file_option = click.option(
+    "-f", "--file", "paths", multiple=True, required=True, help="A file, a folder, or - ."
+)
+
+
+@click.command()
+@_file_option
+@server_option
+def diff(paths: tuple[str, ...], server: str) -> int:
+    """Show what applying the files would change. Exits with 1 where something differs, with 2 on errors."""
+    files = [{"name": name, "text": text} for name, text in read_files(list(paths))]
+
+    async def work() -> list[Json]:
+        async with Client(server) as client:
+            found: list[Json] = (await client.request("POST", "/diff", json={"files": files}))["differences"]
+            return found
+
+    try:
+        found = asyncio.run(work())
+    except OsieError as error:
+        click.echo(f"osie: {error}", err=True)
+        return 2
+    differing = [item for item in found if item["change"] != "unchanged"]
+    for item in differing:
+        for line in unified(item):
+            colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
+            click.secho(line, fg=colour if not line.startswith(("+++", "---")) else None)
+    return 1 if differing else 0
+
+
+def unified(item: Json) -> list[str]:
+    """A difference as diff -u tells it, in YAML."""
+    name = f"{item['kind'].lower()}/{item['namespace']}/{item['name']}"
+    before, after = ([] if side is None else show.encode(side, "yaml").splitlines() for side in (
+        item["before"], item["after"],
+    ))  # fmt: skip
+    there = f"{name} (server)" if item["before"] else "/dev/null"
+    return list(difflib.unified_diff(before, after, there, f"{name} (files)", lineterm=""))
+
+
+@click.command()
+@_file_option
+def validate(paths: tuple[str, ...]) -> None:
+    """Check files with no server: all their errors at once."""
+    verdict = asyncio.run(diffing.validate(read_files(list(paths))))
+    for note in verdict.notes:
+        click.echo(f"note: {note}", err=True)
+    for ref in verdict.resources:
+        rendered = " (rendered)" if ref in verdict.drafts else ""
+        click.echo(f"{ref.kind.lower()}/{ref.name} is valid{rendered}")
+
+
+@click.command()
+@click.argument("name", required=False, shell_complete=names(lambda _context: "/workflows"))
+@click.option("-f", "--file", "paths", multiple=True, help="Render from these files, with no server.")
+@click.option(
+    "--config", "config_path", type=click.Path(path_type=Path), help="With -f: the server's config."
+)
+@click.option("-n", "--namespace", default="default", show_default=True)
+@click.option("-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml")
+@server_option
+def render(
+    name: str | None,
+    *,
+    paths: tuple[str, ...],
+    config_path: Path | None,
+    namespace: str,
+    output: str,
+    server: str,
+) -> None:
+    """Show what the workers of the workflow NAME are handed; nothing is handed out by it.
+
+    With -f it is rendered from the files alone, and NAME may be left out where they hold one workflow.
+    """
+    if paths:
+        document = asyncio.run(_from_files(list(paths), namespace, name, config_path))
+    elif name is None:
+        raise click.UsageError("name a workflow, or files with -f")
+    else:
+        document = asyncio.run(_from_server(server, namespace, name))
+    click.echo(show.encode(document, output))
+
+
+async def _from_server(server: str, namespace: str, name: str) -> Json:
+    async with Client(server) as client:
+        found: Json = await client.request(
+            "GET", f"/workflows/{name}/render", params={"namespace": namespace}
+        )
+        return found
+
+
+async def _from_files(paths: list[str], namespace: str, name: str | None, config_path: Path | None) -> Json:
+    verdict = await diffing.validate(read_files(paths))
+    for note in verdict.notes:
+        sys.stderr.write(f"note: {note}\n")
+    drafts = {ref.name: workflow for ref, workflow in verdict.drafts.items() if ref.namespace == namespace}
+    if name is None and len(drafts) == 1:
+        name = next(iter(drafts))
+    if name not in drafts:
+        there = ", ".join(sorted(drafts)) or "none"
+        raise OsieError(
+            f"{name or 'which workflow'}: the files hold these workflows with all they need: {there}",
+            hint="name one of them, and give the files of its template and hardware, too",
+        )
+    policy = config.load(config_path).tink if config_path else None
+    rewriting = (
+        Rewriting(policy.rewrite_images, require_verified=policy.require_verified) if policy else Rewriting()
+    )
+    return handed(drafts[name], rewriting)

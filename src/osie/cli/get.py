@@ -1,0 +1,111 @@
+"""`osie get`: resources and machines, as tables that may be watched, or as YAML and JSON."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.live import Live
+
+from osie.cli import show
+from osie.cli.client import Client, Json
+from osie.cli.completion import names, one_of
+from osie.cli.resources import PLURALS, listed, plural, server_option
+
+_LOOK_S = 2.0
+_STATES = ["PREPARING", "PENDING", "RUNNING", "POST", "SUCCESS", "FAILED", "TIMEOUT"]
+_FOR = {  # the API's parameters, and the lists that have them
+    "namespace": {"hardware", "templates", "workflows"},
+    "labels": {"hardware", "templates", "workflows"},
+    "state": {"workflows"},
+    "hardware": {"workflows"},
+    "known": {"machines"},
+}
+_OPTIONS = {"labels": "--selector", "known": "--known"}
+
+
+@click.command()
+@click.argument("kind", shell_complete=one_of(PLURALS))
+@click.argument("name", required=False, shell_complete=names(listed))
+@click.option("-n", "--namespace", help="Only of this namespace; with a NAME: default.")
+@click.option("-l", "--selector", "labels", help="Only with these labels: KEY=VALUE,KEY!=VALUE,KEY,!KEY.")
+@click.option("--prefix", help="Only names (machines: addresses) that begin so.")
+@click.option("--state", multiple=True, type=click.Choice(_STATES, case_sensitive=False), help="Workflows.")
+@click.option("--hardware", help="Workflows of this Hardware.", shell_complete=names(lambda _: "/hardware"))
+@click.option("--known/--discovered", default=None, help="Machines with a Hardware, or without one.")
+@click.option("-o", "--output", type=click.Choice(["table", "wide", "yaml", "json"]), default="table")
+@click.option("-w", "--watch", is_flag=True, help="Go on, and show what changes.")
+@server_option
+def get(kind: str, *, name: str | None, output: str, watch: bool, server: str, **filters: Any) -> None:
+    """Show resources of a KIND (hardware, templates, workflows, machines), or one of them."""
+    listing = plural(kind)
+    wanted = {key: value for key, value in filters.items() if value not in (None, ())}
+    _refuse(listing, name, wanted)
+    if watch and output not in {"table", "wide"}:
+        raise click.UsageError("--watch shows tables")
+    asyncio.run(_get(server, listing, name, wanted, output=output, watch=watch))
+
+
+def _refuse(listing: str, name: str | None, wanted: Mapping[str, Any]) -> None:
+    for key in wanted:
+        option = _OPTIONS.get(key, f"--{key}")
+        if listing not in _FOR.get(key, {listing}):
+            raise click.UsageError(f"{option} is of {', '.join(sorted(_FOR[key]))}, not of {listing}")
+        if name is not None and key != "namespace":
+            raise click.UsageError(f"{option} selects from a list: leave out {name}")
+
+
+async def _get(
+    server: str, listing: str, name: str | None, wanted: Mapping[str, Any], *, output: str, watch: bool
+) -> None:
+    async with Client(server) as client:
+
+        async def fetch() -> list[Json]:
+            if name is None:
+                return await client.every(f"/{listing}", wanted)
+            return [await client.request("GET", f"/{listing}/{name}", params=wanted)]
+
+        if watch:
+            await _watch(fetch, listing, wide=output == "wide")
+            return
+        found = await fetch()
+    if output in {"table", "wide"}:
+        print_table(listing, found, wide=output == "wide")
+    else:
+        click.echo(show.encode(found[0] if name is not None else found, output))
+
+
+def _console() -> Console:
+    """A terminal's own width; elsewhere a row is a line, however long."""
+    console = Console()
+    return console if console.is_terminal else Console(width=10_000)
+
+
+def print_table(listing: str, found: list[Json], *, wide: bool) -> None:
+    """The table, or on standard error that there is nothing to show."""
+    if found:
+        _console().print(show.table(listing, found, wide=wide))
+    else:
+        click.echo(f"no {listing} found", err=True)
+
+
+async def _watch(fetch: Any, listing: str, *, wide: bool) -> None:
+    """On a terminal the table as it is now; elsewhere each row that is new or changed."""
+    console = _console()
+    if console.is_terminal:
+        with Live(console=console, auto_refresh=False) as live:
+            while True:
+                live.update(show.table(listing, await fetch(), wide=wide), refresh=True)
+                await asyncio.sleep(_LOOK_S)
+    told: dict[str, list[str]] = {}
+    while True:
+        changed = []
+        for item in await fetch():
+            key, row = show.key(item), show.row(listing, item, wide=wide)
+            if told.get(key) != row[:-1]:  # the last is the age
+                told[key] = row[:-1]
+                changed.append(item)
+        if changed:
+            console.print(show.table(listing, changed, wide=wide))
+        await asyncio.sleep(_LOOK_S)

@@ -1,0 +1,44 @@
+"""Which workflows and machines an agent's words are about, in the store."""
+
+from collections.abc import Collection
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from osie.tink import hardware, resource_rows, workflow_rows
+from osie.tink.hardware import HardwareSpec, canonical_agent
+from osie.tink.steps import UnknownActionError
+from osie.tink.workflow import Workflow, concerns
+
+
+async def names(connection: AsyncConnection, agent_id: str) -> set[str]:
+    """Every id of the machine that asks under this one."""
+    agent = canonical_agent(agent_id)
+    machine = await resource_rows.hardware_of_agent(connection, agent)
+    known = () if machine is None else hardware.agents(HardwareSpec.model_validate(machine.spec))
+    return {agent, *known}
+
+
+async def may_work(connection: AsyncConnection, agent_id: str) -> bool:
+    """Whether the operator lets the machine have work."""
+    machine = await resource_rows.hardware_of_agent(connection, canonical_agent(agent_id))
+    return machine is None or hardware.may_work(HardwareSpec.model_validate(machine.spec))
+
+
+async def oldest(connection: AsyncConnection, agents: Collection[str]) -> Workflow | None:
+    """The first workflow in the agent's queue that has something left for it."""
+    mine = await workflow_rows.of_agents(connection, agents)
+    return next((workflow for workflow in mine if concerns(workflow, agents)), None)
+
+
+def split(workflow_id: str) -> tuple[str, str]:
+    """Namespace and name of what the wire calls NAMESPACE/NAME."""
+    namespace, _, name = workflow_id.rpartition("/")
+    return namespace or "default", name
+
+
+async def named(connection: AsyncConnection, workflow_id: str, *, lock: bool = False) -> Workflow:
+    """The workflow that the wire calls so. Raises UnknownActionError."""
+    workflow = await workflow_rows.get(connection, *split(workflow_id), lock=lock)
+    if workflow is None:
+        raise UnknownActionError(f"there is no workflow {workflow_id}")
+    return workflow

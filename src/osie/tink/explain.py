@@ -1,0 +1,161 @@
+"""Why a workflow is where it is, in plain sentences. Pure: from its state, its events and its last lines."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from osie.tink.workflow import ACTION_DONE, Action, ActionState, Cause, State, Task, Turn, Workflow, current
+
+_CAUSES = {
+    Cause.ACTION: "an action failed",
+    Cause.ACTION_TIMEOUT: "an action took longer than its timeout",
+    Cause.GLOBAL_TIMEOUT: "it took longer than its global timeout",
+    Cause.CANCELLED: "an operator cancelled it",
+    Cause.SILENT: "its agent fell silent",
+    Cause.LOOP: "its machine netbooted again and again with nothing done in between",
+}
+
+
+def explain(
+    workflow: Workflow, events: Sequence[Mapping[str, Any]], lines: Sequence[str], now: float
+) -> list[str]:
+    """The sentences. `events` and `lines` as the API shows them; `lines` are the current action's last."""
+    return [
+        *_opening(workflow, now),
+        *_standing(workflow, now),
+        *_history(events, now),
+        *_last_lines(workflow, lines),
+        *_advice(workflow),
+    ]
+
+
+def span(since: float, until: float) -> str:
+    """A time in two units at most: 45 s, 3 min 5 s, 2 h 10 min, 3 d 4 h."""
+    seconds = max(0, round(until - since))
+    for unit, size, lesser, part in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
+        if seconds >= size:
+            rest = seconds % size // part
+            return f"{seconds // size} {unit}" + (f" {rest} {lesser}" if rest else "")
+    return f"{seconds} s"
+
+
+def _opening(workflow: Workflow, now: float) -> Iterator[str]:
+    run = f", now in its run {workflow.run}" if workflow.run > 1 else ""
+    yield (
+        f"Workflow {workflow.namespace}/{workflow.name} brings template {workflow.template} to hardware "
+        f"{workflow.hardware}; it was applied {span(workflow.created_at, now)} ago{run}."
+    )
+
+
+def _history(events: Sequence[Mapping[str, Any]], now: float) -> Iterator[str]:
+    told = [f"  {span(event['at'], now)} ago: {text}" for event in events if (text := _event(event))]
+    if told:
+        yield "What happened:"
+    yield from told
+
+
+def _event(event: Mapping[str, Any]) -> str:
+    """What is worth telling of an event; "": nothing, since the standing tells it."""
+    why, who, action = event["why"], event["who"], event["action"]
+    by = f", said by the {who}" if who.startswith("operator") else ""
+    if action is None:
+        return f"{why}{by}." if event["from"] == event["to"] or by else ""
+    match event["to"]:
+        case "FAILED" | "TIMEOUT":
+            verb = "failed" if event["to"] == "FAILED" else "timed out"
+            return f"action {action} {verb}: {_sentence(why) or 'no reason was told.'}"
+        case "SKIPPED":
+            return f"action {action} was skipped: {_sentence(why)}"
+        case "PENDING" if not by:  # the workflow's own event tells what an operator did
+            return f"action {action} is to be run again: {_sentence(why)}"
+        case _:
+            return ""
+
+
+def _sentence(text: str) -> str:
+    """Ended with a full stop; what follows its first line is indented below it."""
+    text = "\n    ".join(text.strip().splitlines())
+    return text if not text or text[-1] in ".!?" else text + "."
+
+
+def _standing(workflow: Workflow, now: float) -> Iterator[str]:
+    if not workflow.ended:
+        yield from _going(workflow, now)
+        return
+    verb = {State.SUCCESS: "succeeded", State.TIMEOUT: "timed out"}.get(workflow.state, "failed")
+    cause = _CAUSES.get(workflow.cause, "")
+    yield f"It {verb}{_took(workflow)}" + (f", since {cause}" if cause else "") + f": {_tally(workflow)}."
+    if workflow.message:
+        yield f"Its last word: {_sentence(workflow.message)}"
+
+
+def _took(workflow: Workflow) -> str:
+    if workflow.started_at is None or workflow.stopped_at is None:
+        return " before any action began"
+    return f" {span(workflow.started_at, workflow.stopped_at)} after its first action began"
+
+
+def _tally(workflow: Workflow) -> str:
+    actions = [action for task in workflow.tasks for action in task.actions]
+    done = sum(action.state is ActionState.SUCCESS for action in actions)
+    skipped = sum(action.state is ActionState.SKIPPED for action in actions)
+    told = f"{done} of {len(actions)} actions succeeded"
+    return told + (f", {skipped} {'was' if skipped == 1 else 'were'} skipped" if skipped else "")
+
+
+def _going(workflow: Workflow, now: float) -> Iterator[str]:
+    turn = current(workflow)
+    if turn is None:
+        return
+    yield f"It is {workflow.state}: {_tally(workflow)}."
+    yield _turn(turn, now)
+    if workflow.silent_since is not None:
+        yield (
+            f"Agent {_agent(turn.task)} has not been heard for {span(workflow.silent_since, now)}: is the "
+            "machine on, and does its network reach this server?"
+        )
+    if workflow.boots:
+        times = "once" if workflow.boots == 1 else f"{workflow.boots} times"
+        yield f"The machine netbooted {times} since an action last succeeded."
+
+
+def _agent(task: Task) -> str:
+    return task.worker or task.agents[0]
+
+
+def _turn(turn: Turn, now: float) -> str:
+    action, agent = turn.action, _agent(turn.task)
+    name = f"action {action.name} of task {turn.task.name}{_attempt(action)}"
+    if action.state is ActionState.RUNNING:
+        limit = f"; it may take {action.timeout_s} s" if action.timeout_s else "; it has no timeout"
+        return f"Agent {agent} runs {name} for {span(action.started_at or now, now)}{limit}."
+    if action.not_before is not None and action.not_before > now:
+        return f"The next is {name}, which may begin in {span(now, action.not_before)}."
+    if action.handed_out_at is not None:
+        return (
+            f"Agent {agent} was given {name} {span(action.handed_out_at, now)} ago, and hasn't said "
+            "that it runs."
+        )
+    return f"The next is {name}: agent {agent} has yet to ask for it."
+
+
+def _attempt(action: Action) -> str:
+    return f" (attempt {action.attempt} of {action.retries + 1})" if action.retries else ""
+
+
+def _last_lines(workflow: Workflow, lines: Sequence[str]) -> Iterator[str]:
+    turn = current(workflow)
+    if lines and turn is not None and workflow.state is not State.SUCCESS:
+        yield f"The last lines of action {turn.action.name}:"
+        yield from (f"  {line}" for line in lines)
+
+
+def _advice(workflow: Workflow) -> Iterator[str]:
+    name = workflow.name + (f" -n {workflow.namespace}" if workflow.namespace != "default" else "")
+    if workflow.ended and workflow.state is not State.SUCCESS:
+        turn = current(workflow)
+        first = any(action.state in ACTION_DONE for task in workflow.tasks for action in task.actions)
+        if turn is not None and first:
+            yield f"`osie workflow retry {name}` goes on with action {turn.action.name}."
+        yield f"`osie workflow run-again {name}` begins with the first action."
+    elif not workflow.ended:
+        yield f"`osie workflow cancel {name}` ends it now."

@@ -1,0 +1,62 @@
+"""What happens to workflows without an agent's word: time passes, machines start anew."""
+
+from collections.abc import Callable, Sequence
+
+from osie.tink import agent_rows, attendance, workflow_rows
+from osie.tink.advancing import Advancing
+from osie.tink.states import booted, netbooted
+from osie.tink.states_time import Clock, Heard, Patience, expire, listen
+from osie.tink.steps import Step
+from osie.tink.store import Store
+from osie.tink.workflow import Workflow, current
+
+
+class Watch:
+    """Notices what is overdue, who is silent, and which machine goes in circles."""
+
+    def __init__(self, store: Store, workflows: Advancing, patience: Patience) -> None:
+        self._store = store
+        self._workflows = workflows
+        self._patience = patience
+
+    async def look(self, serving_since: float, skipped: Sequence[tuple[float, float]] = ()) -> None:
+        """Look at every workflow that runs. `skipped`: as in states_time.Clock."""
+        async with self._store.read() as connection:
+            running = await workflow_rows.unfinished(connection)
+            attended = await attendance.of_running(connection)
+        for seen in running:
+            heard = _of_turn(seen, attended.get(seen.id, {}))
+
+            def event(workflow: Workflow, at: float, heard: Heard | None = heard) -> Step:
+                clock = Clock(at, serving_since, skipped)
+                overdue = expire(workflow, clock)
+                return overdue if overdue.changes else listen(workflow, heard, clock, self._patience)
+
+            await self._advance(seen, event)
+
+    async def booted(self, mac: str) -> None:
+        """The machine started anew: a reboot that was handed out to it is done, or it goes in circles."""
+        limit = self._patience.netboot_limit
+        await self._at_machine(mac, lambda workflow, names, at: booted(workflow, names, at, limit))
+
+    async def netbooted(self, mac: str) -> None:
+        """The machine was given Osie to boot."""
+        await self._at_machine(mac, lambda workflow, names, _at: netbooted(workflow, names))
+
+    async def _at_machine(self, mac: str, event: Callable[[Workflow, set[str], float], Step]) -> None:
+        async with self._store.read() as connection:
+            names = await agent_rows.names(connection, mac)
+            seen = await agent_rows.oldest(connection, names)
+            allowed = await agent_rows.may_work(connection, mac)
+        if seen is not None and allowed:
+            await self._advance(seen, lambda workflow, at: event(workflow, names, at))
+
+    async def _advance(self, seen: Workflow, event: Callable[[Workflow, float], Step]) -> None:
+        """Only what would change something takes a lock."""
+        if event(seen, self._workflows.now()).workflow != seen:
+            await self._workflows.advance(seen.namespace, seen.name, event)
+
+
+def _of_turn(workflow: Workflow, heard: dict[str, Heard]) -> Heard | None:
+    turn = current(workflow)
+    return None if turn is None else attendance.latest(heard, turn.task.agents)

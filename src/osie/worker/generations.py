@@ -1,0 +1,47 @@
+"""Which generation of the protocol the server speaks: found out by asking."""
+
+from collections.abc import Callable
+
+from osie.contracts import tink_pb2
+from osie.worker.action import Action, Report, Sink, Source
+from osie.worker.grpc_transport import GrpcSink, GrpcSource, Unspoken
+from osie.worker.journal import tell
+from osie.worker.link import Link
+
+OLDER = "older/"  # how the ids of runs that a server of the older generation handed out begin
+
+
+class Generations:
+    """Source and sink of a server of either generation."""
+
+    def __init__(self, link: Link, agent_id: str, attributes: Callable[[], tink_pb2.AgentAttributes]) -> None:
+        self._link = link
+        self._agent_id = agent_id
+        self._sink = GrpcSink(link)
+        self._current: Source = GrpcSource(link, agent_id, attributes)
+        self._older: tuple[Source, Sink] | None = None
+        self._ask_older = False
+
+    async def next(self) -> Action | None:
+        """The action to run now, or None: there is no work yet."""
+        try:
+            return await (self._of_older()[0] if self._ask_older else self._current).next()
+        except Unspoken:
+            self._ask_older = not self._ask_older
+            tell("generation", speaks="worker, tink to v0.12" if self._ask_older else "agent")
+            raise
+
+    async def write(self, report: Report) -> None:
+        """Return once the server has taken it, in the words of the generation that handed the action out."""
+        older = report.run.action.action_id.startswith(OLDER)
+        await (self._of_older()[1] if older else self._sink).write(report)
+
+    def _of_older(self) -> tuple[Source, Sink]:
+        if self._older is None:
+            from osie.worker.older_transport import (  # noqa: PLC0415 - few servers need it
+                OlderSink,
+                OlderSource,
+            )
+
+            self._older = OlderSource(self._link, self._agent_id), OlderSink(self._link)
+        return self._older

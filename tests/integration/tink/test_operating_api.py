@@ -1,0 +1,88 @@
+"""What an operator does and asks by HTTP: operations, explain, render, diff."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from osie.tink import http_api
+from osie.tink.service import Tink
+from osie.tink.workflow import ActionState
+from osie.tink.workflow_rows import LogLine
+
+from .conftest import MAC, manifests
+
+
+@pytest.fixture
+async def client(tink: Tink) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application, with the files applied."""
+    await tink.resources.apply(manifests())
+    transport = httpx.ASGITransport(http_api.create(tink))
+    async with httpx.AsyncClient(transport=transport, base_url="http://osie/api/v1") as made:
+        yield made
+
+
+async def _fail(tink: Tink) -> None:
+    workflow, turn = await tink.agents.get_action(MAC)
+    ids = (f"default/{workflow.name}", MAC, turn.action.id)
+    await tink.agents.report(*ids, ActionState.RUNNING)
+    await tink.agents.logs(*ids, [LogLine(1, 1.0, "stdout", "no such disk")])
+    await tink.agents.report(*ids, ActionState.FAILED, message="exit code 1")
+
+
+async def test_cancel_retry_and_run_again(tink: Tink, client: httpx.AsyncClient) -> None:
+    """Each answers with the workflow as it is then; a state that does not allow one is 409."""
+    path = "/workflows/install-m1"
+    assert (await client.post(f"{path}/retry")).status_code == 409
+    cancelled = (await client.post(f"{path}/cancel", json={"who": "alice", "why": "wrong image"})).json()
+    assert (cancelled["status"]["state"], cancelled["status"]["cause"]) == ("FAILED", "cancelled")
+    assert (await client.post(f"{path}/cancel")).status_code == 409
+    again = (await client.post(f"{path}/run-again")).json()["status"]
+    assert (again["state"], again["run"]) == ("PENDING", 2)
+    await _fail(tink)
+    retried = (await client.post(f"{path}/retry", json={"who": "bob"})).json()["status"]
+    assert retried["state"] == "PENDING"
+    assert (await client.post("/workflows/nosuch/cancel")).status_code == 404
+    who = {event["who"] for event in (await client.get(f"{path}/events")).json()["items"]}
+    assert {"operator alice", "operator bob", "operator"} <= who
+
+
+async def test_explain_tells_the_failure_its_last_lines_and_what_to_do(
+    tink: Tink, client: httpx.AsyncClient
+) -> None:
+    """The message of the failed action, what it printed last, and the commands that go on from there."""
+    await _fail(tink)
+    told = "\n".join((await client.get("/workflows/install-m1/explain")).json()["sentences"])
+    for part in ("exit code 1", "no such disk", "an action failed", "osie workflow run-again install-m1"):
+        assert part in told, told
+    lines = (await client.get("/workflows/install-m1/logs")).json()["items"]
+    assert [line["action"] for line in lines] == ["write"]
+    refused = await client.get("/workflows/install-m1/logs", params={"action": "nosuch", "follow": "true"})
+    assert (refused.status_code, "it has write, restart" in refused.text) == (404, True)
+
+
+async def test_render_shows_what_is_handed_out(tink: Tink, client: httpx.AsyncClient) -> None:
+    """The image as the config rewrites it, beside the template's own; and nothing is handed out by it."""
+    before = (await client.get("/workflows/install-m1")).json()
+    task = (await client.get("/workflows/install-m1/render")).json()["tasks"][0]
+    assert task["actions"][0] == {
+        "name": "write",
+        "image": "registry.local:5000/osie/image2disk",
+        "rewrittenFrom": "quay.io/actions/image2disk",
+        "timeout": 60,
+        "environment": {"DISK": "/dev/vda"},
+    }
+    assert (await client.get("/workflows/install-m1")).json() == before
+
+
+async def test_diff_tells_and_changes_nothing(client: httpx.AsyncClient) -> None:
+    """Created, configured and unchanged are told apart, with both sides; faults are those of apply."""
+    changed = [(name, text.replace("/dev/vda", "/dev/sda")) for name, text in manifests()]
+    new = manifests("m2", "52:54:00:00:00:02", "10.0.0.2")[0]
+    files = [{"name": name, "text": text} for name, text in (*changed, new)]
+    found = (await client.post("/diff", json={"files": files})).json()["differences"]
+    assert [item["change"] for item in found] == ["configured", "unchanged", "unchanged", "created"]
+    assert found[0]["before"]["spec"]["disks"] == [{"device": "/dev/vda"}]
+    assert found[0]["after"]["spec"]["disks"] == [{"device": "/dev/sda"}]
+    assert (await client.get("/hardware/m1")).json()["spec"]["disks"] == [{"device": "/dev/vda"}]
+    assert (await client.post("/diff", json={"files": [{"name": "x", "text": "a"}]})).status_code == 422

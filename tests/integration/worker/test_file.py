@@ -1,0 +1,65 @@
+"""A workflow from a file, with no server."""
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def workflow(worker, tmp_path):
+    """Writes a document for the worker; each action's script is given by its name."""
+
+    def write(**actions: dict) -> None:
+        common = {"image": "osie-test", "volumes": [f"{tmp_path}:/worker"]}  # ours would be made on this host
+        made = [
+            {**common, "name": name, **given, "command": ["/bin/sh", "-c", given["command"]]}
+            for name, given in actions.items()
+        ]
+        document = {"version": "0.1", "name": "w", "global_timeout": 600}
+        document["tasks"] = [{"name": "t", "worker": "52-54-00-00-00-01", "actions": made}]
+        (tmp_path / "w.json").write_text(json.dumps(document))
+        worker.environment |= {
+            "OSIE_ACTIONS_FILE": str(tmp_path / "w.json"),
+            "TINKERBELL_GRPC_AUTHORITY": "",
+        }
+
+    return write
+
+
+def ends(tmp_path) -> list[tuple[str, str]]:
+    """(action, state) of every end that was told."""
+    told = [json.loads(line) for line in (tmp_path / "w.json.status").read_text().splitlines()]
+    return [(entry["name"], entry["state"]) for entry in told if entry["state"] != "RUNNING"]
+
+
+async def test_success(worker, workflow, tmp_path) -> None:
+    """Actions run in order, and again where one fails; the worker ends well with the last one."""
+    workflow(
+        a={"command": 'echo "$GREETING"', "environment": {"GREETING": "hi"}},
+        b={"command": "[ -e /worker/tried ] || ! echo > /worker/tried", "retries": 3, "retry-backoff": 0},
+    )
+    await worker.start()
+    assert (await worker.end())[0] == 0
+    assert ends(tmp_path) == [("a", "SUCCESS"), ("b", "FAILED"), ("b", "SUCCESS")]
+    assert "text=hi" in worker.printed
+
+
+async def test_failure(worker, workflow, tmp_path) -> None:
+    """The first action that doesn't succeed ends it, after its hook ran; the exit status tells."""
+    hook = ["/bin/sh", "-c", "echo hook > /worker/hooked"]
+    workflow(a={"command": "exit 9", "on-failure": hook}, b={"command": "echo no"})
+    await worker.start()
+    assert (await worker.end())[0] == 2
+    assert ends(tmp_path) == [("a", "FAILED"), ("a.on-failure", "SUCCESS")]
+    assert (tmp_path / "hooked").read_text() == "hook\n"
+
+
+async def test_what_takes_a_server(worker, workflow) -> None:
+    """A condition and another machine's task are refused before anything runs."""
+    workflow(a={"command": "echo ran", "if": "true"})
+    worker.environment["WORKER_ID"] = "another"
+    await worker.start()
+    assert (await worker.end())[0] == 1
+    for place in ("tasks[0].worker", "tasks[0].actions[0].if"):
+        assert place in worker.printed
+    assert "action_ended" not in worker.printed

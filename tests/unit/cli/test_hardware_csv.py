@@ -1,0 +1,111 @@
+"""Machines from a spreadsheet."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from osie.cli import hardware_csv
+from osie.cli.main import main
+from osie.core.errors import OsieError
+from osie.tink.manifest import parse
+
+GOOD = """\
+hostname,bmc_ip,MAC,ip_address,netmask,gateway,nameservers,labels,disk,netboot
+node-1,10.0.0.2,52-54-00-12-34-01,192.168.1.11,255.255.254.0,192.168.1.1,1.1.1.1|8.8.8.8,type=cp|rack=3,/dev/sda,
+node-2,,52:54:00:12:34:02,192.168.1.12,,,,,,no
+"""
+BAD = """\
+hostname,mac,ip_address,uefi,labels
+node-1,52:54:00:12:34:01,192.168.1.300,maybe,a
+node-1,52-54-00-12-34-01,,,
+,zz,,,,
+"""
+
+
+def test_a_line_becomes_a_hardware() -> None:
+    """With what the line tells and nothing else; columns of the BMC are named as ignored."""
+    imported = hardware_csv.read("machines.csv", GOOD)
+    first, second = imported.manifests
+    assert imported.ignored == ["bmc_ip"]
+    assert first["metadata"] == {"name": "node-1", "labels": {"type": "cp", "rack": "3"}}
+    assert first["spec"]["disks"] == [{"device": "/dev/sda"}]
+    assert first["spec"]["interfaces"][0]["dhcp"] == {
+        "mac": "52-54-00-12-34-01",
+        "hostname": "node-1",
+        "ip": {"address": "192.168.1.11", "netmask": "255.255.254.0", "gateway": "192.168.1.1"},
+        "name_servers": ["1.1.1.1", "8.8.8.8"],
+    }
+    assert second["spec"] == {
+        "interfaces": [
+            {
+                "dhcp": {
+                    "mac": "52:54:00:12:34:02",
+                    "hostname": "node-2",
+                    "ip": {"address": "192.168.1.12", "netmask": "255.255.255.0"},
+                },
+                "netboot": {"allowPXE": False, "allowWorkflow": True},
+            }
+        ]
+    }
+
+
+def test_every_fault_is_told_with_its_line() -> None:
+    """Wrong values, machines that are there twice, and lines with too few or too many fields."""
+    with pytest.raises(OsieError) as caught:
+        hardware_csv.read("bad.csv", BAD)
+    told = str(caught.value).splitlines()
+    places = [(line.strip().split(": ")[0], word) for line in told for word in line.split() if word in _WORDS]
+    assert places == [
+        ("bad.csv, line 2", "uefi"),
+        ("bad.csv, line 2", "labels:"),
+        ("bad.csv, line 2", "'192.168.1.300'"),
+        ("bad.csv, line 3", "hostname"),
+        ("bad.csv, line 3", "mac"),
+        ("bad.csv, line 4", "more"),
+        ("bad.csv, line 4", "hostname"),
+        ("bad.csv, line 4", "'zz'"),
+    ]
+
+
+_WORDS = {"uefi", "labels:", "'192.168.1.300'", "hostname", "mac", "more", "'zz'"}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "no column hostname"),
+        ("hostname,mac\n", "no machine"),
+        ("hostnam,mac\nx,y\n", "'hostnam': hostname?"),
+        ("hostname,mac,mac\n", "mac is there twice"),
+        ('hostname,mac\n"x"y,z\n', "no CSV"),
+    ],
+)
+def test_a_file_that_is_none_is_told(text: str, told: str) -> None:
+    """By what is missing or wrong."""
+    with pytest.raises(OsieError, match=told.replace("?", r"\?")):
+        hardware_csv.read("f.csv", text)
+
+
+@given(st.text())
+def test_no_text_breaks_the_reader(text: str) -> None:
+    """It is read, or refused in a sentence."""
+    for body in (text, f"hostname,mac\n{text}"):
+        try:
+            hardware_csv.read("f.csv", body)
+        except OsieError as error:
+            assert str(error).startswith("f.csv")
+
+
+def test_a_dry_run_prints_what_would_be_applied(
+    tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As YAML that `osie apply` takes; no server is asked."""
+    file = tmp_path_factory.mktemp("csv") / "machines.csv"
+    file.write_text(GOOD)
+    with pytest.raises(SystemExit, match="0"):
+        main(["hardware", "import", str(file), "--dry-run", "--server", "http://127.0.0.1:9"])
+    out, err = capsys.readouterr()
+    batch = parse([("out.yaml", out)])
+    assert not batch.faults
+    assert sorted(ref.name for ref in batch.resources) == ["node-1", "node-2"]
+    assert "bmc_ip: ignored" in err

@@ -1,0 +1,85 @@
+"""Why a workflow is where it is, told in sentences."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from osie.tink.explain import explain, span
+from osie.tink.workflow import Action, ActionState, Cause, State, Task, Workflow
+
+AGENT = "52:54:00:00:00:01"
+WRITE = Action("1", "write", "i", 60)
+RESTART = Action("2", "restart", "i", 0)
+
+
+def _workflow(*actions: Action, **fields: Any) -> Workflow:
+    task = Task("t", "install", "", (AGENT,), actions or (WRITE, RESTART))
+    return Workflow("w", "default", "w1", "m1", "debian", (task,), **{"state": State.PENDING, **fields})
+
+
+def _told(workflow: Workflow, *events: dict[str, Any], lines: tuple[str, ...] = ()) -> str:
+    return "\n".join(explain(workflow, events, lines, 1000.0))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(-5, "0 s"), (45, "45 s"), (60, "1 min"), (185, "3 min 5 s"), (7800, "2 h 10 min"), (273600, "3 d 4 h")],
+)
+def test_spans_have_two_units_at_most(seconds: float, told: str) -> None:
+    """Exact where it matters, short where it doesn't; a clock that went back is no negative time."""
+    assert span(0, seconds) == told
+
+
+@pytest.mark.parametrize(
+    ("action", "told"),
+    [
+        (WRITE, f"agent {AGENT} has yet to ask for it"),
+        (replace(WRITE, handed_out_at=990.0), "was given action write of task install 10 s ago"),
+        (replace(WRITE, state=ActionState.RUNNING, started_at=970.0), "for 30 s; it may take 60 s"),
+        (replace(WRITE, retries=2, attempt=2, not_before=1003.0), "(attempt 2 of 3), which may begin in 3 s"),
+    ],
+)
+def test_whose_turn_it_is(action: Action, told: str) -> None:
+    """What is waited for, by whom and since when; and how to end it."""
+    text = _told(_workflow(action, RESTART))
+    assert told in text
+    assert "`osie workflow cancel w1` ends it now." in text
+
+
+def test_silence_and_netboots_are_told() -> None:
+    """A silent agent with the time since it was heard; boots that led nowhere, counted."""
+    text = _told(_workflow(silent_since=880.0, boots=2))
+    assert f"Agent {AGENT} has not been heard for 2 min" in text
+    assert "netbooted 2 times since" in text
+
+
+@pytest.mark.parametrize("cause", [cause for cause in Cause if cause])
+def test_each_cause_of_a_failure_is_in_words(cause: Cause) -> None:
+    """The cause, the message with all of its lines, the last lines, and the ways to go on."""
+    done = replace(WRITE, state=ActionState.SUCCESS)
+    failed = replace(RESTART, state=ActionState.FAILED)
+    workflow = _workflow(
+        done, failed, state=State.FAILED, cause=cause, message="no\ndisk", started_at=1.0, stopped_at=31.0
+    )
+    text = _told(workflow, lines=("opening /dev/sda",))
+    assert "It failed 30 s after its first action began, since " in text
+    assert "1 of 2 actions succeeded" in text
+    assert "no\n    disk." in text
+    assert "The last lines of action restart:\n  opening /dev/sda" in text
+    assert "`osie workflow retry w1` goes on with action restart." in text
+
+
+def test_what_operators_did_is_told_once() -> None:
+    """A retry is the workflow's event; what it did to each action is not repeated."""
+    event = {
+        "at": 940.0,
+        "action": None,
+        "from": "FAILED",
+        "to": "PENDING",
+        "why": "retried from action write",
+    }
+    who = {"who": "operator alice"}
+    text = _told(_workflow(), {**event, **who}, {**event, **who, "action": "write"})
+    assert text.count("retried") == 1
+    assert "1 min ago: retried from action write, said by the operator alice." in text

@@ -1,0 +1,102 @@
+"""What time does, and what it does not when the clock was set or the server was away."""
+
+from dataclasses import replace
+
+import pytest
+
+from osie.tink.states import accept, hand_out, report
+from osie.tink.states_time import GRACE_S, Clock, Heard, Patience, expire, heard_again, listen
+from osie.tink.timekeeper import Timekeeper
+from osie.tink.workflow import Action, ActionState, Cause, State, Task, Workflow, current
+
+ME = {"me"}
+
+
+def running(*, reboot: bool = False, timeout_s: int = 100, retries: int = 0) -> Workflow:
+    """A workflow whose action began at 1000."""
+    action = Action("a", "write", "i", timeout_s, reboot=reboot, retries=retries)
+    made = Workflow("w", "default", "wf", "hw", "tpl", (Task("t", "install", "me", ("me",), (action,)),))
+    return report(accept(made, 1.0).workflow, ME, "a", ActionState.RUNNING, 1000.0).workflow
+
+
+@pytest.mark.parametrize(
+    ("clock", "over"),
+    [
+        (Clock(1000 + 100 + GRACE_S), False),
+        (Clock(1001 + 100 + GRACE_S), True),
+        (Clock(90_000, skipped=((1050.0, 88_900.0),)), False),  # set forward by a day after 50 s
+        (Clock(90_100, skipped=((1050.0, 88_900.0),)), True),
+        (Clock(90_000, skipped=((900.0, 88_900.0),)), True),  # set forward before it began
+        (Clock(700, serving_since=600), False),  # set back: it began in what is the future now
+        (Clock(761, serving_since=600), True),
+        (Clock(90_000, serving_since=89_950), False),  # we were away
+    ],
+)
+def test_only_time_that_passed_counts(clock: Clock, over: bool) -> None:
+    """An action's timeout is of time that passed, while we could hear of it."""
+    assert bool(expire(running(), clock).changes) == over
+
+
+def test_an_attempt_does_not_wait_for_a_clock_that_was_set_back() -> None:
+    """The backoff is at most itself."""
+    failed = report(running(retries=1), ME, "a", ActionState.FAILED, 1010.0).workflow
+    _, turn = hand_out(failed, ME, 500.0)
+    assert turn is not None
+    assert turn.action.attempt == 2
+
+
+@pytest.mark.parametrize(
+    ("workflow", "heard", "silent"),
+    [
+        (running(), Heard(1000.0, "a"), True),
+        (running(), Heard(1000.0, "another"), False),  # no heartbeat for this run
+        (running(), None, False),
+        (running(), Heard(1050.0, "a"), False),
+        (running(reboot=True), Heard(1000.0, "a"), False),  # it is on its way
+    ],
+)
+def test_who_is_silent(workflow: Workflow, heard: Heard | None, silent: bool) -> None:
+    """Only an agent that would speak if it could is silent."""
+    step = listen(workflow, heard, Clock(1100.0), Patience())
+    assert (step.workflow.silent_since is not None, len(step.changes)) == (silent, int(silent))
+    assert listen(step.workflow, heard, Clock(1200.0), Patience()).changes == () or not silent
+
+
+def test_an_agent_that_never_came_for_its_action_is_silent() -> None:
+    """Nothing was heard since its turn came; its first word ends that."""
+    tried = report(running(retries=1), ME, "a", ActionState.FAILED, 1010.0).workflow
+    assert listen(tried, Heard(1010.0), Clock(1075.0), Patience()).changes == ()  # it was to wait for 5 s
+    step = listen(tried, Heard(1010.0), Clock(1076.0), Patience())
+    assert step.workflow.silent_since == 1015.0
+    assert heard_again(step.workflow, {"other"}, 1100.0).changes == ()
+    assert heard_again(step.workflow, ME, 1100.0).changes[0].why == "heard again after 85 s"
+
+
+def test_silence_ends_a_workflow_only_by_policy() -> None:
+    """By default one waits for ever."""
+    heard, clock = Heard(1000.0, "a"), Clock(1000.0 + 601)
+    assert listen(running(), heard, clock, Patience()).workflow.state is State.RUNNING
+    step = listen(running(), heard, clock, Patience(on_silence="fail"))
+    assert (step.workflow.state, step.workflow.cause) == (State.FAILED, Cause.SILENT)
+    turn = current(step.workflow)
+    assert turn is not None
+    assert turn.action.state is ActionState.FAILED
+    assert listen(replace(step.workflow), heard, clock, Patience(on_silence="fail")).changes == ()
+
+
+def test_a_clock_that_is_set_is_noticed() -> None:
+    """Forward it is time skipped, backward a new beginning; a second more or less is neither."""
+    wall, steady = [1000.0], [5.0]
+    keeper = Timekeeper(lambda: wall[0], lambda: steady[0])
+
+    def passes(wall_s: float, steady_s: float) -> None:
+        wall[0] += wall_s
+        steady[0] += steady_s
+        keeper.look()
+
+    passes(6, 5)
+    assert (keeper.since, keeper.skipped) == (1000.0, ())
+    passes(3605, 5)
+    assert (keeper.since, keeper.skipped) == (1000.0, ((1006.0, 3600.0),))
+    passes(-95, 5)
+    assert (keeper.since, keeper.skipped) == (4516.0, ((1006.0, 3600.0),))
