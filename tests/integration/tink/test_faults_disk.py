@@ -1,16 +1,15 @@
 """A full disk under the store: what can't be kept is not acknowledged, and nothing that was kept is lost."""
 
-import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import grpc
 import httpx
 import pytest
+from small_disk import small_disk
 
 from bench.soak_work import told
 from osie.contracts import tink_pb2
-from osie.core.process import run
 from osie.tink import grpc_server, http_api
 from osie.tink.service import Tink
 from osie.tink.store import Store
@@ -21,13 +20,8 @@ from .conftest import MAC, OTHER_MAC, manifests
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 4 MB."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting needs root")
-    place = tmp_path / "disk"
-    place.mkdir()
-    run(["mount", "-t", "tmpfs", "-o", "size=4m", "osie-test", place])
-    yield place
-    run(["umount", place])
+    with small_disk(tmp_path / "disk", 4) as place:
+        yield place
 
 
 @pytest.fixture
