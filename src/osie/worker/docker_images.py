@@ -23,6 +23,7 @@ _FINAL_STATUSES = {400, 401, 403, 404}  # trying again won't help
 _FINAL_WORDS = (
     "unauthorized",
     "denied",
+    "no basic auth credentials",
     "manifest unknown",
     "name unknown",
     "not found",
