@@ -43,6 +43,7 @@ _STANDARD_LIBRARY_WITHOUT = """
     _pyrepl/* curses/* idlelib/* tkinter/* turtledemo/* turtle.py pydoc.py pydoc_data/* doctest.py pdb.py
     bdb.py cmd.py test/* unittest/* ensurepip/* venv/* lib2to3/* this.py antigravity.py pickletools.py
     cProfile.py profile.py pstats.py trace.py tabnanny.py sitecustomize.py LICENSE.txt
+    optparse.py wave.py webbrowser.py modulefinder.py pyclbr.py symtable.py
 
     sqlite3/* dbm/* shelve.py xml/* xmlrpc/* wsgiref/* mailbox.py imaplib.py smtplib.py poplib.py ftplib.py
     plistlib.py

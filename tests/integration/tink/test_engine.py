@@ -7,6 +7,7 @@ import pytest
 
 from osie.tink.dispatch import NoWorkError
 from osie.tink.errors import ConflictError, MissingError
+from osie.tink.list_rows import Wanted
 from osie.tink.manifest import RefusedError
 from osie.tink.queries import Queries
 from osie.tink.resources import Kind, Ref
@@ -120,7 +121,7 @@ async def test_all_faults_at_once_and_nothing_applied(tink: Tink) -> None:
     rendered = [fault.message for fault in caught.value.faults if fault.file == "workflow.yaml"]
     assert any("install.yaml, document 1" in message and "timeuot" in message for message in rendered)
     assert await tink.machines.every() == []
-    assert (await Queries(tink.store).resources(Kind.TEMPLATE, None, ("", ""), 9)).items == []
+    assert (await Queries(tink.store).resources(Kind.TEMPLATE, Wanted(), ("", ""), 9)).items == []
 
 
 async def test_identities_are_unique_against_the_store(tink: Tink) -> None:
@@ -234,7 +235,7 @@ async def test_the_first_question_of_each_boot_is_journaled(tink: Tink) -> None:
         await tink.record_machine_event(MAC, "ipxe_script", {"kind": "install"})
         await asyncio.gather(*(ask() for _ in range(5)))
         await ask()
-    rows = await Queries(tink.store).resources(Kind.HARDWARE, None, ("", ""), 1)
+    rows = await Queries(tink.store).resources(Kind.HARDWARE, Wanted(), ("", ""), 1)
     assert len(rows.items) == 1
     machine = await Queries(tink.store).machine(MAC)
     assert (machine["hardware"], machine["attributes"]) == ("m1", {"cpu": {"total_cores": 2}})

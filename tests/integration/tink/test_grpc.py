@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from osie.contracts import telemetry_pb2, tink_pb2
 from osie.core.errors import OsieError
 from osie.tink import grpc_server
+from osie.tink.list_rows import WantedWorkflows
 from osie.tink.queries import Queries
 from osie.tink.resources import Kind, Ref
 from osie.tink.service import Tink
@@ -184,9 +185,7 @@ async def test_a_fleet_at_once(tink: Tink, agent: Agent) -> None:
                 assert isinstance(reply, tink_pb2.ActionStatusResponse)
 
     await asyncio.gather(*(work(name, mac) for name, mac in macs.items()))
-    page = await Queries(tink.store).workflows(
-        namespace=None, state=None, agent=None, after=("", ""), limit=99
-    )
+    page = await Queries(tink.store).workflows(WantedWorkflows(), ("", ""), 99)
     assert {item["status"]["state"] for item in page.items} == {"SUCCESS"}
 
 
