@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from engines import BOTH
+from scripted_tink import DEADLINE_S
 
 from osie.contracts import tink_pb2
 from osie.contracts.action_events import Progress
@@ -18,8 +19,6 @@ from osie.worker.docker_runtime import DockerRuntime
 from osie.worker.grpc_transport import GrpcSink, GrpcSource, GrpcTelemetry, Link
 from osie.worker.image_name import Credentials
 from osie.worker.loop import Stop, Worker
-
-DEADLINE_S = 30.0
 
 
 def network_namespace() -> str:

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+from scripted_tink import DEADLINE_S
 
 from osie.contracts.action_events import Progress
 from osie.worker.action import Action, LogLine, Run, State
@@ -12,8 +13,6 @@ from osie.worker.docker_images import DockerImages
 from osie.worker.docker_runtime import DockerRuntime
 from osie.worker.engine import Engine
 from osie.worker.image_name import Credentials
-
-DEADLINE_S = 30.0
 
 
 class Silent:
