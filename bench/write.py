@@ -89,11 +89,14 @@ def _on_host(folder: Path, images: list[Image], wanted: str, rounds: int) -> lis
     return found
 
 
-def _in_guest(folder: Path, images: dict[str, Image], quick: bool, rounds: int) -> list[dict[str, Any]]:
+def _in_guest(
+    folder: Path, images: dict[str, Image], wanted: str, *, quick: bool, rounds: int
+) -> list[dict[str, Any]]:
     forms = {form.name: form for form in FORMATS}
     names = ["zstd, frames"] if quick else ["raw", "gzip", "gzip, members", "zstd", "zstd, frames"]
     cases = [(images["small"], forms[name], rounds) for name in names]
     cases.append((images["sparse"], forms["zstd, frames"], 1))  # minutes, where the guest is emulated
+    cases = [case for case in cases if f"{case[0].name}/{case[1].name}".startswith(wanted)]
     guest = folder / "guest"
     guest.mkdir(exist_ok=True)
     return write_guest.measure(guest, folder, cases)
@@ -121,7 +124,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="small images, one round; writes nothing")
     parser.add_argument("--only", choices=["host", "guest"], help="keep the other's figures")
-    parser.add_argument("--case", default="", help="host: IMAGE or IMAGE/FORMAT; keep the others' figures")
+    parser.add_argument("--case", default="", help="IMAGE or IMAGE/FORMAT; keep the others' figures")
     parser.add_argument("--images", type=Path, help="a folder for the images, to use them again")
     given = parser.parse_args()
     sizes = {"dense": 512 * MIB, "sparse": 4096 * MIB, "small": 96 * MIB}
@@ -133,7 +136,11 @@ def main() -> None:
         images = _images(folder, sizes)
         on_host = [images["dense"], images["sparse"]]
         host = [] if given.only == "guest" else _on_host(folder, on_host, given.case, rounds)
-        guest = [] if given.only == "host" else _in_guest(folder, images, given.quick, min(rounds, 2))
+        guest = (
+            []
+            if given.only == "host"
+            else _in_guest(folder, images, given.case, quick=given.quick, rounds=min(rounds, 2))
+        )
     results = {
         "host": {"machine": platform.machine(), "cpus": len(os.sched_getaffinity(0)), "load_before": load},
         "on_host": host,
