@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -98,7 +99,8 @@ def _in_guest(
     cases.append((images["sparse"], forms["zstd, frames"], 1))  # minutes, where the guest is emulated
     cases = [case for case in cases if f"{case[0].name}/{case[1].name}".startswith(wanted)]
     guest = folder / "guest"
-    guest.mkdir(exist_ok=True)
+    shutil.rmtree(guest, ignore_errors=True)  # a machine that is frozen there has other images in mind
+    guest.mkdir()
     return write_guest.measure(guest, folder, cases)
 
 
