@@ -140,7 +140,6 @@ class Dispatch:
     ) -> None:
         """An agent says what became of an action. Raises the errors of states.report."""
         text = _clean(message, _MESSAGE_CHARACTERS)
-        steps: list[Step] = []
         async with self._store.write() as connection:
             names = await agent_rows.names(connection, agent_id)
 
@@ -157,8 +156,7 @@ class Dispatch:
                 raise UnknownActionError(f"there is no workflow {workflow_id}")
             if step.changes:
                 await attendance.note(connection, step.workflow.id, names, self._now())
-            steps.append(step)
-        self._workflows.ring(steps[0])
+        self._workflows.ring(step)
 
     async def heartbeat(self, workflow_id: str, agent_id: str, action_id: str) -> tuple[bool, str]:
         """An agent is at an action: (whether it shall give that up, why). Raises NotYoursError."""

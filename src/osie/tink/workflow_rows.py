@@ -1,6 +1,6 @@
 """Workflows in the store: their state, their events, what their actions printed and how far they are."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -95,18 +95,6 @@ async def get(
         query = query.with_for_update()
     value = (await connection.execute(query)).scalar()
     return None if value is None else decode(value)
-
-
-async def states(
-    connection: AsyncConnection, names: Iterable[tuple[str, str]]
-) -> dict[tuple[str, str], State]:
-    """The states of those of the workflows that there are, by (namespace, name)."""
-    found = {}
-    for namespace, name in names:
-        workflow = await get(connection, namespace, name)
-        if workflow is not None:
-            found[namespace, name] = workflow.state
-    return found
 
 
 async def of_agents(connection: AsyncConnection, agents: Collection[str]) -> list[Workflow]:
