@@ -6,6 +6,8 @@ expensive fixture is made once per process. What is no machine gives way to thos
 """
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,14 @@ TOGETHER = (
 )
 LATER = ("integration", "unit", "vm/lab", "vm/writer")
 BESIDE = 5  # as nice(1) has it
+WHOLE_GB = 10  # what a run of everything holds at once on disks, 4 of it the build cache
+
+
+def pytest_report_header() -> str:
+    """A disk that is full fails hundreds of tests, in ways that say nothing of disks."""
+    folder = tempfile.gettempdir()
+    free = shutil.disk_usage(folder).free / 1e9
+    return f"room: {free:.1f} GB free in {folder}; the whole suite takes {WHOLE_GB}"
 
 
 def _group(path: Path) -> tuple[int, str]:

@@ -76,7 +76,7 @@ class Served:
     answers: list[Answer]
     url: str
     requests: list[Asked] = field(default_factory=list)
-    sent: int = 0  # bytes of bodies
+    sent: int = 0  # bytes of bodies, with those that are being sent
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -213,9 +213,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(answer.after)
 
     def _send(self, served: Served, part: memoryview) -> None:
-        self.wfile.write(part)
-        with served.lock:
+        with served.lock:  # before the client has them, who may then look at once what was sent
             served.sent += len(part)
+        self.wfile.write(part)
 
     def _break(self, served: Served, answer: Answer, rest: memoryview) -> None:
         self.close_connection = True

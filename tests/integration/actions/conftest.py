@@ -15,6 +15,7 @@ import pytest
 import zstandard
 from unruly import Answer, Served, unruly
 
+from osie.actions.mounting import private_namespace
 from osie.core.process import clean_environment, run
 
 MIB = 1 << 20
@@ -53,6 +54,12 @@ def file_system(tmp_path: Path, attach: Callable[..., Path]) -> Path:
         out.truncate(32 * MIB)
     run(["mkfs.ext4", "-q", "-F", file])
     return attach(file)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_mounts() -> None:
+    """No test beside us takes copies of our mounts into a namespace of its own: they hold the disks."""
+    private_namespace()
 
 
 @pytest.fixture

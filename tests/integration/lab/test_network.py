@@ -22,12 +22,15 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root"
 
 # SIGINT as in a terminal: a suite that runs in a shell's background has it ignored.
 HOLDER = """
-import signal, sys, time
+import pathlib, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from osie.lab.interruption import terminable
 from osie.lab.network import Network
 with terminable(), Network() as network:
     child = network.popen(["sleep", "1000"])
+    # setpriv(1) asks the kernel to end it with us: killed before that, we would leave it to the next sweep
+    while pathlib.Path(f"/proc/{child.pid}/comm").read_text() != "sleep\\n":
+        time.sleep(0.01)
     print(network.name, child.pid, flush=True)
     time.sleep(1000)
 """

@@ -12,7 +12,6 @@ import pytest
 import pytest_asyncio
 from vm.writer import content, http_server, nbd, tiny_guest
 from vm.writer.frozen import FrozenMachine
-from vm.writer.http_server import Served
 from vm.writer.medium import Medium
 
 from osie.cli.workshop import build_cache
@@ -27,7 +26,6 @@ class Site:
 
     machine: FrozenMachine
     medium: Medium
-    served: Served
     files: dict[str, bytes]  # what is served, by path
     address: str
 
@@ -84,9 +82,9 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     async with AsyncExitStack() as stack:
         network = stack.enter_context(Network())
         listening = network.listen(80)
-        served = await stack.enter_async_context(http_server.serving(files, listening))
+        await stack.enter_async_context(http_server.serving(files, listening))
         disk = await stack.enter_async_context(nbd.exported(medium, network.folder / "disk"))
         machine = FrozenMachine(network, guest, disk, folder)
         await stack.enter_async_context(machine)
         await machine.freeze()
-        yield Site(machine, medium, served, files, network.address)
+        yield Site(machine, medium, files, network.address)

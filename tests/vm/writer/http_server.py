@@ -1,4 +1,4 @@
-"""Files over HTTP with ranges, in the event loop of the test, which wants to know what was asked for."""
+"""Files over HTTP with ranges, in the event loop of the test."""
 
 import asyncio
 import hashlib
@@ -15,12 +15,10 @@ _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
 @dataclass
-class Served:
-    """What the server was asked for."""
+class _Files:
+    """What is served, and to whom."""
 
     files: Mapping[str, bytes]  # by path, such as /image
-    sent: dict[str, int] = field(default_factory=dict)  # bytes by path
-    firsts: dict[str, list[int]] = field(default_factory=dict)  # where each request began
     connections: set[web.RequestHandler] = field(default_factory=set)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -42,7 +40,6 @@ class Served:
         response = web.StreamResponse(status=status, headers=headers)
         response.content_length = last + 1 - first
         await response.prepare(request)
-        self.firsts.setdefault(request.path, []).append(first)
         if request.method == "GET":
             for start in range(first, last + 1, _PIECE):
                 piece = content[start : min(start + _PIECE, last + 1)]
@@ -50,26 +47,20 @@ class Served:
                     await response.write(piece)
                 except ConnectionError:  # the machine has no power
                     break
-                self.sent[request.path] = self.sent.get(request.path, 0) + len(piece)
         return response
-
-    def forget(self) -> None:
-        """Count anew."""
-        self.sent.clear()
-        self.firsts.clear()
 
 
 @asynccontextmanager
-async def serving(files: Mapping[str, bytes], listening: socket.socket) -> AsyncIterator[Served]:
+async def serving(files: Mapping[str, bytes], listening: socket.socket) -> AsyncIterator[None]:
     """Serve the files on the socket, which is closed at the end."""
-    served = Served(files)
+    served = _Files(files)
     application = web.Application()
     application.router.add_get("/{path:.*}", served.answer)
     runner = web.AppRunner(application, shutdown_timeout=0.1, handle_signals=False)
     await runner.setup()
     try:
         await web.SockSite(runner, listening).start()
-        yield served
+        yield
     finally:
         for connection in served.connections:  # a machine that lost its power never closed its own
             if connection.transport is not None:

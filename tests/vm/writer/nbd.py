@@ -6,9 +6,10 @@ Source: the NBD project's doc/proto.md: newstyle negotiation, simple replies.
 import asyncio
 import struct
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+from connections import answered
 from vm.writer.medium import Medium
 
 _OPTION, _OPTION_REPLY = 0x49484156454F5054, 0x3E889045565A9
@@ -79,11 +80,5 @@ async def _serve(medium: Medium, reader: asyncio.StreamReader, writer: asyncio.S
 async def exported(medium: Medium, path: Path) -> AsyncIterator[str]:
     """Serve the medium on a socket at `path`; yields its name for QEMU."""
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
-            await _serve(medium, reader, writer)
-        writer.close()
-
-    server = await asyncio.start_unix_server(connected, path, limit=1 << 20)
-    async with server:
+    async with answered(path, lambda reader, writer: _serve(medium, reader, writer), limit=1 << 20):
         yield f"nbd:unix:{path}"
