@@ -1,22 +1,18 @@
-"""What the kernel says that a person must know: it ended something, or the root is damaged.
+"""What the kernel says that a person must know: it ended something, or the root is damaged."""
 
-Source of the form: the kernel's Documentation/ABI/testing/dev-kmsg.
-"""
-
-import os
 import re
 from pathlib import Path
 
+from osie.core.kmsg import records
 from osie.ramdisk.report import Reporter
 
-_RECORD = 8192  # bytes; a read that is shorter than the record fails (kernel/printk, CONSOLE_EXT_LOG_MAX)
 _KILLED = re.compile(r"^(?:Memory cgroup out|Out) of memory: Killed process (\d+) \((.*?)\)")
 _DAMAGED = re.compile(r"^SQUASHFS error: .*")
 
 
-def message(record: bytes) -> str:
-    """The text of one record: `PRIORITY,NUMBER,TIME,FLAGS;TEXT`, with lines of details after it."""
-    return record.decode("utf-8", "replace").partition(";")[2].partition("\n")[0]
+def message(record: str) -> str:
+    """The text of one record, without its head and its details."""
+    return record.partition(";")[2].partition("\n")[0]
 
 
 class KernelLog:
@@ -28,18 +24,8 @@ class KernelLog:
 
     def follow(self, device: Path = Path("/dev/kmsg")) -> None:
         """Read until the machine ends."""
-        log = os.open(device, os.O_RDONLY)
-        try:
-            while True:
-                try:
-                    record = os.read(log, _RECORD)
-                except BrokenPipeError:  # records were overwritten before we read them; the next read goes on
-                    continue
-                if not record:
-                    return
-                self.hear(message(record))
-        finally:
-            os.close(log)
+        for record in records(device, follow=True):
+            self.hear(message(record))
 
     def hear(self, text: str) -> None:
         """Take one message."""

@@ -48,15 +48,15 @@ def test_a_damaged_root_is_told_once() -> None:
 def test_records_are_read_to_the_end(tmp_path: Path) -> None:
     """A record's text is what follows its head; the details after it are left out."""
     reporter, lines = heard()
-    record = b"3,1,5,-;Out of memory: Killed process 1 (x) y\n SUBSYSTEM=x\n"
+    record = "3,1,5,-;Out of memory: Killed process 1 (x) y\n SUBSYSTEM=x\n"
     assert message(record) == "Out of memory: Killed process 1 (x) y"
-    (tmp_path / "kmsg").write_bytes(record)
+    (tmp_path / "kmsg").write_text(record)
     KernelLog(reporter).follow(tmp_path / "kmsg")
     assert len(lines) == 1
 
 
-@given(st.binary(max_size=100))
-def test_any_record_is_survived(record: bytes) -> None:
+@given(st.text(max_size=100))
+def test_any_record_is_survived(record: str) -> None:
     """Whatever the kernel logs, the watch goes on."""
     KernelLog(Reporter()).hear(message(record))
 
