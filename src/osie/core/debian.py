@@ -19,7 +19,8 @@ class PackageSet:
     suite: str = SUITE
     mirror: str = ""  # "": as mmdebstrap finds it
     variant: str = "extract"  # unpacked but not configured: no maintainer script runs
-    components: tuple[str, ...] = ("main",)
+    # The same for all that are built together: other lists may be of another day, and so other versions.
+    components: tuple[str, ...] = ("main", "non-free-firmware")
 
     def inputs(self) -> list[object]:
         """What a cached result depends on."""

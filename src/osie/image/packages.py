@@ -19,7 +19,6 @@ def wanted(profile: Profile) -> PackageSet:
         packages=(*profile.packages, *profile.firmware),
         suite=profile.suite,
         mirror=profile.mirror,
-        components=("main", "non-free-firmware") if profile.firmware else ("main",),
     )
 
 

@@ -16,6 +16,7 @@ _ENGINE = {"conmon", "containerd", "crun", "docker.io", "golang-github-container
 _ENGINE |= {"golang-github-containers-image", "netavark", "podman"}
 _PYTHON = ("python3", "libpython3")
 _MODULES = "usr/lib/modules/"
+_FIRMWARE = "usr/lib/firmware/"
 
 
 def attribute(
@@ -61,10 +62,10 @@ def _part(path: str, owners: Mapping[str, str], classes: Mapping[str, str]) -> l
     if path.startswith(_MODULES):
         _, _, name = path.removeprefix(_MODULES).partition("/kernel/")
         return ["modules", classes.get(name.removesuffix(".ko"), "indexes")]
-    if path.startswith("usr/lib/firmware/"):
-        return ["firmware"]
     source = path.removesuffix(".pyc") + ".py" if path.endswith(".pyc") else path
     package = owners.get(f"/{source}", "made by the build")
+    if path.startswith(_FIRMWARE):
+        return ["firmware", package]
     if package in _ENGINE:
         return ["engine", package]
     return ["python" if package.startswith(_PYTHON) else "other", package]

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from osie.core.process import run
@@ -26,7 +26,7 @@ def build(profile: Profile, packages: Path, result: Path, *, links: Mapping[str,
     kernel.unpack(modules, classes, root)
     (result / "modules.json").write_text(json.dumps(classes))
     (result / "modules.load").write_text("\n".join(kernel.select(modules, kernel.ROOT_CLASS)))
-    _copy_firmware(packages, root)
+    _copy_firmware(packages, root, exclude=profile.exclude)
     selection.drop_unneeded_libraries(root)
     (library,) = (root / "usr/lib").glob("python3.*")
     python.compile_all(root, library, inside=f"/usr/lib/{library.name}", sourceless=True)
@@ -57,13 +57,13 @@ def _free(root: Path, name: str) -> Path:
     return place
 
 
-def _copy_firmware(packages: Path, root: Path) -> None:
+def _copy_firmware(packages: Path, root: Path, *, exclude: Iterable[str]) -> None:
     """Of the firmware packages, what the chosen modules ask for."""
     if not (packages / _FIRMWARE).is_dir():
         return
     modules = sorted((root / "usr/lib/modules").rglob("*.ko"))
     for name in sorted(set(run(["modinfo", "-F", "firmware", *modules]).stdout.split())):
         source = packages / _FIRMWARE / name
-        if source.is_file():
+        if source.is_file() and not selection.matches(f"/{_FIRMWARE / name}", exclude):
             (root / _FIRMWARE / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, root / _FIRMWARE / name)

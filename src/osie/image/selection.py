@@ -118,7 +118,7 @@ def copy(packages: Path, root: Path, *, without: Iterable[str], exclude: Iterabl
         path = "/" + str(source.relative_to(packages))
         if source.is_dir() and not source.is_symlink():
             continue
-        if owner.get(path) in unwanted or any(fnmatchcase(path, pattern) for pattern in patterns):
+        if owner.get(path) in unwanted or matches(path, patterns):
             continue
         target = root / path.lstrip("/")
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -147,8 +147,13 @@ def drop_unneeded_libraries(root: Path) -> None:
         files[path].unlink()
 
 
+def matches(path: str, patterns: Iterable[str]) -> bool:
+    """Whether one of the patterns fits the whole path; `*` crosses folders."""
+    return any(fnmatchcase(path, pattern) for pattern in patterns)
+
+
 def _by_name(path: str) -> bool:
-    return any(fnmatchcase(Path(path).name, pattern) for pattern in _LOADED_BY_NAME)
+    return matches(Path(path).name, _LOADED_BY_NAME)
 
 
 def contained(packages: Path, root: Path, *, also: Iterable[str] = ()) -> list[dict[str, str]]:

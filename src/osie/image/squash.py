@@ -12,7 +12,7 @@ from osie.core.process import run
 FORMS = {
     "zstd": ("-b", "256K", "-comp", "zstd", "-Xcompression-level", "19", "-no-fragments"),
     "zstd-dense": ("-b", "512K", "-comp", "zstd", "-Xcompression-level", "19", "-no-fragments"),
-    "xz": ("-b", "256K", "-comp", "xz"),
+    "xz": ("-b", "256K", "-comp", "xz", "-Xbcj", "x86", "-no-fragments"),
 }
 _SAME_BYTES = ("-all-time", EPOCH, "-all-root", "-no-xattrs", "-no-exports", "-no-progress", "-quiet")
 

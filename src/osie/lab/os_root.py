@@ -14,6 +14,7 @@ OVERLAY = Path(__file__).parent / "root"
 PACKAGES = debian.PackageSet(
     packages=("systemd-sysv", "udev", "linux-image-cloud-amd64", "tiny-initramfs", "busybox"),
     variant="minbase",  # configured, unlike `extract`: this system boots
+    components=("main",),
 )
 # busybox is the HTTP client; tiny-initramfs brings the 34 KB /init that initramfs.py puts to use.
 

@@ -23,6 +23,7 @@ class Direct:
     kernel: Path
     initrd: Path
     command_line: str
+    card: str = "virtio-net-pci"  # the NIC's model, as QEMU names it
 
 
 @dataclass(frozen=True)
@@ -106,11 +107,12 @@ def _firmware(hardware: Hardware, connections: Connections) -> list[str]:
 
 def _network(hardware: Hardware, connections: Connections) -> list[str]:
     netdev = ["-netdev", f"tap,id=net,ifname={connections.tap},script=no,downscript=no"]
-    card = f"virtio-net-pci,netdev=net,mac={macs.normalise(hardware.mac)}"
+    connected = f"netdev=net,mac={macs.normalise(hardware.mac)}"
     if hardware.direct is not None:
         given = hardware.direct
         handed = ["-kernel", str(given.kernel), "-initrd", str(given.initrd), "-append", given.command_line]
-        return [*netdev, "-device", f"{card},romfile=", *handed]
+        return [*netdev, "-device", f"{given.card},{connected},romfile=", *handed]
+    card = f"virtio-net-pci,{connected}"
     if not hardware.netboot:
         return [*netdev, "-device", f"{card},romfile="]
     if hardware.nic == "ipxe-rom":

@@ -20,6 +20,7 @@ NOISE = os.urandom(600_000)  # doesn't compress: its size in the image is its si
 CONTENTS = {
     "usr/bin/tool": NOISE,
     "usr/lib/modules/6/kernel/drivers/net/nic.ko": NOISE[:300_001],
+    "usr/lib/firmware/nic.fw": NOISE[:100_003],
     "usr/lib/python3.13/ssl.pyc": b"python" * 1000,
     "osie-worker/layers/0/copy": NOISE,
     **{f"many/{number:03}": b"%d" % number * 50 for number in range(400)},
@@ -51,13 +52,18 @@ def test_the_parts_sum_up_to_the_artifacts(image: Path) -> None:
         kernel=1000,
         initramfs=whole + 77,
         squashed=image,
-        owners={"/usr/lib/python3.13/ssl.py": "libpython3.13-stdlib", "/usr/bin/tool": "podman"},
+        owners={
+            "/usr/lib/python3.13/ssl.py": "libpython3.13-stdlib",
+            "/usr/bin/tool": "podman",
+            "/usr/lib/firmware/nic.fw": "firmware-nic",
+        },
         classes={"drivers/net/nic": "network"},
     )
     assert parts.total(tree) == 1000 + whole + 77
     assert (tree["kernel"], tree["initramfs"], tree["worker"]) == (1000, 77, 0)
     assert list(parts.flat(tree))[:2] == ["engine", "modules"]
     assert parts.flat(tree["modules"]).keys() == {"network"}  # type: ignore[arg-type]
+    assert parts.flat(tree["firmware"]).keys() == {"firmware-nic"}  # type: ignore[arg-type]
     assert parts.flat(tree["python"]).keys() == {"libpython3.13-stdlib"}  # type: ignore[arg-type]
 
 

@@ -112,10 +112,12 @@ def network() -> Iterator[Network]:
 def console(network: Network, tmp_path: Path) -> Callable[..., object]:
     """Boots a kernel and a ramdisk directly until the console shows a pattern, and returns its lines."""
 
-    async def lines(kernel: Path, initramfs: Path, memory_mib: int, until: str) -> list[str]:
+    async def lines(
+        kernel: Path, initramfs: Path, memory_mib: int, until: str, card: str = "virtio-net-pci"
+    ) -> list[str]:
         disk = tmp_path / "disk.raw"
         create_disk(disk, 64 << 20)
-        direct = qemu.Direct(kernel, initramfs, "console=ttyS0")
+        direct = qemu.Direct(kernel, initramfs, "console=ttyS0", card)
         hardware = qemu.Hardware("m", "52:54:00:05:1e:f0", disk, memory_mib=memory_mib, direct=direct)
         log = tmp_path / "console"
         async with VirtualMachine(network, hardware, log=log, accelerated_by=accelerator.best()) as machine:
