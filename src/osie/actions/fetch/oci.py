@@ -19,7 +19,7 @@ from osie.actions.fetch.oci_reference import (
 )
 from osie.actions.fetch.patience import Patience
 from osie.actions.fetch.site import Site
-from osie.actions.fetch.source import SourceError
+from osie.actions.fetch.source import SourceError, whole
 
 __all__ = ["Credentials", "OciSource", "oci_source"]
 
@@ -134,12 +134,7 @@ class OciSource:
         """A manifest by its tag or digest; by digest it is compared."""
         site = Site(self._reference.url("manifests", wanted), self._access, accept=ACCEPT)
         source = HttpSource([site], self._patience, self._tell)
-        try:
-            content = b"".join(source.chunks(0, MANIFEST_BYTES_MAX + 1))
-        finally:
-            source.close()
-        if len(content) > MANIFEST_BYTES_MAX:
-            raise SourceError(f"{self._reference}: the manifest is larger than {MANIFEST_BYTES_MAX} bytes")
+        content = whole(source, MANIFEST_BYTES_MAX, f"{self._reference}: the manifest")
         algorithm, _, expected = wanted.partition(":")
         if expected and hashlib.new(algorithm, content).hexdigest() != expected:
             raise SourceError(f"{self._reference}: the manifest's bytes don't have its digest {wanted}")

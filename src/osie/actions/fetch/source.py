@@ -45,3 +45,15 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Give up connections and threads; an iterator that is under way may end with SourceError."""
+
+
+def whole(source: Source, most_bytes: int, name: str) -> bytes:
+    """All of a small document's bytes, and the source's end; SourceError where they're more."""
+    try:
+        source.open()
+        content = b"".join(source.chunks(0, most_bytes + 1))
+    finally:
+        source.close()
+    if len(content) > most_bytes:
+        raise SourceError(f"{name}: larger than the {most_bytes} bytes that are expected at most")
+    return content
