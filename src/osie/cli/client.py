@@ -1,5 +1,6 @@
 """The operator API as the commands use it."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
@@ -112,3 +113,14 @@ class Client:
                 async for line in response.aiter_lines():
                     if line.startswith("data:"):
                         yield json.loads(line[5:])
+
+
+def ask(server: str, method: str, path: str, **options: Any) -> Json:
+    """What the server answers to this one request. Raises as `Client.request` does."""
+
+    async def work() -> Json:
+        async with Client(server) as client:
+            answer: Json = await client.request(method, path, **options)
+            return answer
+
+    return asyncio.run(work())

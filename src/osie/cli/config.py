@@ -64,6 +64,7 @@ class Tink(_Section):
     older_grpc_port: Annotated[int, Field(ge=0, lt=65536)] = 42114  # of workers up to v0.12; 0: none
     rewrite_images: Mapping[str, str] = Field(default_factory=dict)  # prefix -> what stands in its place
     require_verified: bool = False  # every action gets REQUIRE_VERIFIED=true, whatever its template says
+    hold_s: Annotated[float, Field(ge=0, le=60)] = 30.0  # a question for which there is no action; 0: none
     silent_after_s: Silence = 60.0  # without a word from the agent whose turn it is
     on_silence: Literal["wait", "fail"] = "wait"
     silent_fail_after_s: Silence = 600.0  # where on_silence is "fail"

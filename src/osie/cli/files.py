@@ -8,33 +8,23 @@ from pathlib import Path
 import click
 
 from osie.cli import config, show
-from osie.cli.client import Client, Json
+from osie.cli.client import Json, ask
 from osie.cli.completion import names
-from osie.cli.resources import read_files, server_option
+from osie.cli.resources import FILE, file_option, read_files, server_option
 from osie.core.errors import OsieError
 from osie.tink import diffing
 from osie.tink.handed import handed
 from osie.tink.rewriting import Rewriting
 
-_file_option = click.option(
-    "-f", "--file", "paths", multiple=True, required=True, help="A file, a folder, or - ."
-)
-
 
 @click.command()
-@_file_option
+@file_option
 @server_option
 def diff(paths: tuple[str, ...], server: str) -> int:
     """Show what applying the files would change. Exits with 1 where something differs, with 2 on errors."""
     files = [{"name": name, "text": text} for name, text in read_files(list(paths))]
-
-    async def work() -> list[Json]:
-        async with Client(server) as client:
-            found: list[Json] = (await client.request("POST", "/diff", json={"files": files}))["differences"]
-            return found
-
     try:
-        found = asyncio.run(work())
+        found = ask(server, "POST", "/diff", json={"files": files})["differences"]
     except OsieError as error:
         click.echo(f"osie: {error}", err=True)
         return 2
@@ -57,7 +47,7 @@ def unified(item: Json) -> list[str]:
 
 
 @click.command()
-@_file_option
+@file_option
 def validate(paths: tuple[str, ...]) -> None:
     """Check files with no server: all their errors at once."""
     verdict = asyncio.run(diffing.validate(read_files(list(paths))))
@@ -70,7 +60,9 @@ def validate(paths: tuple[str, ...]) -> None:
 
 @click.command()
 @click.argument("name", required=False, shell_complete=names(lambda _context: "/workflows"))
-@click.option("-f", "--file", "paths", multiple=True, help="Render from these files, with no server.")
+@click.option(
+    "-f", "--file", "paths", type=FILE, multiple=True, help="Render from these files, with no server."
+)
 @click.option(
     "--config", "config_path", type=click.Path(path_type=Path), help="With -f: the server's config."
 )
@@ -95,16 +87,8 @@ def render(
     elif name is None:
         raise click.UsageError("name a workflow, or files with -f")
     else:
-        document = asyncio.run(_from_server(server, namespace, name))
+        document = ask(server, "GET", f"/workflows/{name}/render", params={"namespace": namespace})
     click.echo(show.encode(document, output))
-
-
-async def _from_server(server: str, namespace: str, name: str) -> Json:
-    async with Client(server) as client:
-        found: Json = await client.request(
-            "GET", f"/workflows/{name}/render", params={"namespace": namespace}
-        )
-        return found
 
 
 async def _from_files(paths: list[str], namespace: str, name: str | None, config_path: Path | None) -> Json:

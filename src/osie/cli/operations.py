@@ -1,11 +1,10 @@
 """`osie workflow cancel | retry | run-again | explain`: what an operator does to a workflow."""
 
-import asyncio
 import getpass
 
 import click
 
-from osie.cli.client import Client, Json
+from osie.cli.client import ask
 from osie.cli.completion import names
 from osie.cli.resources import server_option
 
@@ -21,17 +20,8 @@ def _me() -> str:
 
 
 def _do(server: str, namespace: str, name: str, operation: str, **fields: str) -> None:
-    async def work() -> Json:
-        async with Client(server) as client:
-            answer: Json = await client.request(
-                "POST",
-                f"/workflows/{name}/{operation}",
-                params={"namespace": namespace},
-                json={"who": _me(), **fields},
-            )
-            return answer
-
-    status = asyncio.run(work())["status"]
+    path, body = f"/workflows/{name}/{operation}", {"who": _me(), **fields}
+    status = ask(server, "POST", path, params={"namespace": namespace}, json=body)["status"]
     action = (status.get("currentAction") or {}).get("action")
     begins = f", begins with action {action}" if action and operation != "cancel" else ""
     click.echo(f"workflow/{name} is {status['state']}{begins}")
@@ -72,14 +62,6 @@ def run_again(name: str, namespace: str, server: str) -> None:
 @server_option
 def explain(name: str, namespace: str, server: str) -> None:
     """Tell in plain sentences why a workflow is where it is."""
-
-    async def work() -> list[str]:
-        async with Client(server) as client:
-            answer = await client.request(
-                "GET", f"/workflows/{name}/explain", params={"namespace": namespace}
-            )
-            sentences: list[str] = answer["sentences"]
-            return sentences
-
-    for sentence in asyncio.run(work()):
+    told = ask(server, "GET", f"/workflows/{name}/explain", params={"namespace": namespace})
+    for sentence in told["sentences"]:
         click.echo(sentence)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from osie.cli.client import DEFAULT_SERVER, Client, Json
+from osie.cli.client import DEFAULT_SERVER, Client, Json, ask
 from osie.cli.completion import names, one_of
 from osie.core.errors import OsieError
 
@@ -26,6 +26,11 @@ PLURALS = sorted(set(KINDS.values()))
 
 server_option = click.option(
     "--server", envvar="OSIE_SERVER", default=DEFAULT_SERVER, show_default=True, help="The operator API."
+)
+
+FILE = click.Path(allow_dash=True)  # so that shells complete it
+file_option = click.option(
+    "-f", "--file", "paths", type=FILE, multiple=True, required=True, help="A file, a folder, or - ."
 )
 
 
@@ -73,7 +78,7 @@ def read_files(paths: list[str]) -> list[tuple[str, str]]:
 
 
 @click.command()
-@click.option("-f", "--file", "paths", multiple=True, required=True, help="A file, a folder, or - .")
+@file_option
 @server_option
 def apply(paths: tuple[str, ...], server: str) -> None:
     """Create or change Hardware, Templates and Workflows: all of the files, or nothing."""
@@ -99,10 +104,5 @@ def apply(paths: tuple[str, ...], server: str) -> None:
 def delete(kind: str, name: str, namespace: str, force: bool, server: str) -> None:
     """Delete one resource."""
     query = {"namespace": namespace, "force": str(force).lower()}
-
-    async def work() -> None:
-        async with Client(server) as client:
-            await client.request("DELETE", f"/{plural(kind)}/{name}", params=query)
-
-    asyncio.run(work())
+    ask(server, "DELETE", f"/{plural(kind)}/{name}", params=query)
     click.echo(f"{kind}/{name} deleted")

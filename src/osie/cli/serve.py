@@ -69,11 +69,15 @@ async def running(settings: ServeConfig) -> AsyncIterator[None]:
         )
         tink = await stack.enter_async_context(engine)
         await stack.enter_async_context(
-            grpc_server.serve(tink.agents, f"{address}:{settings.tink.grpc_port}")
+            grpc_server.serve(
+                tink.agents,
+                f"{address}:{policy.grpc_port}",
+                hold_s=min(policy.hold_s, policy.silent_after_s / 2),  # who waits is no silent one
+            )
         )
-        if settings.tink.older_grpc_port:
+        if policy.older_grpc_port:
             await stack.enter_async_context(
-                grpc_older.serve(tink.agents, f"{address}:{settings.tink.older_grpc_port}")
+                grpc_older.serve(tink.agents, f"{address}:{policy.older_grpc_port}")
             )
         await stack.enter_async_context(_registry(settings))
         boots = await stack.enter_async_context(Boots(_boots_config(settings), TinkMachines(tink)))

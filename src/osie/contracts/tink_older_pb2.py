@@ -14,27 +14,27 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fosie/contracts/tink_older.proto\x12\x0fosie.tink_older\x1a\x1fgoogle/protobuf/timestamp.proto\"\x07\n\x05\x45mpty\"+\n\x16WorkflowContextRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t\"\xe1\x01\n\x0fWorkflowContext\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12\x16\n\x0e\x63urrent_worker\x18\x02 \x01(\t\x12\x14\n\x0c\x63urrent_task\x18\x03 \x01(\t\x12\x16\n\x0e\x63urrent_action\x18\x04 \x01(\t\x12\x1c\n\x14\x63urrent_action_index\x18\x05 \x01(\x03\x12\x34\n\x14\x63urrent_action_state\x18\x06 \x01(\x0e\x32\x16.osie.tink_older.State\x12\x1f\n\x17total_number_of_actions\x18\x07 \x01(\x03\"-\n\x16WorkflowActionsRequest\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\"J\n\x12WorkflowActionList\x12\x34\n\x0b\x61\x63tion_list\x18\x01 \x03(\x0b\x32\x1f.osie.tink_older.WorkflowAction\"\xd0\x01\n\x0eWorkflowAction\x12\x11\n\ttask_name\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05image\x18\x03 \x01(\t\x12\x0f\n\x07timeout\x18\x04 \x01(\x03\x12\x0f\n\x07\x63ommand\x18\x05 \x03(\t\x12\x12\n\non_timeout\x18\x06 \x03(\t\x12\x12\n\non_failure\x18\x07 \x03(\t\x12\x11\n\tworker_id\x18\x08 \x01(\t\x12\x0f\n\x07volumes\x18\t \x03(\t\x12\x13\n\x0b\x65nvironment\x18\n \x03(\t\x12\x0b\n\x03pid\x18\x0b \x01(\t\"\xe7\x01\n\x14WorkflowActionStatus\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12\x11\n\ttask_name\x18\x02 \x01(\t\x12\x13\n\x0b\x61\x63tion_name\x18\x03 \x01(\t\x12-\n\raction_status\x18\x04 \x01(\x0e\x32\x16.osie.tink_older.State\x12\x0f\n\x07seconds\x18\x05 \x01(\x03\x12\x0f\n\x07message\x18\x06 \x01(\t\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tworker_id\x18\x08 \x01(\t*e\n\x05State\x12\x11\n\rSTATE_PENDING\x10\x00\x12\x11\n\rSTATE_RUNNING\x10\x01\x12\x10\n\x0cSTATE_FAILED\x10\x02\x12\x11\n\rSTATE_TIMEOUT\x10\x03\x12\x11\n\rSTATE_SUCCESS\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fosie/contracts/tink_older.proto\x12\x0fosie.tink_older\x1a\x1fgoogle/protobuf/timestamp.proto\"\x07\n\x05\x45mpty\"=\n\x16WorkflowContextRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x10\n\x07\x62oot_id\x18\xe8\x07 \x01(\t\"\xe1\x01\n\x0fWorkflowContext\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12\x16\n\x0e\x63urrent_worker\x18\x02 \x01(\t\x12\x14\n\x0c\x63urrent_task\x18\x03 \x01(\t\x12\x16\n\x0e\x63urrent_action\x18\x04 \x01(\t\x12\x1c\n\x14\x63urrent_action_index\x18\x05 \x01(\x03\x12\x34\n\x14\x63urrent_action_state\x18\x06 \x01(\x0e\x32\x16.osie.tink_older.State\x12\x1f\n\x17total_number_of_actions\x18\x07 \x01(\x03\"-\n\x16WorkflowActionsRequest\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\"J\n\x12WorkflowActionList\x12\x34\n\x0b\x61\x63tion_list\x18\x01 \x03(\x0b\x32\x1f.osie.tink_older.WorkflowAction\"\xd0\x01\n\x0eWorkflowAction\x12\x11\n\ttask_name\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05image\x18\x03 \x01(\t\x12\x0f\n\x07timeout\x18\x04 \x01(\x03\x12\x0f\n\x07\x63ommand\x18\x05 \x03(\t\x12\x12\n\non_timeout\x18\x06 \x03(\t\x12\x12\n\non_failure\x18\x07 \x03(\t\x12\x11\n\tworker_id\x18\x08 \x01(\t\x12\x0f\n\x07volumes\x18\t \x03(\t\x12\x13\n\x0b\x65nvironment\x18\n \x03(\t\x12\x0b\n\x03pid\x18\x0b \x01(\t\"\xe7\x01\n\x14WorkflowActionStatus\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12\x11\n\ttask_name\x18\x02 \x01(\t\x12\x13\n\x0b\x61\x63tion_name\x18\x03 \x01(\t\x12-\n\raction_status\x18\x04 \x01(\x0e\x32\x16.osie.tink_older.State\x12\x0f\n\x07seconds\x18\x05 \x01(\x03\x12\x0f\n\x07message\x18\x06 \x01(\t\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tworker_id\x18\x08 \x01(\t*e\n\x05State\x12\x11\n\rSTATE_PENDING\x10\x00\x12\x11\n\rSTATE_RUNNING\x10\x01\x12\x10\n\x0cSTATE_FAILED\x10\x02\x12\x11\n\rSTATE_TIMEOUT\x10\x03\x12\x11\n\rSTATE_SUCCESS\x10\x04\x62\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'osie.contracts.tink_older_pb2', globals())
 if _descriptor._USE_C_DESCRIPTORS == False:
 
   DESCRIPTOR._options = None
-  _STATE._serialized_start=935
-  _STATE._serialized_end=1036
+  _STATE._serialized_start=953
+  _STATE._serialized_end=1054
   _EMPTY._serialized_start=85
   _EMPTY._serialized_end=92
   _WORKFLOWCONTEXTREQUEST._serialized_start=94
-  _WORKFLOWCONTEXTREQUEST._serialized_end=137
-  _WORKFLOWCONTEXT._serialized_start=140
-  _WORKFLOWCONTEXT._serialized_end=365
-  _WORKFLOWACTIONSREQUEST._serialized_start=367
-  _WORKFLOWACTIONSREQUEST._serialized_end=412
-  _WORKFLOWACTIONLIST._serialized_start=414
-  _WORKFLOWACTIONLIST._serialized_end=488
-  _WORKFLOWACTION._serialized_start=491
-  _WORKFLOWACTION._serialized_end=699
-  _WORKFLOWACTIONSTATUS._serialized_start=702
-  _WORKFLOWACTIONSTATUS._serialized_end=933
+  _WORKFLOWCONTEXTREQUEST._serialized_end=155
+  _WORKFLOWCONTEXT._serialized_start=158
+  _WORKFLOWCONTEXT._serialized_end=383
+  _WORKFLOWACTIONSREQUEST._serialized_start=385
+  _WORKFLOWACTIONSREQUEST._serialized_end=430
+  _WORKFLOWACTIONLIST._serialized_start=432
+  _WORKFLOWACTIONLIST._serialized_end=506
+  _WORKFLOWACTION._serialized_start=509
+  _WORKFLOWACTION._serialized_end=717
+  _WORKFLOWACTIONSTATUS._serialized_start=720
+  _WORKFLOWACTIONSTATUS._serialized_end=951
 # @@protoc_insertion_point(module_scope)

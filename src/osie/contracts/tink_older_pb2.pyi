@@ -93,10 +93,12 @@ class WorkflowContext(_message.Message):
     def __init__(self, workflow_id: _Optional[str] = ..., current_worker: _Optional[str] = ..., current_task: _Optional[str] = ..., current_action: _Optional[str] = ..., current_action_index: _Optional[int] = ..., current_action_state: _Optional[_Union[State, str]] = ..., total_number_of_actions: _Optional[int] = ...) -> None: ...
 
 class WorkflowContextRequest(_message.Message):
-    __slots__ = ["worker_id"]
+    __slots__ = ["boot_id", "worker_id"]
+    BOOT_ID_FIELD_NUMBER: _ClassVar[int]
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
+    boot_id: str
     worker_id: str
-    def __init__(self, worker_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, worker_id: _Optional[str] = ..., boot_id: _Optional[str] = ...) -> None: ...
 
 class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = []

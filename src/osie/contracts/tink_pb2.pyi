@@ -20,12 +20,14 @@ class ActionMessage(_message.Message):
     def __init__(self, message: _Optional[str] = ...) -> None: ...
 
 class ActionRequest(_message.Message):
-    __slots__ = ["agent_attributes", "agent_id"]
+    __slots__ = ["agent_attributes", "agent_id", "boot_id"]
     AGENT_ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
+    BOOT_ID_FIELD_NUMBER: _ClassVar[int]
     agent_attributes: AgentAttributes
     agent_id: str
-    def __init__(self, agent_id: _Optional[str] = ..., agent_attributes: _Optional[_Union[AgentAttributes, _Mapping]] = ...) -> None: ...
+    boot_id: str
+    def __init__(self, agent_id: _Optional[str] = ..., agent_attributes: _Optional[_Union[AgentAttributes, _Mapping]] = ..., boot_id: _Optional[str] = ...) -> None: ...
 
 class ActionResponse(_message.Message):
     __slots__ = ["action_id", "agent_id", "command", "environment", "image", "name", "namespaces", "pid", "task_id", "timeout", "volumes", "workflow_id"]

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from osie.tink import resource_rows, workflow_rows
-from osie.tink.applying import HARDWARE, hardware_of, release_netboot, topic
+from osie.tink import elsewhere, resource_rows, topics, workflow_rows
+from osie.tink.applying import hardware_of, release_netboot
 from osie.tink.notifier import Notifier
 from osie.tink.steps import Step
 from osie.tink.store import Store
@@ -46,14 +46,16 @@ class Advancing:
         step = event(workflow, at)
         if step.workflow != workflow:
             await _save(connection, workflow, step, at)
+        if step.changes:
+            await elsewhere.announce(connection, topics.agents(step.workflow))
         return step
 
     def ring(self, step: Step) -> None:
-        """Wake who follows the workflow, and who serves its machine."""
+        """Wake who follows the workflow, who serves its machine, and whose turn it may be."""
         if step.changes:
-            self._notifier.ring(topic(step.workflow))
+            self._notifier.ring(topics.workflow(step.workflow), *topics.agents(step.workflow))
             if any(change.action is None for change in step.changes):
-                self._notifier.ring(HARDWARE)
+                self._notifier.ring(topics.HARDWARE)
 
 
 async def _save(connection: AsyncConnection, before: Workflow, step: Step, at: float) -> None:

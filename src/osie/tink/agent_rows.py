@@ -1,6 +1,7 @@
 """Which workflows and machines an agent's words are about, in the store."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -10,18 +11,23 @@ from osie.tink.steps import UnknownActionError
 from osie.tink.workflow import Workflow, concerns
 
 
-async def names(connection: AsyncConnection, agent_id: str) -> set[str]:
-    """Every id of the machine that asks under this one."""
-    agent = canonical_agent(agent_id)
-    machine = await resource_rows.hardware_of_agent(connection, agent)
-    known = () if machine is None else hardware.agents(HardwareSpec.model_validate(machine.spec))
-    return {agent, *known}
+@dataclass(frozen=True)
+class Agent:
+    """Who asks: the ids and hardware addresses of its machine, and whether the operator lets it have work."""
+
+    names: frozenset[str]
+    macs: tuple[str, ...] = ()
+    may_work: bool = True
 
 
-async def may_work(connection: AsyncConnection, agent_id: str) -> bool:
-    """Whether the operator lets the machine have work."""
-    machine = await resource_rows.hardware_of_agent(connection, canonical_agent(agent_id))
-    return machine is None or hardware.may_work(HardwareSpec.model_validate(machine.spec))
+async def agent(connection: AsyncConnection, agent_id: str) -> Agent:
+    """The agent that gives itself this id."""
+    asked = canonical_agent(agent_id)
+    machine = await resource_rows.hardware_of_agent(connection, asked)
+    if machine is None:
+        return Agent(frozenset({asked}))
+    spec = HardwareSpec.model_validate(machine.spec)
+    return Agent(frozenset({asked, *hardware.agents(spec)}), hardware.macs(spec), hardware.may_work(spec))
 
 
 async def oldest(connection: AsyncConnection, agents: Collection[str]) -> Workflow | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from osie.tink import hardware, resource_rows, workflow_rows
+from osie.tink import elsewhere, hardware, resource_rows, topics, workflow_rows
 from osie.tink.admission import Admission, Known, admit, references
 from osie.tink.errors import ConflictError, MissingError
 from osie.tink.manifest import Batch, RefusedError, parse
@@ -17,7 +17,6 @@ from osie.tink.store import Store, one_at_a_time
 from osie.tink.workflow import State, Workflow
 
 _ATTEMPTS = 5
-HARDWARE = "hardware"  # the notifier's topic for any change of Hardware
 
 
 @dataclass(frozen=True)
@@ -51,10 +50,12 @@ class Applying:
                 await one_at_a_time(connection)
                 if await known_of(connection, batch, lock=True) == known:
                     await _store(connection, admission, self._now())
+                    concerned = _concerned(admission)
+                    await elsewhere.announce(connection, concerned)
                     break
         else:
             raise ConflictError("what the files touch kept changing meanwhile", hint="apply them once more")
-        self._notifier.ring(HARDWARE)
+        self._notifier.ring(topics.HARDWARE, *concerned)
         told = {resource.ref: change for resource, change in admission.changed}
         return Applied([(ref, told.get(ref, "unchanged")) for ref in batch.resources], admission.warnings)
 
@@ -76,14 +77,21 @@ class Applying:
                         f"{ref} is in use by workflow {', '.join(users)}", hint="delete it first"
                     )
             await resource_rows.delete(connection, ref)
-        self._notifier.ring(HARDWARE)
+            if workflow is not None:  # the next one in the queue comes up
+                await elsewhere.announce(connection, topics.agents(workflow))
+        self._notifier.ring(topics.HARDWARE)
         if workflow is not None:
-            self._notifier.ring(topic(workflow))
+            self._notifier.ring(topics.workflow(workflow), *topics.agents(workflow))
 
 
-def topic(workflow: Workflow) -> str:
-    """The notifier's topic for a workflow's events and logs."""
-    return f"workflow:{workflow.id}"
+def _concerned(admission: Admission) -> set[str]:
+    """The bells of the agents that may have work now."""
+    bells = {bell for workflow in admission.drafts.values() for bell in topics.agents(workflow)}
+    for resource, _ in admission.changed:
+        if resource.ref.kind is Kind.HARDWARE:
+            spec = hardware.HardwareSpec.model_validate(resource.spec)
+            bells.update(map(topics.agent, hardware.agents(spec)))
+    return bells
 
 
 async def known_of(connection: AsyncConnection, batch: Batch, *, lock: bool = False) -> Known:

@@ -1,5 +1,6 @@
 """An action's `if`: what it may name, and what its value means."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ _ATTRIBUTES: dict[str, Any] = {
     "product": {},
 }
 _LISTS = {"block": "blockDevices", "network": "networkInterfaces", "pci": "pciDevices", "gpu": "gpuDevices"}
+_BEFORE = "{{ "
+_PLACE = re.compile(r"^line 1, column (\d+)")
 
 
 @dataclass(frozen=True)
@@ -43,13 +46,19 @@ def data(workflow: Workflow, task: Task, attributes: Mapping[str, Any]) -> dict[
 async def evaluate(condition: str, values: dict[str, Any]) -> Verdict:
     """The condition's verdict, by the rendering child."""
     rendered = (await render_all([_job(condition, values)]))[0]
-    return Verdict(rendered.text.strip().lower() not in _FALSE and not rendered.fault, rendered.fault)
+    holds = rendered.text.strip().lower() not in _FALSE and not rendered.fault
+    return Verdict(holds, _placed(rendered.fault))
 
 
 async def faults(conditions: Sequence[str]) -> list[str]:
     """What is wrong with the syntax of each; "": nothing."""
-    return [checked.fault for checked in await render_all([_job(text, None) for text in conditions])]
+    return [_placed(checked.fault) for checked in await render_all([_job(text, None) for text in conditions])]
 
 
 def _job(condition: str, values: dict[str, Any] | None) -> Job:
-    return Job("if", "{{ " + condition + " }}", values)
+    return Job("if", _BEFORE + condition + " }}", values)
+
+
+def _placed(fault: str) -> str:
+    """The fault with the column of the condition as it was written."""
+    return _PLACE.sub(lambda place: f"column {int(place[1]) - len(_BEFORE)}", fault)

@@ -3,16 +3,16 @@
 import asyncio
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osie.core.errors import OsieError
-from osie.tink import agent_rows, attendance, conditions, greeting, workflow_rows
+from osie.tink import agent_rows, attendance, conditions, greeting, topics, workflow_rows
 from osie.tink.advancing import Advancing
-from osie.tink.applying import topic
+from osie.tink.desk import Desk
 from osie.tink.hardware import canonical_agent
 from osie.tink.notifier import Notifier
 from osie.tink.rewriting import Rewriting
@@ -25,6 +25,7 @@ from osie.tink.workflow_rows import LogLine
 
 _MESSAGE_CHARACTERS = 16_384
 _LINE_CHARACTERS = 8_192
+_BOOT_CHARACTERS = 64
 _MOST = 2**63 - 1  # what the store's integers hold
 
 
@@ -45,48 +46,54 @@ class Dispatch:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
-        self._notifier = notifier
+        self.notifier = notifier
         self._now = now
         self._workflows = Advancing(store, notifier, now)
         # Silence is measured as exactly as that, and every exactness is a write.
         self._heard_every_s = (patience or Patience()).silent_after_s / 4
         self._deciding: dict[str, asyncio.Task[None]] = {}
         self.rewriting = rewriting or Rewriting()
+        self.desk = Desk()
 
     async def get_action(
-        self, agent_id: str, attributes: dict[str, Any] | None = None
+        self, agent_id: str, attributes: dict[str, Any] | None = None, boot_id: str = ""
     ) -> tuple[Workflow, Turn]:
         """What the agent shall run now. Raises NoWorkError and OutOfTurnError."""
-        agent = canonical_agent(agent_id)
-        await greeting.greet(self._store, self._notifier, agent, attributes, self._now())
+        boot_id = _boot(boot_id)
+        asked = canonical_agent(agent_id)
         while True:
             async with self._store.read() as connection:
-                names = await agent_rows.names(connection, agent)
-                workflow = await agent_rows.oldest(connection, names)
-                allowed = await agent_rows.may_work(connection, agent)
+                agent = await agent_rows.agent(connection, asked)
+                news = await greeting.news(connection, asked, agent.macs, self._now())
+                workflow = await agent_rows.oldest(connection, agent.names)
                 heard = {} if workflow is None else await attendance.of_workflow(connection, workflow.id)
+            if news is not None:
+                await greeting.note(self._store, self.notifier, news, attributes, self._now())
             if workflow is None:
                 raise NoWorkError(f"no workflow for {agent_id}")
+            names = agent.names
             await self._hear(workflow, names, attendance.latest(heard, names))
-            if not allowed:
+            if not agent.may_work:
                 raise OutOfTurnError(f"workflow {workflow.name}: the machine's allowWorkflow is false")
             turn = current(workflow)
             if turn is not None and undecided(turn) and set(names) & set(turn.task.agents):
-                await self._decided(workflow, turn, agent, attributes)
+                await self._decided(workflow, turn, asked, attributes)
                 continue
-            step, turn = hand_out(workflow, names, self._now())
+            step, turn = hand_out(workflow, names, self._now(), boot_id)
             if step.workflow != workflow:
-                step, turn = await self._hand_out(workflow, names)
+                step, turn = await self._hand_out(workflow, names, boot_id)
             if turn is not None:
                 return step.workflow, replace(turn, action=self.rewriting.of(turn.action))
 
-    async def _hand_out(self, seen: Workflow, names: set[str]) -> tuple[Step, Turn | None]:
+    async def _hand_out(
+        self, seen: Workflow, names: Collection[str], boot_id: str
+    ) -> tuple[Step, Turn | None]:
         turns: list[Turn | None] = []
 
         def event(workflow: Workflow, at: float) -> Step:
             if not concerns(workflow, names):  # it ended meanwhile: the caller looks again
                 return Step(workflow)
-            step, turn = hand_out(workflow, names, at)
+            step, turn = hand_out(workflow, names, at, boot_id)
             turns.append(turn)
             return step
 
@@ -106,6 +113,7 @@ class Dispatch:
 
     async def close(self) -> None:
         """Wait for what nobody waits for any more."""
+        await self.desk.close()
         await asyncio.gather(*self._deciding.values(), return_exceptions=True)
 
     async def _decide(
@@ -141,7 +149,7 @@ class Dispatch:
         """An agent says what became of an action. Raises the errors of states.report."""
         text = _clean(message, _MESSAGE_CHARACTERS)
         async with self._store.write() as connection:
-            names = await agent_rows.names(connection, agent_id)
+            names = (await agent_rows.agent(connection, agent_id)).names
 
             def event(workflow: Workflow, at: float) -> Step:
                 own(workflow, names, action_id)
@@ -161,7 +169,7 @@ class Dispatch:
     async def heartbeat(self, workflow_id: str, agent_id: str, action_id: str) -> tuple[bool, str]:
         """An agent is at an action: (whether it shall give that up, why). Raises NotYoursError."""
         async with self._store.read() as connection:
-            names = await agent_rows.names(connection, agent_id)
+            names = (await agent_rows.agent(connection, agent_id)).names
             try:
                 workflow = await agent_rows.named(connection, workflow_id)
                 own(workflow, names, action_id)
@@ -174,7 +182,7 @@ class Dispatch:
         return bool(why), why
 
     async def _hear(
-        self, workflow: Workflow, names: set[str], known: Heard | None, beating: str = ""
+        self, workflow: Workflow, names: Collection[str], known: Heard | None, beating: str = ""
     ) -> None:
         """Note that the agent spoke, as far as that is news."""
         at = self._now()
@@ -211,7 +219,7 @@ class Dispatch:
         async with self._store.write() as connection:
             workflow = await _own(connection, workflow_id, agent_id, action_id)
             await workflow_rows.set_progress(connection, workflow.id, action_id, row)
-        self._notifier.ring(topic(workflow))
+        self.notifier.ring(topics.workflow(workflow))
 
     async def logs(self, workflow_id: str, agent_id: str, action_id: str, lines: Sequence[LogLine]) -> None:
         """What an action printed; lines that came before are dropped."""
@@ -228,12 +236,12 @@ class Dispatch:
         async with self._store.write() as connection:
             workflow = await _own(connection, workflow_id, agent_id, action_id)
             await workflow_rows.add_logs(connection, workflow.id, action_id, kept)
-        self._notifier.ring(topic(workflow))
+        self.notifier.ring(topics.workflow(workflow))
 
 
 async def _own(connection: AsyncConnection, workflow_id: str, agent_id: str, action_id: str) -> Workflow:
     workflow = await agent_rows.named(connection, workflow_id, lock=True)
-    own(workflow, await agent_rows.names(connection, agent_id), action_id)
+    own(workflow, (await agent_rows.agent(connection, agent_id)).names, action_id)
     return workflow
 
 
@@ -241,6 +249,11 @@ def _clean(text: str, most: int) -> str:
     """Text that PostgreSQL takes (no NUL), and of bounded length; its end tells more than its beginning."""
     text = text.replace("\0", "\ufffd")
     return text if len(text) <= most else "..." + text[-most:]
+
+
+def _boot(told: str) -> str:
+    """The id of a boot; "" for what is too long to be one: cut short, it might be another's."""
+    return _clean(told, _BOOT_CHARACTERS) if len(told) <= _BOOT_CHARACTERS else ""
 
 
 def _finite(number: float) -> float | None:

@@ -1,9 +1,9 @@
 """What the services of both generations share: bytes in and messages out, our errors as statuses, a port."""
 
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import grpc
 import structlog
@@ -12,7 +12,7 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from osie.core.errors import OsieError
 from osie.tink.dispatch import NoWorkError
-from osie.tink.steps import NotYoursError, OutOfTurnError, UnknownActionError
+from osie.tink.steps import NotYoursError, OutOfTurnError, TooEarlyError, UnknownActionError
 
 _log = structlog.get_logger("osie.tink.grpc")
 
@@ -30,8 +30,17 @@ _STATUS: dict[type[Exception], grpc.StatusCode] = {
     UnknownActionError: grpc.StatusCode.NOT_FOUND,
     NotYoursError: grpc.StatusCode.PERMISSION_DENIED,
     OutOfTurnError: grpc.StatusCode.FAILED_PRECONDITION,
+    TooEarlyError: grpc.StatusCode.FAILED_PRECONDITION,
     ValueError: grpc.StatusCode.INVALID_ARGUMENT,
 }
+
+
+class Place(Protocol):
+    """Where calls are worked on: Desk, or what stands before it."""
+
+    async def serve(self, call: Callable[[Any], Coroutine[Any, Any, _Reply]], request: Any, /) -> _Reply:
+        """What the call answers. Raises what it raises."""
+        ...
 
 
 def agent_of(text: str, field: str = "agent_id") -> str:
@@ -42,7 +51,7 @@ def agent_of(text: str, field: str = "agent_id") -> str:
 
 
 def _guarded(
-    call: Callable[[Any], Awaitable[_Reply]], form: type[Message]
+    place: Place, call: Callable[[Any], Coroutine[Any, Any, _Reply]], form: type[Message]
 ) -> Callable[[bytes, _Context], Awaitable[_Reply]]:
     """`call` with our errors as gRPC's: an agent is told in a status, and never by a broken stream.
 
@@ -52,7 +61,7 @@ def _guarded(
     @functools.wraps(call)
     async def handle(request: bytes, context: _Context) -> _Reply:
         try:
-            return await call(form.FromString(request))
+            return await place.serve(call, form.FromString(request))
         except DecodeError:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"no {form.DESCRIPTOR.full_name} message")
         except (OsieError, ValueError) as error:
@@ -72,14 +81,16 @@ def _bytes(message: Message) -> bytes:
     return message.SerializeToString()
 
 
-def unary(call: Callable[[Any], Awaitable[Message]], form: type[Message]) -> _Handler:
+def unary(place: Place, call: Callable[[Any], Coroutine[Any, Any, Message]], form: type[Message]) -> _Handler:
     """A method that takes a message of this form and answers with one."""
-    return grpc.unary_unary_rpc_method_handler(_guarded(call, form), response_serializer=_bytes)
+    return grpc.unary_unary_rpc_method_handler(_guarded(place, call, form), response_serializer=_bytes)
 
 
-def stream(call: Callable[[Any], Awaitable[Sequence[Message]]], form: type[Message]) -> _Handler:
+def stream(
+    place: Place, call: Callable[[Any], Coroutine[Any, Any, Sequence[Message]]], form: type[Message]
+) -> _Handler:
     """A method that takes a message of this form and answers with some."""
-    guarded = _guarded(call, form)
+    guarded = _guarded(place, call, form)
 
     async def handle(request: bytes, context: _Context) -> AsyncIterator[Message]:
         for message in await guarded(request, context):

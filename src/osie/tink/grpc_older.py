@@ -40,7 +40,8 @@ class OlderServices:
     async def get_workflow_contexts(self, request: older.WorkflowContextRequest) -> list[Message]:
         """proto.WorkflowService/GetWorkflowContexts: where the worker's workflow stands, on its turn."""
         try:
-            workflow, turn = await self._agents.get_action(agent_of(request.worker_id, "worker_id"))
+            agent = agent_of(request.worker_id, "worker_id")
+            workflow, turn = await self._agents.get_action(agent, boot_id=request.boot_id)
         except (NoWorkError, OutOfTurnError):
             return []
         name = f"{workflow.namespace}/{workflow.name}"
@@ -125,11 +126,11 @@ def _open(workflow: Workflow, request: older.WorkflowActionStatus, state: Action
 @asynccontextmanager
 async def serve(agents: Dispatch, listen: str) -> AsyncIterator[int]:
     """Serve on `listen` ("HOST:PORT"; port 0: any) within the block; yields the port. Raises OsieError."""
-    services = OlderServices(agents)
+    services, desk = OlderServices(agents), agents.desk
     calls = {
-        "GetWorkflowContexts": stream(services.get_workflow_contexts, older.WorkflowContextRequest),
-        "GetWorkflowActions": unary(services.get_workflow_actions, older.WorkflowActionsRequest),
-        "ReportActionStatus": unary(services.report_action_status, older.WorkflowActionStatus),
+        "GetWorkflowContexts": stream(desk, services.get_workflow_contexts, older.WorkflowContextRequest),
+        "GetWorkflowActions": unary(desk, services.get_workflow_actions, older.WorkflowActionsRequest),
+        "ReportActionStatus": unary(desk, services.report_action_status, older.WorkflowActionStatus),
     }
     handlers = (grpc.method_handlers_generic_handler("proto.WorkflowService", calls),)
     async with listening(handlers, listen) as port:

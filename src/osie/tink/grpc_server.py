@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from osie.contracts import telemetry_pb2, tink_pb2
 from osie.tink.dispatch import Dispatch
 from osie.tink.grpc_calls import FOREVER_S, agent_of, listening, unary
+from osie.tink.waiting_room import WaitingRoom
 from osie.tink.workflow import ActionState
 from osie.tink.workflow_rows import LogLine
 
@@ -32,7 +33,8 @@ class Services:
     async def get_action(self, request: tink_pb2.ActionRequest) -> Message:
         """proto.WorkflowService/GetAction."""
         attributes = json_format.MessageToDict(request.agent_attributes, preserving_proto_field_name=True)
-        workflow, turn = await self._agents.get_action(agent_of(request.agent_id), attributes)
+        agent, boot_id = agent_of(request.agent_id), request.boot_id
+        workflow, turn = await self._agents.get_action(agent, attributes, boot_id)
         action = turn.action
         return tink_pb2.ActionResponse(
             workflow_id=f"{workflow.namespace}/{workflow.name}",
@@ -92,15 +94,17 @@ class Services:
         return telemetry_pb2.HeartbeatReply(stop=stop, why=why)
 
 
-def _handlers(services: Services) -> "tuple[grpc.GenericRpcHandler[Any, Any], ...]":
+def _handlers(agents: Dispatch, hold_s: float) -> "tuple[grpc.GenericRpcHandler[Any, Any], ...]":
+    services, desk = Services(agents), agents.desk
+    waiting_room = WaitingRoom(desk, agents.notifier, hold_s)
     workflow = {
-        "GetAction": unary(services.get_action, tink_pb2.ActionRequest),
-        "ReportActionStatus": unary(services.report_action_status, tink_pb2.ActionStatusRequest),
+        "GetAction": unary(waiting_room, services.get_action, tink_pb2.ActionRequest),
+        "ReportActionStatus": unary(desk, services.report_action_status, tink_pb2.ActionStatusRequest),
     }
     telemetry = {
-        "ReportProgress": unary(services.report_progress, telemetry_pb2.ProgressReport),
-        "ReportLogs": unary(services.report_logs, telemetry_pb2.LogReport),
-        "Heartbeat": unary(services.heartbeat, telemetry_pb2.HeartbeatRequest),
+        "ReportProgress": unary(desk, services.report_progress, telemetry_pb2.ProgressReport),
+        "ReportLogs": unary(desk, services.report_logs, telemetry_pb2.LogReport),
+        "Heartbeat": unary(desk, services.heartbeat, telemetry_pb2.HeartbeatRequest),
     }
     return (
         grpc.method_handlers_generic_handler("proto.WorkflowService", workflow),
@@ -109,7 +113,10 @@ def _handlers(services: Services) -> "tuple[grpc.GenericRpcHandler[Any, Any], ..
 
 
 @asynccontextmanager
-async def serve(agents: Dispatch, listen: str) -> AsyncIterator[int]:
-    """Serve on `listen` ("HOST:PORT"; port 0: any) within the block; yields the port. Raises OsieError."""
-    async with listening(_handlers(Services(agents)), listen) as port:
+async def serve(agents: Dispatch, listen: str, *, hold_s: float = 0.0) -> AsyncIterator[int]:
+    """Serve on `listen` ("HOST:PORT"; port 0: any) within the block; yields the port. Raises OsieError.
+
+    A question for which there is no action is held for up to `hold_s` seconds.
+    """
+    async with listening(_handlers(agents, hold_s), listen) as port:
         yield port

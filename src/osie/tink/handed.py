@@ -47,4 +47,5 @@ def _action(action: Action, rewriting: Rewriting) -> Json:
         "on-failure": list(action.on_failure),
         "on-timeout": list(action.on_timeout),
     }
-    return {key: value for key, value in shown.items() if value}
+    always = "retry-backoff" if action.retries else ""  # 0 s isn't its default
+    return {key: value for key, value in shown.items() if value or key == always}

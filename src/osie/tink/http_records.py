@@ -8,8 +8,7 @@ import sqlalchemy as sa
 from fastapi import Query
 
 from osie.contracts import mac as macs
-from osie.tink import http_forms, views
-from osie.tink.applying import topic
+from osie.tink import http_forms, topics, views
 from osie.tink.errors import MissingError
 from osie.tink.http_paging import (
     PROBLEM,
@@ -47,7 +46,7 @@ def workflows(tink: Tink, queries: Queries) -> fastapi.APIRouter:
                 return True
             return now.ended or now.id != workflow.id
 
-        return Source(topic(workflow), lambda after, limit: fetch(workflow, after, limit), ended)
+        return Source(topics.workflow(workflow), lambda after, limit: fetch(workflow, after, limit), ended)
 
     @router.get("/events", responses=STREAM, response_model=http_forms.Listing)
     async def events(
@@ -96,7 +95,7 @@ def machines(tink: Tink, queries: Queries) -> fastapi.APIRouter:
         async def fetch(after: int, limit: int) -> list[Json]:
             return [view(row) for row in await queries.machine_rows(table, address, after, limit)]
 
-        return Source(f"machine:{address}", fetch, never)
+        return Source(topics.machine(address), fetch, never)
 
     @router.get("", response_model=http_forms.Listing, responses={400: PROBLEM[400]})
     async def every(

@@ -9,8 +9,7 @@ from dataclasses import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osie.contracts import mac as macs
-from osie.tink import hardware, journal, resource_rows, workflow_rows
-from osie.tink.applying import HARDWARE
+from osie.tink import hardware, journal, resource_rows, topics, workflow_rows
 from osie.tink.netboot import NetbootInterface, interfaces, with_netboot
 from osie.tink.notifier import Notifier, wait
 from osie.tink.resources import Resource
@@ -51,7 +50,7 @@ class MachineJournal:
             await journal.add_event(
                 connection, address, event[:64], fields, self._now() if at is None else at
             )
-        self._notifier.ring(f"machine:{address}")
+        self._notifier.ring(topics.machine(address))
 
     def log(self, mac: str, line: str, at: float | None = None) -> None:
         """File a line of the machine's log; it is stored within a moment, together with its neighbours."""
@@ -73,7 +72,7 @@ class MachineJournal:
             async with self._store.write() as connection:
                 await journal.add_lines(connection, lines)
             for address in {address for address, _, _ in lines}:
-                self._notifier.ring(f"machine:{address}")
+                self._notifier.ring(topics.machine(address))
 
     async def close(self) -> None:
         """Store what waits, for the last time."""
@@ -101,7 +100,7 @@ class MachineJournal:
     async def changes(self) -> AsyncIterator[None]:
         """Yields at once, and then whenever any Hardware changed, until the notifier is closed."""
         known = None
-        with self._notifier.listening(HARDWARE) as bell:
+        with self._notifier.listening(topics.HARDWARE) as bell:
             while not self._notifier.closed:
                 bell.clear()
                 async with self._store.read() as connection:

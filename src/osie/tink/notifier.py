@@ -25,10 +25,11 @@ class Notifier:
             if not self._bells[topic]:
                 del self._bells[topic]
 
-    def ring(self, topic: str) -> None:
-        """Something under `topic` changed."""
-        for bell in self._bells.get(topic, ()):
-            bell.set()
+    def ring(self, *topics: str) -> None:
+        """Something under these topics changed."""
+        for topic in topics:
+            for bell in self._bells.get(topic, ()):
+                bell.set()
 
     def close(self) -> None:
         """Wake everybody, for the last time."""

@@ -121,8 +121,15 @@ async def owners(
 
 async def hardware_of_agent(connection: AsyncConnection, agent: str) -> Resource | None:
     """The Hardware whose worker asks as `agent` (in canonical form)."""
-    ref = (await owners(connection, [("agent", agent)])).get(("agent", agent))
-    return None if ref is None else await get(connection, ref)
+    named, columns = identities.c, resources.c
+    owner = sa.and_(columns.namespace == named.namespace, columns.name == named.name)
+    query = (
+        sa.select(resources)
+        .join(identities, owner)
+        .where(columns.kind == Kind.HARDWARE, named.kind == "agent", named.value == agent)
+    )
+    row = (await connection.execute(query)).mappings().first()
+    return None if row is None else resource_of(row)
 
 
 async def every_hardware(connection: AsyncConnection) -> list[Resource]:

@@ -8,6 +8,7 @@ from contextlib import suppress
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from osie.tink import elsewhere
 from osie.tink.advancing import Advancing
 from osie.tink.applying import Applying
 from osie.tink.dispatch import Dispatch
@@ -35,6 +36,7 @@ class Tink:
         patience: Patience | None = None,
         tick_s: float = 5.0,
         now: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self.store = store
         self.notifier = Notifier()
@@ -47,19 +49,21 @@ class Tink:
         self.watch = Watch(store, workflows, patience)
         self.machines = MachineJournal(store, self.notifier, self.watch.netbooted, now)
         self._tick_s = tick_s
-        self._time = Timekeeper(now)
-        self._ticker: asyncio.Task[None] | None = None
+        self._time = Timekeeper(now, steady)
+        self._working: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> "Tink":
-        self._ticker = asyncio.create_task(self._tick())
+        self._working = [asyncio.create_task(self._ticks())]
+        if self.store.shared:
+            self._working.append(asyncio.create_task(elsewhere.hear(self.store, self.notifier)))
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self.end_streams()
-        if self._ticker is not None:
-            self._ticker.cancel()
+        for task in self._working:
+            task.cancel()
             with suppress(asyncio.CancelledError):
-                await self._ticker
+                await task
         await self.agents.close()
         await self.machines.close()
 
@@ -77,11 +81,15 @@ class Tink:
         """Journal what was seen of a machine."""
         await self.machines.record(mac, event, fields, at)
 
-    async def _tick(self) -> None:
+    async def tick(self) -> None:
+        """Look at the clock and at every workflow that runs; done by itself every `tick_s`."""
+        self._time.look()
+        await self.watch.look(self._time.since, self._time.skipped)
+
+    async def _ticks(self) -> None:
         while True:
             await asyncio.sleep(self._tick_s)
             try:
-                self._time.look()
-                await self.watch.look(self._time.since, self._time.skipped)
+                await self.tick()
             except (SQLAlchemyError, OSError) as error:  # the database is away: the next tick looks again
                 _log.warning("tick failed", error=str(error))

@@ -14,6 +14,7 @@ from osie.tink.steps import (
     NotYoursError,
     OutOfTurnError,
     Step,
+    TooEarlyError,
     UnknownActionError,
     abort,
     agent_named,
@@ -45,43 +46,52 @@ def accept(workflow: Workflow, at: float, who: str = SERVER) -> Step:
     return replace(step, changes=(created, *step.changes))
 
 
-def hand_out(workflow: Workflow, agents: Collection[str], at: float) -> tuple[Step, Turn | None]:
+def hand_out(
+    workflow: Workflow, agents: Collection[str], at: float, boot_id: str = ""
+) -> tuple[Step, Turn | None]:
     """What the agent shall run; None where that was the workflow's end. Raises OutOfTurnError.
 
-    A running action is handed out again under the same id: the worker that asks lost track of it. A reboot
-    is not: that its worker asks again is the reboot's success, and serving it again would loop for ever.
+    `boot_id` names the start of the machine that the agent is of; "": it does not tell. A running action is
+    handed out again under the same id: the worker that asks lost track of it. A running reboot only within
+    the boot that it was handed out to: else that its worker asks is the reboot's success, and serving it
+    again would loop for ever.
     """
     step = Step(workflow)
     while True:
         turn = None if step.workflow.ended else current(step.workflow)
         if turn is None:
             return step, None
-        refusal = _refusal(turn, agents, at)
-        if refusal:
+        refusal = _refusal(workflow.name, turn, agents, at)
+        if refusal is not None:
             if step.changes:
                 return step, None
-            raise OutOfTurnError(f"workflow {workflow.name}: {refusal}")
-        if not (turn.action.reboot and turn.action.state is ActionState.RUNNING):
+            raise refusal
+        if not turn.action.reboot or turn.action.state is not ActionState.RUNNING:
+            break
+        if boot_id and boot_id == turn.action.boot_id:
             break
         why = "the agent asked for work again after the reboot"
         step = end(step, turn, ActionState.SUCCESS, at, why, who=agent_named(turn, agents))
-    if turn.action.handed_out_at is None:
-        handed = replace(turn.action, handed_out_at=at)
+    first_at = at if turn.action.handed_out_at is None else turn.action.handed_out_at
+    handed = replace(turn.action, handed_out_at=first_at, boot_id=boot_id)
+    if handed != turn.action:
         step = Step(put(step.workflow, handed), step.changes)
         turn = replace(turn, action=handed)
     return step, turn
 
 
-def _refusal(turn: Turn, agents: Collection[str], at: float) -> str:
-    """Why the agent may not have this action now; "": it may."""
+def _refusal(name: str, turn: Turn, agents: Collection[str], at: float) -> OutOfTurnError | None:
+    """Why the agent may not have this action of the named workflow now; None: it may."""
+    action = turn.action
     if not set(agents) & set(turn.task.agents):
-        return f"it is the turn of {turn.task.worker or 'another'}"
+        return OutOfTurnError(f"workflow {name}: it is the turn of {turn.task.worker or 'another'}")
     if undecided(turn):
-        return f"the condition of action {turn.action.name} is not decided yet"
-    wait_s = waiting_s(turn.action, at)
+        return OutOfTurnError(f"workflow {name}: the condition of action {action.name} is not decided yet")
+    wait_s = waiting_s(action, at)
     if wait_s > 0:
-        return f"attempt {turn.action.attempt} of {turn.action.name} begins in {math.ceil(wait_s)} s"
-    return ""
+        attempt = f"attempt {action.attempt} of {action.name} begins in {math.ceil(wait_s)} s"
+        return TooEarlyError(f"workflow {name}: {attempt}")
+    return None
 
 
 def undecided(turn: Turn) -> bool:

@@ -1,6 +1,6 @@
 """What time does to a workflow: what is overdue ends, and an agent that isn't heard is told to be silent."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -103,7 +103,8 @@ def listen(workflow: Workflow, heard: Heard | None, clock: Clock, patience: Pati
     action = turn.action
     if action.state is ActionState.RUNNING and (action.reboot or heard is None or heard.beating != action.id):
         return Step(workflow)
-    last = max(heard.at if heard else 0.0, _turn_since(workflow, turn))
+    # The latest of them, not the largest figure: the clock may have been set in between.
+    last = min((heard.at if heard else 0.0, *_before(workflow, turn)), key=clock.served)
     quiet_s = clock.served(last)
     who = turn.task.worker or turn.task.agents[0]
     if patience.on_silence == "fail" and quiet_s > patience.silent_fail_after_s:
@@ -129,8 +130,7 @@ def _noticed(workflow: Workflow, why: str, at: float, who: str) -> Step:
     return Step(workflow, (Change(at, workflow.state, workflow.state, why, who=who),))
 
 
-def _turn_since(workflow: Workflow, turn: Turn) -> float:
-    """When the last thing before this turn ended: before that its agent had nothing to say."""
-    moments = [workflow.started_at or 0.0, turn.action.not_before or 0.0, turn.action.started_at or 0.0]
-    moments += [action.stopped_at or 0.0 for task in workflow.tasks for action in task.actions]
-    return max(moments)
+def _before(workflow: Workflow, turn: Turn) -> Iterator[float]:
+    """When things ended or began before which the turn's agent had nothing to say."""
+    yield from (workflow.started_at or 0.0, turn.action.not_before or 0.0, turn.action.started_at or 0.0)
+    yield from (action.stopped_at or 0.0 for task in workflow.tasks for action in task.actions)

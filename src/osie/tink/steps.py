@@ -37,6 +37,10 @@ class OutOfTurnError(OsieError):
     """It is not this action's, or this agent's, turn."""
 
 
+class TooEarlyError(OutOfTurnError):
+    """It is, but the next attempt begins later."""
+
+
 @dataclass(frozen=True)
 class Change:
     """One change of state, for the record. `task` and `action` are names; None: it is the workflow's own.
@@ -173,6 +177,7 @@ def renewed(action: Action) -> Action:
         decided=False,
         hook=None,
         handed_out_at=None,
+        boot_id="",
         started_at=None,
         stopped_at=None,
         duration="",

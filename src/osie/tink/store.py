@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +21,8 @@ from osie.core.errors import OsieError
 _READ_ONLY = "osie_read_only"
 _MIGRATING = 0x051E  # PostgreSQL's advisory lock: one server migrates, or applies, at a time
 _BUSY_MS = 30_000
+_PASSWORD = re.compile(r":(?!//).*@")  # in what may be no URL at all
+_CONNECTIONS = 16  # kept; what is above that is made and closed for each use, which costs more than the use
 
 
 class StoreError(OsieError):
@@ -38,15 +41,17 @@ class Store:
     async def open(cls, url: str) -> "Store":
         """Open sqlite+aiosqlite:///FILE or postgresql+psycopg://... and migrate it. Raises StoreError."""
         try:
-            engine = create_async_engine(url)
+            parsed = sa.make_url(url)
+            if parsed.get_backend_name() == "sqlite":
+                _check_folder(parsed)
+            engine = create_async_engine(parsed, pool_size=_CONNECTIONS, max_overflow=_CONNECTIONS)
         except (SQLAlchemyError, ImportError) as error:
             raise StoreError(
-                f"{url!r} is no database that can be used: {error}",
+                _PASSWORD.sub(":***@", f"{url!r} is no database that can be used: {error}"),
                 hint="sqlite+aiosqlite:///FILE or postgresql+psycopg://...",
             ) from error
         told = engine.url.render_as_string(hide_password=True)
         if engine.dialect.name == "sqlite":
-            _check_folder(engine)
             _prepare_sqlite(engine)
         elif engine.dialect.name != "postgresql":
             raise StoreError(f"{told}: neither SQLite nor PostgreSQL")
@@ -86,6 +91,23 @@ class Store:
             async with self._writer, self._engine.begin() as connection:
                 yield connection
 
+    @property
+    def shared(self) -> bool:
+        """Whether other servers may work on it, too."""
+        return self._engine.dialect.name == "postgresql"
+
+    @asynccontextmanager
+    async def listening(self, channel: str) -> AsyncIterator[AsyncIterator[str]]:
+        """What servers on the store announce on a channel (PostgreSQL only). Raises psycopg's errors, too."""
+        async with self._engine.connect() as connection:
+            try:
+                await connection.execution_options(isolation_level="AUTOCOMMIT")
+                await connection.exec_driver_sql(f"LISTEN {channel}")
+                driver: Any = (await connection.get_raw_connection()).driver_connection
+                yield (told.payload async for told in driver.notifies())
+            finally:
+                await connection.invalidate()  # whoever had it next would listen, too
+
     async def _migrate(self) -> None:
         async with self.write() as connection:
             await one_at_a_time(connection)
@@ -111,13 +133,13 @@ def _upgrade(connection: sa.Connection) -> None:
     command.upgrade(config, "head")
 
 
-def _check_folder(engine: AsyncEngine) -> None:
+def _check_folder(url: sa.URL) -> None:
     # Told by us, since aiosqlite leaves a thread behind when it can't open a file.
-    folder = Path(engine.url.database or "").parent
-    if engine.url.database in (None, "", ":memory:"):
-        raise StoreError(f"{engine.url}: no file named", hint="sqlite+aiosqlite:///FILE")
+    folder = Path(url.database or "").parent
+    if url.database in (None, "", ":memory:"):
+        raise StoreError(f"{url}: no file named", hint="sqlite+aiosqlite:///FILE")
     if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise StoreError(f"{engine.url}: can't be opened: {folder} is no folder that we may write to")
+        raise StoreError(f"{url}: can't be opened: {folder} is no folder that we may write to")
 
 
 def _prepare_sqlite(engine: AsyncEngine) -> None:

@@ -33,7 +33,18 @@ class Timekeeper:
         if abs(jump_s) <= _JUMP_S:
             return
         _log.warning("the clock was set", by_s=round(jump_s))
-        if jump_s > 0:
-            self.skipped = (*self.skipped, (then, jump_s))[-_MOST_JUMPS:]
+        if jump_s > 0:  # when: no earlier than what was written just before
+            self.skipped = (*self.skipped, (now - jump_s, jump_s))[-_MOST_JUMPS:]
         else:
             self.since = now
+            self.skipped = _without(self.skipped, -jump_s)
+
+
+def _without(skipped: tuple[tuple[float, float], ...], back_s: float) -> tuple[tuple[float, float], ...]:
+    """What is still skipped once the clock was set back by so much: the last of it is taken back first."""
+    left = []
+    for when, by_s in reversed(skipped):
+        if by_s > back_s:
+            left.append((when, by_s - back_s))
+        back_s = max(0.0, back_s - by_s)
+    return tuple(reversed(left))

@@ -1,6 +1,6 @@
 """What happens to workflows without an agent's word: time passes, machines start anew."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from osie.tink import agent_rows, attendance, workflow_rows
 from osie.tink.advancing import Advancing
@@ -43,13 +43,12 @@ class Watch:
         """The machine was given Osie to boot."""
         await self._at_machine(mac, lambda workflow, names, _at: netbooted(workflow, names))
 
-    async def _at_machine(self, mac: str, event: Callable[[Workflow, set[str], float], Step]) -> None:
+    async def _at_machine(self, mac: str, event: Callable[[Workflow, Collection[str], float], Step]) -> None:
         async with self._store.read() as connection:
-            names = await agent_rows.names(connection, mac)
-            seen = await agent_rows.oldest(connection, names)
-            allowed = await agent_rows.may_work(connection, mac)
-        if seen is not None and allowed:
-            await self._advance(seen, lambda workflow, at: event(workflow, names, at))
+            agent = await agent_rows.agent(connection, mac)
+            seen = await agent_rows.oldest(connection, agent.names)
+        if seen is not None and agent.may_work:
+            await self._advance(seen, lambda workflow, at: event(workflow, agent.names, at))
 
     async def _advance(self, seen: Workflow, event: Callable[[Workflow, float], Step]) -> None:
         """Only what would change something takes a lock."""

@@ -75,6 +75,7 @@ class Action:
     past_ids: tuple[str, ...] = ()  # of earlier runs: what is still said about those changes nothing
     hook: "Action | None" = None  # what runs, or ran, because this action did not succeed
     handed_out_at: float | None = None
+    boot_id: str = ""  # of the machine when the action was last handed out to it; "": it did not tell
     started_at: float | None = None  # by our clock: a machine's may be off
     stopped_at: float | None = None
     duration: str = ""  # as the worker measured it

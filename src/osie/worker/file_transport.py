@@ -15,10 +15,9 @@ from pathlib import Path
 from osie.contracts.action_events import Progress
 from osie.core.errors import OsieError
 from osie.worker.action import Action, Exhausted, LogLine, Report, State
+from osie.worker.boot import boot_id
 from osie.worker.file_workflow import MOST_BACKOFF_S, Plan, Told, find_next, parse
 from osie.worker.journal import tell
-
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")  # random(4): another one after each start of the machine
 
 
 def read(file: Path, agent_id: str) -> Plan:
@@ -42,7 +41,7 @@ class FileTransport:
         self._plan = read(file, agent_id)
         self._status = file.with_name(file.name + ".status")
         self._clock = clock
-        self._boot = _BOOT_ID.read_text().strip()
+        self._boot = boot_id()
         self.failed = False  # an action didn't succeed, or all of them took too long
 
     async def next(self) -> Action | None:

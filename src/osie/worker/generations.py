@@ -14,11 +14,18 @@ OLDER = "older/"  # how the ids of runs that a server of the older generation ha
 class Generations:
     """Source and sink of a server of either generation."""
 
-    def __init__(self, link: Link, agent_id: str, attributes: Callable[[], tink_pb2.AgentAttributes]) -> None:
+    def __init__(
+        self,
+        link: Link,
+        agent_id: str,
+        attributes: Callable[[], tink_pb2.AgentAttributes],
+        boot_id: str = "",
+    ) -> None:
         self._link = link
         self._agent_id = agent_id
+        self._boot_id = boot_id
         self._sink = GrpcSink(link)
-        self._current: Source = GrpcSource(link, agent_id, attributes)
+        self._current: Source = GrpcSource(link, agent_id, attributes, boot_id)
         self._older: tuple[Source, Sink] | None = None
         self._ask_older = False
 
@@ -43,5 +50,6 @@ class Generations:
                 OlderSource,
             )
 
-            self._older = OlderSource(self._link, self._agent_id), OlderSink(self._link)
+            source = OlderSource(self._link, self._agent_id, self._boot_id)
+            self._older = source, OlderSink(self._link)
         return self._older

@@ -29,12 +29,24 @@ class Unspoken(Unreachable):
     """The server doesn't speak this generation of the protocol."""
 
 
-class GrpcSource:
-    """Asks the server for actions."""
+def unanswered(error: GRPCError) -> Unreachable:
+    """What the failure of a question means: the server speaks another generation, or can't answer now."""
+    return (Unspoken if error.status is Status.UNIMPLEMENTED else Unreachable)(said(error))
 
-    def __init__(self, link: Link, agent_id: str, attributes: Callable[[], tink_pb2.AgentAttributes]) -> None:
+
+class GrpcSource:
+    """Asks the server for actions. `boot_id`: of the machine's start; "": it is not told."""
+
+    def __init__(
+        self,
+        link: Link,
+        agent_id: str,
+        attributes: Callable[[], tink_pb2.AgentAttributes],
+        boot_id: str = "",
+    ) -> None:
         self._link = link
         self._agent_id = agent_id
+        self._boot_id = boot_id
         self._attributes = attributes
         self._request: tink_pb2.ActionRequest | None = None
 
@@ -42,7 +54,7 @@ class GrpcSource:
         """The action to run now, or None: there is no work yet."""
         if self._request is None:  # what the machine is made of is read once a connection
             self._request = tink_pb2.ActionRequest(
-                agent_id=self._agent_id, agent_attributes=self._attributes()
+                agent_id=self._agent_id, agent_attributes=self._attributes(), boot_id=self._boot_id
             )
         path = "/proto.WorkflowService/GetAction"
         try:
@@ -50,7 +62,7 @@ class GrpcSource:
         except GRPCError as error:
             if error.status in _NO_WORK:
                 return None
-            raise (Unspoken if error.status is Status.UNIMPLEMENTED else Unreachable)(said(error)) from error
+            raise unanswered(error) from error
         except Unreachable:
             self._request = None
             raise

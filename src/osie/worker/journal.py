@@ -22,3 +22,23 @@ def tell(event: str, **keys: object) -> None:
     at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     sys.stdout.write(f"{at} {render(event, keys)}\n")
     sys.stdout.flush()
+
+
+class Tidings:
+    """An event that is told when its reason is another than before, not at every try."""
+
+    def __init__(self, event: str, **keys: object) -> None:
+        self._event = event
+        self._keys = keys
+        self._told = ""
+
+    def tell(self, reason: str) -> None:
+        """It happened, for this reason."""
+        if reason != self._told:
+            tell(self._event, **self._keys, reason=reason)
+            self._told = reason
+
+    def tell_first(self, reason: str) -> None:
+        """The same, unless it was told before."""
+        if not self._told:
+            self.tell(reason)

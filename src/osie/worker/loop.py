@@ -27,7 +27,7 @@ from osie.worker.action import (
 )
 from osie.worker.backoff import Backoff
 from osie.worker.heart import EVERY_S, Unwanted, until_unwanted
-from osie.worker.journal import tell
+from osie.worker.journal import Tidings, tell
 from osie.worker.telemetry import Relay
 
 # Engines kill a container 10 s after SIGTERM, so this is what fits in. An action that ends within the first
@@ -36,6 +36,9 @@ _ENDING_GRACE_S = 3.0
 _REPORT_GRACE_S = 8.0
 
 _FLUSH_S = 2.0
+
+# A question that is open for so long is held by the server: the images of earlier actions go.
+HELD_S = 5.0
 
 _T = TypeVar("_T")
 
@@ -92,7 +95,9 @@ class Worker:
         telemetry: Telemetry,
         stop: Stop,
         clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
         heartbeat_s: float = EVERY_S,
+        held_s: float = HELD_S,
     ) -> None:
         self._source = source
         self._sink = sink
@@ -101,7 +106,9 @@ class Worker:
         self._telemetry = telemetry
         self._stop = stop
         self._clock = clock
+        self._steady = steady
         self._heartbeat_s = heartbeat_s
+        self._held_s = held_s
         self._asking = Backoff()
 
     async def run(self) -> None:
@@ -128,22 +135,20 @@ class Worker:
     async def _leftovers(self) -> Sequence[Run]:
         """What an earlier worker began. The engine may still be starting."""
         backoff = Backoff()
-        told = ""
+        unreachable = Tidings("engine_unreachable")
         while True:
             try:
                 return await self._runtime.leftovers()
             except OsieError as error:
-                why = ": ".join(chain(error))
-                if why != told:
-                    tell("engine_unreachable", reason=why)
-                    told = why
+                unreachable.tell(": ".join(chain(error)))
                 await asyncio.sleep(backoff.next_s())
 
     async def _next(self) -> Action:
-        told = ""
+        waiting = Tidings("waiting")
         while True:
+            asked_at = self._steady()
             try:
-                action = await self._source.next()
+                action = await self._ask(waiting)
                 why = "the server has no action for this machine"
             except Unreachable as error:
                 action, why = None, ": ".join(chain(error))
@@ -151,10 +156,21 @@ class Worker:
                 await self._images.keep_only(action.image if action else "")
                 if action is not None:
                     return action
-            if why != told:  # once, not every five seconds
-                tell("waiting", reason=why)
-                told = why
-            await asyncio.sleep(self._asking.next_s())
+            waiting.tell(why)
+            await asyncio.sleep(self._asking.next_s() - (self._steady() - asked_at))
+
+    async def _ask(self, waiting: Tidings) -> Action | None:
+        """The source's answer. A server may hold the question until there is an action."""
+        asking = asyncio.create_task(self._source.next())
+        try:
+            await asyncio.wait({asking}, timeout=self._held_s)
+            if not asking.done():
+                waiting.tell_first("no answer yet: the server may have no action for this machine")
+                await self._images.keep_only("")
+            return await asking
+        finally:
+            asking.cancel()
+            await asyncio.wait({asking})
 
     async def _carry_out(self, run: Run) -> bool:
         """Execute the action and tell its end; False where the server wanted no more of it."""
@@ -182,7 +198,7 @@ class Worker:
     async def _deliver(self, report: Report) -> bool:
         """Report until the server takes it; False where it says that it never will."""
         backoff = Backoff()
-        told = ""
+        delayed = Tidings("report_delayed", state=report.state.name)
         while True:
             try:
                 await self._sink.write(report)
@@ -191,8 +207,5 @@ class Worker:
                 tell("report_refused", state=report.state.name, reason=": ".join(chain(error)))
                 return False
             except Unreachable as error:
-                why = ": ".join(chain(error))
-                if why != told:
-                    tell("report_delayed", state=report.state.name, reason=why)
-                    told = why
+                delayed.tell(": ".join(chain(error)))
                 await asyncio.sleep(backoff.next_s())

@@ -11,7 +11,7 @@ from grpclib.exceptions import GRPCError
 from osie.contracts import tink_older_pb2 as older
 from osie.worker.action import Action, Refused, Report, State, Unreachable
 from osie.worker.generations import OLDER
-from osie.worker.grpc_transport import Unspoken, timestamp
+from osie.worker.grpc_transport import timestamp, unanswered
 from osie.worker.link import Link, said
 
 _SERVICE = "/proto.WorkflowService"
@@ -44,16 +44,17 @@ def turn(context: older.WorkflowContext, actions: older.WorkflowActionList, work
 
 
 class OlderSource:
-    """Asks the server for actions."""
+    """Asks the server for actions. `boot_id`: of the machine's start; "": it is not told."""
 
-    def __init__(self, link: Link, agent_id: str) -> None:
+    def __init__(self, link: Link, agent_id: str, boot_id: str) -> None:
         self._link = link
         self._agent_id = agent_id
+        self._boot_id = boot_id
 
     async def next(self) -> Action | None:
         """The action to run now, or None: there is no work yet."""
         try:
-            asked = older.WorkflowContextRequest(worker_id=self._agent_id)
+            asked = older.WorkflowContextRequest(worker_id=self._agent_id, boot_id=self._boot_id)
             path = f"{_SERVICE}/GetWorkflowContexts"
             for context in await self._link.collect(path, asked, older.WorkflowContext):
                 wanted = older.WorkflowActionsRequest(workflow_id=context.workflow_id)
@@ -63,7 +64,7 @@ class OlderSource:
                 if action is not None:
                     return action
         except GRPCError as error:
-            raise (Unspoken if error.status is Status.UNIMPLEMENTED else Unreachable)(said(error)) from error
+            raise unanswered(error) from error
         return None
 
 

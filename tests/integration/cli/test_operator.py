@@ -50,9 +50,9 @@ class Operator:
     def __init__(self, tink: Tink, url: str, folder: Path) -> None:
         self.tink, self.url, self._folder = tink, url, folder
 
-    async def osie(self, *arguments: str, text: str = "") -> tuple[int, str]:
+    async def osie(self, *arguments: str, text: str = "", **environment: str) -> tuple[int, str]:
         """Exit status, and standard output and error together."""
-        environment = {**os.environ, "OSIE_SERVER": self.url, "USER": "alice", "LOGNAME": "alice"}
+        environment |= {**os.environ, "OSIE_SERVER": self.url, "USER": "alice", "LOGNAME": "alice"}
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "osie.cli", *arguments),
             cwd=self._folder, env=environment, stdin=asyncio.subprocess.PIPE,
@@ -60,6 +60,12 @@ class Operator:
         )  # fmt: skip
         told, _ = await process.communicate(text.encode())
         return process.returncode or 0, told.decode()
+
+    async def completed(self, *words: str) -> list[str]:
+        """What bash is offered for the last word."""
+        asked = {"COMP_WORDS": " ".join(["osie", *words]), "COMP_CWORD": str(len(words))}
+        _, told = await self.osie(_OSIE_COMPLETE="bash_complete", **asked)
+        return [line.partition(",")[2] for line in told.split()]
 
     async def end(self, state: ActionState, message: str = "") -> None:
         """The next action runs, prints a line, and ends so."""
@@ -176,3 +182,26 @@ async def test_what_changes_is_watched(operator: Operator) -> None:
     finally:
         process.kill()
         await process.wait()
+
+
+async def test_names_are_completed_from_their_namespace(operator: Operator) -> None:
+    """Those of -n; without it an argument's are the default ones, an option's are all."""
+    await operator.osie("apply", "-f", "files.yaml")
+    lab = FILES.replace("{name: m1,", "{name: m2, namespace: lab,").replace("00:00:01", "00:00:02")
+    lab = lab.replace("{name: install}", "{name: install, namespace: lab}").replace(
+        "hardwareRef: m1", "hardwareRef: m2"
+    )
+    await operator.osie("apply", "-f", "-", text=lab.replace("{name: w1}", "{name: w2, namespace: lab}"))
+    for words, names in (
+        (("workflow", "logs", ""), ["w1"]),
+        (("workflow", "logs", "-n", "lab", ""), ["w2"]),
+        (("workflow", "logs", "--namespace=lab", "w1"), []),
+        (("render", "-n", "lab", "w"), ["w2"]),
+        (("delete", "-n", "lab", "hardware", ""), ["m2"]),
+        (("get", "hardware", ""), ["m1"]),
+        (("get", "-n", "lab", "hardware", ""), ["m2"]),
+        (("get", "workflows", "--hardware", ""), ["m1", "m2"]),
+        (("get", "workflows", "-n", "lab", "--hardware", ""), ["m2"]),
+        (("get", "-n", "lab", "machines", ""), [MAC, "52:54:00:00:00:02"]),
+    ):
+        assert await operator.completed(*words) == names, words

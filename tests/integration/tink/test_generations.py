@@ -23,11 +23,11 @@ SERVERS = {"agent": grpc_server, "older": grpc_older}
 
 
 @asynccontextmanager
-async def worker(port: int) -> AsyncIterator[Generations]:
+async def worker(port: int, boot_id: str = "") -> AsyncIterator[Generations]:
     """The worker's side of a connection."""
     link = Link("127.0.0.1", port, None)
     try:
-        yield Generations(link, MAC, tink_pb2.AgentAttributes)
+        yield Generations(link, MAC, tink_pb2.AgentAttributes, boot_id)
     finally:
         link.close()
 
@@ -59,6 +59,27 @@ async def test_a_workflow_of_either_generation(tink: Tink, generation: str) -> N
     workflow = await Queries(tink.store).workflow(Ref(Kind.WORKFLOW, "default", "install-m1"))
     assert workflow.state == "SUCCESS"
     assert {action.message for action in workflow.tasks[0].actions} == {"exit code 0"}
+
+
+@pytest.mark.parametrize("generation", SERVERS)
+async def test_a_worker_that_died_before_the_reboot(tink: Tink, generation: str) -> None:
+    """It said that the reboot begins, and nothing else: the next worker is given it, unless rebooted."""
+    await tink.resources.apply(manifests())
+    async with SERVERS[generation].serve(tink.agents, "127.0.0.1:0") as port:
+        async with worker(port, "first") as killed:
+            write = await ask(killed)
+            assert write is not None
+            await killed.write(Report(Run(write, 1000.0), State.RUNNING))
+            await killed.write(Report(Run(write, 1000.0), State.SUCCESS, "", 1001.0))
+            restart = await killed.next()
+            assert restart is not None
+            await killed.write(Report(Run(restart, 1002.0), State.RUNNING))
+        async with worker(port, "first") as following:
+            assert await ask(following) == restart
+        async with worker(port, "second") as rebooted:
+            assert await ask(rebooted) is None
+    workflow = await Queries(tink.store).workflow(Ref(Kind.WORKFLOW, "default", "install-m1"))
+    assert workflow.state == "SUCCESS"
 
 
 async def test_a_run_is_reported_in_its_own_generation(tink: Tink) -> None:

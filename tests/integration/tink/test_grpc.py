@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 
 from osie.contracts import telemetry_pb2, tink_pb2
 from osie.core.errors import OsieError
-from osie.tink import grpc_server
+from osie.tink import grpc_server, workflow_rows
 from osie.tink.list_rows import WantedWorkflows
 from osie.tink.queries import Queries
 from osie.tink.resources import Kind, Ref
@@ -58,9 +58,9 @@ async def agent(tink: Tink) -> AsyncIterator[Agent]:
         yield Agent(channel)
 
 
-def ask(agent_id: str = MAC) -> tink_pb2.ActionRequest:
+def ask(agent_id: str = MAC, boot_id: str = "") -> tink_pb2.ActionRequest:
     """What an agent asks with."""
-    return tink_pb2.ActionRequest(agent_id=agent_id)
+    return tink_pb2.ActionRequest(agent_id=agent_id, boot_id=boot_id)
 
 
 def told(
@@ -110,6 +110,41 @@ async def test_a_workflow_end_to_end(tink: Tink, agent: Agent) -> None:
     assert (write["executionDuration"], write["message"]) == ("1.5s", "exit code 0 in 1.5s")
     workflow = await Queries(tink.store).workflow(ref)
     assert [line["sequence"] for line in await Queries(tink.store).logs(workflow, "write", 0, 9)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("boot_id", "other"),
+    [
+        ("6f1c0a52", "e0b7d3c4"),
+        ("6f1c0a52", ""),  # an agent that doesn't know of boots
+        ("x" * 64, "x" * 65),  # too long to be one
+        ("nul\0", "nul"),
+    ],
+)
+async def test_a_reboot_whose_worker_died(tink: Tink, agent: Agent, boot_id: str, other: str) -> None:
+    """Within its boot it is handed out again, before it was begun and after; done in another one."""
+    await tink.resources.apply(manifests())
+    write = await agent("GetAction", ask(boot_id=boot_id))
+    await agent("ReportActionStatus", told(write, tink_pb2.ACTION_STATE_SUCCESS))
+    restart = await agent("GetAction", ask(boot_id=other))  # which was switched off
+    assert restart.name == "restart"
+    assert await agent("GetAction", ask(boot_id=boot_id)) == restart
+    await agent("ReportActionStatus", told(restart, tink_pb2.ACTION_STATE_RUNNING))
+    assert await agent("GetAction", ask(boot_id=boot_id)) == restart
+    ref = Ref(Kind.WORKFLOW, "default", "install-m1")
+    assert (await Queries(tink.store).workflow(ref)).state == "RUNNING"
+    assert await agent("GetAction", ask(boot_id=other)) is grpc.StatusCode.NOT_FOUND
+    assert (await Queries(tink.store).workflow(ref)).state == "SUCCESS"
+
+
+@pytest.mark.parametrize("boot_id", ["", "x" * 65])
+async def test_a_reboot_whose_boot_is_not_known(tink: Tink, agent: Agent, boot_id: str) -> None:
+    """That its agent asks again is taken for its success."""
+    await tink.resources.apply(manifests())
+    await agent("ReportActionStatus", told(await agent("GetAction", ask()), tink_pb2.ACTION_STATE_SUCCESS))
+    restart = await agent("GetAction", ask(boot_id=boot_id))
+    await agent("ReportActionStatus", told(restart, tink_pb2.ACTION_STATE_RUNNING))
+    assert await agent("GetAction", ask(boot_id=boot_id)) is grpc.StatusCode.NOT_FOUND
 
 
 async def test_a_heartbeat_tells_what_is_over(tink: Tink, agent: Agent) -> None:
@@ -189,13 +224,32 @@ async def test_a_fleet_at_once(tink: Tink, agent: Agent) -> None:
     assert {item["status"]["state"] for item in page.items} == {"SUCCESS"}
 
 
-async def test_a_taken_port_is_told() -> None:
+async def test_a_taken_port_is_told(tink: Tink) -> None:
     """A port that is taken is an error that names it, even where the other would share it."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(OsieError, match=str(port)) as caught:
-            async with grpc_server.serve(None, f"127.0.0.1:{port}"):  # type: ignore[arg-type]  # never asked
+            async with grpc_server.serve(tink.agents, f"127.0.0.1:{port}"):
                 pass
         assert str(port) in caught.value.hint
+
+
+async def test_a_call_that_its_agent_gave_up_ends_in_the_store(tink: Tink, agent: Agent) -> None:
+    """What was begun for an agent that hangs up is finished: else a busy store would only grow busier."""
+    await tink.resources.apply(manifests())
+    action = await agent("GetAction", ask())
+    async with tink.store.write() as connection:
+        await workflow_rows.get(connection, "default", "install-m1", lock=True)
+        call = asyncio.create_task(agent("ReportActionStatus", told(action, tink_pb2.ACTION_STATE_RUNNING)))
+        while not tink.agents.desk.at_work:  # noqa: ASYNC110 - nobody tells a test of it
+            await asyncio.sleep(0.01)
+        call.cancel()
+        other = telemetry_pb2.ActionRef(workflow_id=action.workflow_id, agent_id=MAC, action_id="no")
+        beat = telemetry_pb2.HeartbeatRequest(action=other)
+        assert (await agent("Heartbeat", beat)).stop  # behind the cancellation, on the same connection
+        assert call.cancelled()
+    await tink.agents.desk.close()
+    status = (await Queries(tink.store).resource(Ref(Kind.WORKFLOW, "default", "install-m1")))["status"]
+    assert status["state"] == "RUNNING"

@@ -173,7 +173,7 @@ async def test_a_conditions_mistakes_are_told_when_it_is_applied(tink: Tink) -> 
         {name: c, image: i, if: 'true'}"""
     with pytest.raises(RefusedError) as caught:
         await tink.resources.apply(files(actions))
-    told = [(fault.file, fault.message.partition(": line")[0]) for fault in caught.value.faults]
+    told = [(fault.file, fault.message.partition(": column")[0]) for fault in caught.value.faults]
     where = "Template default/install (template.yaml, document 1), rendered: tasks[0].actions"
     assert told == [("workflow.yaml", f"{where}[{n}].if") for n in (0, 1)]
 

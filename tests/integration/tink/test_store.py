@@ -79,6 +79,10 @@ async def test_a_newer_store_is_left_alone(url: str) -> None:
     "bad",
     [
         "nonsense",
+        "postgresql+psycopg//osie:secret@host/name",
+        "postgresql+unknown://osie:secret@host/name",
+        "unknown://osie:a:secret/of@mine@host/name",
+        "postgresql:osie:secret@host",
         "mysql://x/y",
         "sqlite+aiosqlite://",
         "sqlite+aiosqlite:////no/such/folder/tink.db",

@@ -1,8 +1,48 @@
 """A workflow from a file, with no server."""
 
 import json
+import subprocess
+import sys
 
 import pytest
+
+RESOURCES = """\
+apiVersion: tinkerbell.org/v1alpha1
+kind: Hardware
+metadata: {name: m1}
+spec:
+  disks: [{device: /dev/vda}]
+  interfaces: [{dhcp: {mac: "52:54:00:00:00:01"}}]
+---
+apiVersion: tinkerbell.org/v1alpha1
+kind: Template
+metadata: {name: install}
+spec:
+  data: |
+    version: "0.1"
+    name: install
+    global_timeout: 600
+    tasks:
+      - name: install
+        volumes: ["SHARED:/worker"]
+        environment: {DISK: "{{ index .Hardware.Disks 0 }}"}
+        actions:
+          - name: write
+            image: osie-test
+            command: [/bin/sh, -c, 'echo "$DISK $RIGHT"; [ -e /worker/tried ] || ! echo > /worker/tried']
+            environment: {RIGHT: true}
+            retries: 1
+            retry-backoff: 0
+          - name: check
+            image: osie-test
+            command: [/bin/sh, -c, "exit 9"]
+            on-failure: [/bin/sh, -c, "echo hook > /worker/hooked"]
+---
+apiVersion: tinkerbell.org/v1alpha1
+kind: Workflow
+metadata: {name: w1}
+spec: {templateRef: install, hardwareRef: m1}
+"""
 
 
 @pytest.fixture
@@ -32,6 +72,12 @@ def ends(tmp_path) -> list[tuple[str, str]]:
     return [(entry["name"], entry["state"]) for entry in told if entry["state"] != "RUNNING"]
 
 
+def rendered(resources: str) -> bytes:
+    """What `osie render` makes of them."""
+    command = [sys.executable, "-m", "osie.cli", "render", "-f", "-", "-o", "json"]
+    return subprocess.run(command, input=resources.encode(), stdout=subprocess.PIPE, check=True).stdout
+
+
 async def test_success(worker, workflow, tmp_path) -> None:
     """Actions run in order, and again where one fails; the worker ends well with the last one."""
     workflow(
@@ -52,6 +98,20 @@ async def test_failure(worker, workflow, tmp_path) -> None:
     assert (await worker.end())[0] == 2
     assert ends(tmp_path) == [("a", "FAILED"), ("a.on-failure", "SUCCESS")]
     assert (tmp_path / "hooked").read_text() == "hook\n"
+
+
+async def test_what_osie_render_prints(worker, workflow, tmp_path) -> None:
+    """A workflow that the CLI rendered from files runs as one of a server does."""
+    workflow()
+    (tmp_path / "w.json").write_bytes(rendered(RESOURCES.replace("SHARED", str(tmp_path))))
+    await worker.start()
+    assert (await worker.end())[0] == 2
+    assert ends(tmp_path) == [
+        *(("write", "FAILED"), ("write", "SUCCESS")),
+        *(("check", "FAILED"), ("check.on-failure", "SUCCESS")),
+    ]
+    assert (tmp_path / "hooked").read_text() == "hook\n"
+    assert 'text="/dev/vda true"' in worker.printed
 
 
 async def test_what_takes_a_server(worker, workflow) -> None:

@@ -5,10 +5,12 @@ import os
 import re
 import signal
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from connections import answered
 from engines import BOTH, RunningEngine, children
 
 # Where the worker is killed, one after the other in the life of one action: before the peer hears of the call
@@ -55,46 +57,41 @@ class Wire:
         self._killer = killer
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            head = await reader.readuntil(b"\r\n\r\n")
-            call = head.split(b"\r\n", 1)[0].decode()
-            if not await self._killer.at("before", call):
-                await self._pass_on(call, head, reader, writer)
-        finally:
-            writer.close()
-
-    async def _pass_on(
-        self, call: str, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        call = head.split(b"\r\n", 1)[0].decode()
+        if await self._killer.at("before", call):
+            return
         from_engine, to_engine = await asyncio.open_unix_connection(self._socket)
         to_engine.write(head)
-        sending = asyncio.create_task(_copy(reader, to_engine))
-        try:
-            # The engine sends the head of its answer to `wait` at once, and the rest when it has something.
-            first = await from_engine.readuntil(b"\r\n\r\n")
-            first += await from_engine.read(65536)
-            if not await self._killer.at("after", call):
-                writer.write(first)
-                await _copy(from_engine, writer)
-        finally:
-            sending.cancel()
-            to_engine.close()
+        async with asyncio.TaskGroup() as group:
+            sending = group.create_task(_copy(reader, to_engine))
+            try:
+                # The engine sends the head of its answer to `wait` at once, the rest when it has something.
+                first = await from_engine.readuntil(b"\r\n\r\n")
+                first += await from_engine.read(65536)
+                if not await self._killer.at("after", call):
+                    writer.write(first)
+                    await _copy(from_engine, writer)
+            finally:
+                sending.cancel()
+                to_engine.close()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while piece := await reader.read(65536):
-        writer.write(piece)
-        await writer.drain()
+    """Until either end goes away."""
+    with suppress(ConnectionError):
+        while piece := await reader.read(65536):
+            writer.write(piece)
+            await writer.drain()
 
 
 @pytest_asyncio.fixture
 async def killer(worker, engine_socket: str, tmp_path: Path) -> AsyncIterator[Killer]:
     """Between the worker and the engine."""
     killer = Killer()
-    server = await asyncio.start_unix_server(Wire(engine_socket, killer), tmp_path / "wire")
     worker.environment["DOCKER_HOST"] = f"unix://{tmp_path}/wire"
-    yield killer
-    server.close()
+    async with answered(tmp_path / "wire", Wire(engine_socket, killer)):
+        yield killer
 
 
 @BOTH

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from osie.tink.states import accept, booted, hand_out, report
-from osie.tink.states_operator import cancel
+from osie.tink.states_operator import cancel, retry
 from osie.tink.states_time import GRACE_S, Clock, expire
 from osie.tink.steps import NotYoursError, OutOfTurnError, Step, UnknownActionError
 from osie.tink.workflow import Action, ActionState, State, Task, Workflow, current
@@ -87,15 +87,45 @@ def test_a_running_action_is_handed_out_again_as_itself() -> None:
     assert (turn.action.id, step.changes) == ("a", ())
 
 
-def test_a_reboot_is_never_served_twice() -> None:
-    """Who asks for work while its reboot runs has rebooted: that is the reboot's success."""
-    running = report(done(workflow(reboot=True), "a"), ONE, "b", ActionState.RUNNING, 3.0).workflow
-    step, turn = hand_out(running, ONE, 4.0)
+def rebooting(*boot_ids: str) -> Workflow:
+    """The reboot was handed out to these boots of the machine, and then begun."""
+    state = done(workflow(reboot=True), "a")
+    for boot_id in boot_ids:
+        state = hand_out(state, ONE, 3.0, boot_id)[0].workflow
+    return report(state, ONE, "b", ActionState.RUNNING, 3.0).workflow
+
+
+@pytest.mark.parametrize(
+    ("boot_ids", "asks"),
+    [(["A"], "B"), (["A"], ""), ([""], "B"), ([""], ""), ([], "B"), (["A", "B"], "A"), (["A", ""], "A")],
+)
+def test_a_reboot_is_not_served_in_another_boot(boot_ids: list[str], asks: str) -> None:
+    """Who asks while its reboot runs has rebooted, as far as anyone can tell: that is its success."""
+    step, turn = hand_out(rebooting(*boot_ids), ONE, 4.0, asks)
     assert turn is None
     assert told(step) == [("restart", "RUNNING", "SUCCESS")]
     after = current(step.workflow)
     assert after is not None
     assert after.action.id == "c"
+
+
+@pytest.mark.parametrize("boot_ids", [["A"], ["", "A"], ["B", "A"]])
+def test_a_reboot_is_served_again_in_its_own_boot(boot_ids: list[str]) -> None:
+    """Who asks in the boot that the reboot was handed out to has not rebooted: the same run, no event."""
+    running = rebooting(*boot_ids)
+    step, turn = hand_out(running, ONE, 4.0, "A")
+    assert step == Step(running)
+    assert turn is not None
+    assert (turn.action.id, turn.action.state) == ("b", ActionState.RUNNING)
+    assert told(hand_out(running, ONE, 5.0, "C")[0]) == [("restart", "RUNNING", "SUCCESS")]
+
+
+def test_another_run_of_a_reboot_knows_no_boot() -> None:
+    """What an earlier run was handed out to says nothing about this one."""
+    failed = report(rebooting("A"), ONE, "b", ActionState.FAILED, 4.0).workflow
+    again = current(retry(failed, 5.0, who="operator").workflow)
+    assert again is not None
+    assert (again.action.name, again.action.boot_id) == ("restart", "")
 
 
 def test_booting_completes_a_reboot_that_was_handed_out() -> None:

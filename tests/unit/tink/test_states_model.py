@@ -33,6 +33,7 @@ class Line:
 
 
 MOSTLY = st.sampled_from([True, True, True, False])
+BOOTS = st.sampled_from(["A", "A", "B", ""])  # of the machine that asks; "": it doesn't tell
 LINES = st.builds(
     Line,
     agent=st.sampled_from(AGENTS),
@@ -89,6 +90,7 @@ class Model(RuleBasedStateMachine):
         """The model at an action that has not been tried."""
         self.place, self.attempt, self.ready_at = place, 1, 0.0
         self.running = self.handed = self.decided = False
+        self.boot = ""  # in which it was handed out, before it ran
         self.hook, self.hook_since = "", 0.0  # the outcome that the hook waits to give
         self.since = 0.0
         self.ended, self.boots = "", 0
@@ -132,7 +134,7 @@ class Model(RuleBasedStateMachine):
         elif self.attempt <= self.now_at.retries:
             wait_s = BACKOFF_S * 2 ** (self.attempt - 1)
             self.attempt, self.running, self.handed = self.attempt + 1, False, False
-            self.ready_at = self.now + wait_s
+            self.boot, self.ready_at = "", self.now + wait_s
         elif outcome in self.now_at.hooks:
             self.hook, self.running, self.hook_since = outcome, False, self.now
         else:
@@ -150,9 +152,12 @@ class Model(RuleBasedStateMachine):
         mine = self.line[min(self.place, len(self.line) - 1)].agent
         return mine if right else AGENTS[1 - AGENTS.index(mine)]
 
-    @rule(right=MOSTLY, holds=st.booleans(), fine=MOSTLY)
-    def ask(self, right: bool, holds: bool, fine: bool) -> None:
-        """An agent gets the next action if it is its own, due and wanted; a running reboot is done so."""
+    @rule(right=MOSTLY, holds=st.booleans(), fine=MOSTLY, boot=BOOTS)
+    def ask(self, right: bool, holds: bool, fine: bool, boot: str) -> None:
+        """An agent gets the next action if it is its own, due and wanted.
+
+        In another boot than the one that a running reboot was handed out to, that is done so.
+        """
         agent, faulty = self.whose(right), not fine
         while not self.over and self.now_at.agent == agent and self.undecided:
             turn = current(self.workflow)
@@ -168,18 +173,18 @@ class Model(RuleBasedStateMachine):
             else:
                 self.skipped.add(self.place)
                 self.advance()
-        self.ask_plainly(agent)
+        self.ask_plainly(agent, boot)
 
-    def ask_plainly(self, agent: str) -> None:
+    def ask_plainly(self, agent: str, boot: str) -> None:
         """The same without conditions."""
         try:
-            step, turn = hand_out(self.workflow, {agent}, self.now)
+            step, turn = hand_out(self.workflow, {agent}, self.now, boot)
         except OutOfTurnError:
             assert self.now_at.agent != agent or self.now < self.ready_at
             return
         self.take(step)
         while not self.over and self.running and self.now_at.agent == agent and self.now_at.reboot:
-            if self.hook:
+            if self.hook or (boot and boot == self.boot):
                 break
             self.advance()
         if self.over or self.now_at.agent != agent or self.undecided:
@@ -192,6 +197,8 @@ class Model(RuleBasedStateMachine):
             )
             assert turn.action.attempt == (1 if self.hook else self.attempt)
             self.handed = True
+            if not self.running:
+                self.boot = boot
 
     @rule(state=REPORTS)
     def tell(self, state: ActionState) -> None:
@@ -212,6 +219,13 @@ class Model(RuleBasedStateMachine):
             self.advance()
         elif state is not ActionState.RUNNING:
             self.fall(state.value)
+
+    @rule(boot=BOOTS, then=BOOTS)
+    def lose(self, boot: str, then: str) -> None:
+        """A worker asks, says that it begins, and is killed: the next one asks, perhaps in another boot."""
+        self.ask(right=True, holds=True, fine=True, boot=boot)
+        self.tell(ActionState.RUNNING)
+        self.ask(right=True, holds=True, fine=True, boot=then)
 
     @precondition(lambda self: getattr(self, "seen_ids", None))
     @rule(data=st.data(), state=REPORTS)

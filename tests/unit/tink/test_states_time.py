@@ -85,7 +85,7 @@ def test_silence_ends_a_workflow_only_by_policy() -> None:
 
 
 def test_a_clock_that_is_set_is_noticed() -> None:
-    """Forward it is time skipped, backward a new beginning; a second more or less is neither."""
+    """Forward it is time skipped, backward a new beginning that takes skips back; a second is neither."""
     wall, steady = [1000.0], [5.0]
     keeper = Timekeeper(lambda: wall[0], lambda: steady[0])
 
@@ -97,6 +97,12 @@ def test_a_clock_that_is_set_is_noticed() -> None:
     passes(6, 5)
     assert (keeper.since, keeper.skipped) == (1000.0, ())
     passes(3605, 5)
-    assert (keeper.since, keeper.skipped) == (1000.0, ((1006.0, 3600.0),))
+    assert (keeper.since, keeper.skipped) == (1000.0, ((1011.0, 3600.0),))
     passes(-95, 5)
-    assert (keeper.since, keeper.skipped) == (4516.0, ((1006.0, 3600.0),))
+    assert (keeper.since, keeper.skipped) == (4516.0, ((1011.0, 3500.0),))
+    passes(105, 5)
+    assert keeper.skipped == ((1011.0, 3500.0), (4521.0, 100.0))
+    passes(-1995, 5)
+    assert (keeper.since, keeper.skipped) == (2626.0, ((1011.0, 1600.0),))
+    passes(-9995, 5)
+    assert keeper.skipped == ()

@@ -19,8 +19,9 @@ def action(name: str) -> Action:
 class World:
     """All ports in one, and what was done to them in order."""
 
-    def __init__(self, *actions: Action | Exception, leftovers: Sequence[Action] = ()) -> None:
+    def __init__(self, *actions: Action | Exception | None, leftovers: Sequence[Action] = ()) -> None:
         self.told: list[str] = []
+        self.kept: list[str] = []
         self._actions = list(actions)
         self._leftovers = leftovers
         self.refuse: Exception | None = None
@@ -32,9 +33,15 @@ class World:
         self.beaten = asyncio.Event()
         self.unwanted: dict[str, str] = {}
         self.heartbeat_fails: Exception | None = None
+        self.uptime_s = 0.0
+        self.held_s = 0.0  # how long each question is held, by that clock
+        self.open = asyncio.Event()  # for answers
+        self.open.set()
 
     async def next(self) -> Action | None:
         """Source."""
+        await self.open.wait()
+        self.uptime_s += self.held_s
         if not self._actions:
             raise Exhausted
         given = self._actions.pop(0)
@@ -65,6 +72,8 @@ class World:
 
     async def keep_only(self, image: str) -> None:
         """Images."""
+        self.kept.append(image)
+        self.open.set()
 
     async def heartbeat(self, action: Action) -> str | None:
         """Telemetry."""
@@ -89,7 +98,9 @@ class World:
             images=self,
             telemetry=self,
             stop=stop,
+            steady=lambda: self.uptime_s,
             heartbeat_s=0.01,
+            held_s=0.01,
         )
 
 
@@ -109,6 +120,25 @@ async def test_unreachable_server_is_asked_again() -> None:
     world.failures = [Unreachable("away"), Unreachable("away")]
     await world.worker(Stop()).run()
     assert world.told == ["a RUNNING", "a executed", "a SUCCESS", "a forgotten"]
+
+
+async def test_a_server_that_holds_questions_is_asked_again_at_once() -> None:
+    """Its answer that there is nothing to do came late enough: pauses would be 20 s and more here."""
+    world = World(*[None] * 12, action("a"))
+    world.held_s = 5.0
+    async with asyncio.timeout(10):
+        await world.worker(Stop()).run()
+    assert world.told == ["a RUNNING", "a executed", "a SUCCESS", "a forgotten"]
+
+
+async def test_while_a_question_is_held_no_image_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """The RAM is given back before the server answers, and whoever looks on is told, once."""
+    world = World(action("a"))
+    world.open.clear()
+    await world.worker(Stop()).run()
+    assert world.kept == ["", "image-a"]
+    assert world.told == ["a RUNNING", "a executed", "a SUCCESS", "a forgotten"]
+    assert capsys.readouterr().out.count('waiting reason="no answer yet') == 1
 
 
 async def test_refused_running_is_dropped() -> None:

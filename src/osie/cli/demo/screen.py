@@ -16,8 +16,10 @@ def figures(progress: Json) -> str:
     """An action's amounts: bytes done, rate, time left."""
     if progress.get("unit") != "bytes":
         return f"{progress['done']} {progress.get('unit', '')}"
-    text = f"{megabytes(progress['done'])}, {megabytes(progress.get('rate_per_s') or 0)}/s"
-    eta = progress.get("eta_s")
+    text = megabytes(progress["done"])
+    rate, eta = progress.get("rate_per_s"), progress.get("eta_s")
+    if rate:  # 0: there was no time yet to measure it
+        text += f", {megabytes(rate)}/s"
     return text if eta is None else f"{text}, {eta:.0f} s left"
 
 
