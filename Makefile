@@ -6,7 +6,7 @@ ARGS ?=
 # Two processes: machines in one, all else and then the small machines in the other (tests/conftest.py).
 SIDE_BY_SIDE := -n 2
 
-.PHONY: help setup setup-dev demo test test-fast lint format bench bench-boot bench-boot-work bench-build \
+.PHONY: help setup setup-dev demo test test-fast lint format bench bench-boot bench-boot-work bench-build bench-idle \
 	bench-write soak soak-tink interop proto lock clean
 
 help: ## list the tasks
@@ -59,6 +59,9 @@ interop: setup-dev ## upstream's own agents and server against ours (needs Go; t
 
 soak-tink: setup-dev ## 500 simulated workers on each database, everything killed at random; writes docs/reference/
 	@PYTHONPATH=tests $(BIN)/python -m bench.soak_tink --write $(ARGS)
+
+bench-idle: setup-dev ## what 500 waiting machines cost the server, their questions held or not; writes docs/reference/
+	@PYTHONPATH=tests $(BIN)/python -m bench.idle $(ARGS)
 
 proto: setup-dev ## make the protobuf modules again (needs grpcio-tools 1.51: see docs/decisions)
 	@scripts/proto

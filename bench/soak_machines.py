@@ -65,13 +65,23 @@ class Machine:
         self._mean_s = mean_s
         self._succeeds = succeeds
         self._containers: dict[str, Run] = {}
+        self._reboots = 0
         for entry in journal.of(mac):
             if entry["event"] == "forgotten":
                 self._containers.pop(entry["id"], None)
             elif entry["name"] == REBOOT:
-                self._containers.clear()
+                self._go_down()
             else:
                 self._containers[entry["id"]] = _run(entry["run"])
+
+    @property
+    def boot_id(self) -> str:
+        """Another one after each reboot; the worker's process may be killed in between."""
+        return f"{self.mac} {self._reboots}"
+
+    def _go_down(self) -> None:
+        self._containers.clear()  # RAM
+        self._reboots += 1
 
     async def leftovers(self) -> Sequence[Run]:
         """Containers that an earlier worker left."""
@@ -96,7 +106,7 @@ class Machine:
         told = {"mac": self.mac, "id": action.action_id, "name": action.name, "workflow": action.workflow_id}
         self._journal.add(event="begun", at=time.time(), run=asdict(run), **told)
         if action.name == REBOOT:
-            self._containers.clear()  # RAM
+            self._go_down()
             self.down.set()
         else:
             self._containers[action.action_id] = run
@@ -129,7 +139,7 @@ async def live(machine: Machine, ports: Sequence[int], boot_s: float = _FIRMWARE
         machine.down.clear()
         link = Link("127.0.0.1", random.choice(ports), None)
         worker = Worker(
-            source=GrpcSource(link, machine.mac, tink_pb2.AgentAttributes),
+            source=GrpcSource(link, machine.mac, tink_pb2.AgentAttributes, machine.boot_id),
             sink=GrpcSink(link),
             telemetry=GrpcTelemetry(link),
             runtime=machine,

@@ -20,7 +20,6 @@ _ROWS = (
     ("SIGKILLs of a process with the workers of 25 machines", lambda r: r["kills"].get("workers", 0)),
     ("crashes of the database", lambda r: r["kills"].get("database") or "-"),
     ("runs that the server gave up, for want of a report", lambda r: r["given_up"]),
-    ("reboots that were assumed", lambda r: r["reboots_assumed"]),
     ("**workflows that ended twice or never, effects applied twice or never, histories with a gap**",
      lambda r: f"**{len(r['faults'])}**"),
 )  # fmt: skip
@@ -48,9 +47,10 @@ def render(soaks: dict[str, Any]) -> str:
     ]
     lines += [
         "",
-        "A reboot is *assumed* where the worker was killed after it said that the reboot begins and before"
-        " the machine went down: the agent asks for work again, which is what counts as having come back"
-        " ([how a workflow moves](../explanation/workflow-states.md)). It is never served twice.",
+        "A worker that is killed after it said that a reboot begins, and before its machine went down, is"
+        " given the reboot again: it tells which boot it is of"
+        " ([how a workflow moves](../explanation/workflow-states.md)). A reboot that happened is never served"
+        " twice.",
         "",
     ]
     for kind in kinds:

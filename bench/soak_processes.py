@@ -12,7 +12,7 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def _leashed(target: Callable[..., None], *arguments: Any) -> None:
-    """Run `target` in a process that ends with us: whoever kills the soak leaves nothing running."""
+    """Run `target` in a process that ends with the one that forked it, multiprocessing's fork server."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     target(*arguments)
 

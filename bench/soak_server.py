@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+from osie.cli import config
 from osie.core.errors import OsieError
 from osie.tink import grpc_server
 from osie.tink.service import Tink
@@ -24,5 +25,8 @@ def run(url: str, port: int, log: Path) -> None:
 
 async def _serve(url: str, port: int) -> None:
     store = await Store.open(url)
-    async with Tink(store) as tink, grpc_server.serve(tink.agents, f"127.0.0.1:{port}"):
+    async with (
+        Tink(store) as tink,
+        grpc_server.serve(tink.agents, f"127.0.0.1:{port}", hold_s=config.Tink().hold_s),
+    ):
         await asyncio.Event().wait()

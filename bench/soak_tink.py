@@ -8,6 +8,7 @@ import os
 import platform
 import random
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -116,6 +117,7 @@ def main() -> int:
     parser.add_argument("--drain-minutes", type=float, default=20, help="at most, for the rest to end")
     parser.add_argument("--write", action="store_true", help="write bench/soak_tink.json and the page")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end what runs, as Ctrl-C does
     plan = Plan(options.machines, options.minutes, options.action_s, options.each)
     sound = True
     for kind in options.on:

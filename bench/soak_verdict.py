@@ -18,7 +18,6 @@ class Verdict:
     states: dict[str, int] = field(default_factory=dict)
     runs: int = 0  # of actions: containers begun
     attempts_again: int = 0  # of these, further attempts at an action
-    reboots_assumed: int = 0  # a reboot's worker was killed before its machine went down
     given_up: int = 0  # runs that the server ended, since no report came in time: a busy host's fault
     faults: list[str] = field(default_factory=list)
 
@@ -78,10 +77,7 @@ def _effects(
     for run_id, event in ended.items():
         names[event["action"]] += 1
         if run_id not in containers:
-            if event["action"] == REBOOT:
-                verdict.reboots_assumed += 1
-            else:
-                faults.append(f"{event['action']} ({run_id}) ended, and was never applied")
+            faults.append(f"{event['action']} ({run_id}) ended, and was never applied")
         good = succeeds(run_id, event["action"])
         if event["after"] == "SUCCESS" and not good:
             faults.append(f"{event['action']} ({run_id}) failed, and is SUCCESS")
