@@ -74,20 +74,24 @@ class Answer:
         self.position = self.start
         self.waited_s = 0.0  # for the bytes, all in all
         self._held: bytes | None = None  # came along with the head
+        self._broken: Interrupted | None = None  # to be told: a socket names its error only once
 
     def receive(self, most: int = CHUNK_BYTES) -> bytes:
         """Up to `most` bytes of what follows, at least a byte; nothing at the proper end. Raises Interrupted.
 
         What arrived before the connection broke is handed on first; the next call raises.
         """
+        if self._broken is not None:
+            raise self._broken
         parts: list[bytes] = []
         have, soon = 0, time.monotonic() + _AT_ONCE_S
         while have < most:
             try:
                 part = self._some(most - have)
-            except Interrupted:
+            except Interrupted as error:
                 if not parts:
                     raise
+                self._broken = error
                 break
             if not part:
                 break

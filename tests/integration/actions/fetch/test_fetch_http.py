@@ -129,6 +129,14 @@ def test_what_cant_be_the_image_is_an_error(
 
 
 @both
+def test_what_broke_a_connection_is_told_though_bytes_came_before(server: Unruly, connections: int) -> None:
+    """A socket names its error once, perhaps to the call whose bytes are handed on first."""
+    served = server.serve(BODY, Answer(upto=MIB - 53, then="reset"))
+    with pytest.raises(SourceError, match=f"reset by peer at byte [1-9][0-9]* of {len(BODY)}"):
+        fetched(served, connections, Patience(retry=False))
+
+
+@both
 def test_a_label_on_a_compressed_file_is_passed_over(server: Unruly, connections: int) -> None:
     """Apache says Content-Encoding of a .gz that it sends as it is stored."""
     body = b"\x1f\x8b" + BODY
