@@ -5,22 +5,23 @@ waits for it, or reads its end, and never starts a second. It is removed when it
 """
 
 import asyncio
+import itertools
 import signal
 import time
 from collections.abc import Callable, Sequence
-from contextlib import aclosing
 from dataclasses import replace
 
 from osie.contracts import action_events
-from osie.core.errors import OsieError, chain
+from osie.core.errors import chain
 from osie.core.room import Room
 from osie.worker import container, oom, storage
-from osie.worker.action import Listener, Outcome, Run, State
+from osie.worker.action import Listener, LogLine, Outcome, Run, State
 from osie.worker.backoff import Backoff
 from osie.worker.docker_images import DockerImages
 from osie.worker.engine import Container, Engine, EngineError, EngineUnreachable
+from osie.worker.following import Following
 from osie.worker.image_name import with_tag
-from osie.worker.journal import tell
+from osie.worker.journal import Tidings, tell
 from osie.worker.verdict import Tail, judge
 
 _STOP_PATIENCE_S = 5  # between SIGTERM and SIGKILL for an action whose time is over
@@ -34,12 +35,19 @@ def _uptime() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def _tell_once(event: str, error: OsieError, told: str) -> str:
-    """Tell the error where it isn't what was told last, and return it: tries are many, news are few."""
-    why = ": ".join(chain(error))
-    if why != told:
-        tell(event, reason=why)
-    return why
+def _hearing(listener: Listener, tail: Tail) -> Callable[[LogLine], None]:
+    """What takes an action's lines: progress, or output, whose numbers progress leaves no gaps in."""
+    numbers = itertools.count(1)
+
+    def take(line: LogLine) -> None:
+        progress = action_events.decode(line.text)
+        if progress is not None:
+            listener.progress(progress)
+        else:
+            tail.add(line.text)
+            listener.line(replace(line, sequence=next(numbers)))
+
+    return take
 
 
 class DockerRuntime:
@@ -76,7 +84,7 @@ class DockerRuntime:
 
         An engine that died is waited for; the label then tells how far this run had come.
         """
-        backoff, give_up_at, told = Backoff(), 0.0, ""
+        backoff, give_up_at, lost = Backoff(), 0.0, Tidings("engine_lost")
         while True:
             try:
                 return await self._take_up(run, listener)
@@ -84,7 +92,7 @@ class DockerRuntime:
                 give_up_at = give_up_at or time.monotonic() + _ENGINE_AWAY_S
                 if time.monotonic() > give_up_at:
                     return self._refused(error)
-                told = _tell_once("engine_lost", error, told)
+                lost.tell(": ".join(chain(error)))
                 await asyncio.sleep(backoff.next_s())
             except EngineError as error:
                 return self._refused(error)
@@ -108,7 +116,8 @@ class DockerRuntime:
 
         Its image stays until it is known that the next action hasn't the same.
         """
-        backoff, give_up_at, told = Backoff(), time.monotonic() + _ENGINE_AWAY_S, ""
+        backoff, give_up_at = Backoff(), time.monotonic() + _ENGINE_AWAY_S
+        refused = Tidings("container_not_removed")
         while True:
             try:
                 found = await self._find(run)
@@ -117,7 +126,7 @@ class DockerRuntime:
                     await self._engine.remove(found)
                 return
             except EngineError as error:
-                told = _tell_once("container_not_removed", error, told)
+                refused.tell(": ".join(chain(error)))
                 if not isinstance(error, EngineUnreachable) or time.monotonic() > give_up_at:
                     return
                 await asyncio.sleep(backoff.next_s())
@@ -149,7 +158,8 @@ class DockerRuntime:
             except EngineError as error:
                 raise EngineError("the container could not be started", status=error.status) from error
         tail = Tail()
-        following = asyncio.create_task(self._follow(found, listener, tail))
+        log = Following(self._engine, found, _hearing(listener, tail))
+        following = asyncio.create_task(log.run())
         try:
             timeout_s = run.action.timeout_s
             ran_s = 0.0 if before.status == "created" else self._age_s(before)
@@ -158,6 +168,7 @@ class DockerRuntime:
         finally:
             following.cancel()
             await asyncio.wait({following})
+        await log.rest()
         ran_s = min(ended.ran_s, self._age_s(before))
         return judge(
             ended, ran_s=ran_s, timeout_s=timeout_s, stopped=stopped, tail=tail.lines, room=self._room()
@@ -173,7 +184,7 @@ class DockerRuntime:
         An engine that restarts is waited for: it knows how the container ended.
         """
         stop_at = None if left_s is None else asyncio.get_running_loop().time() + left_s
-        stopped, backoff, told = False, Backoff(), ""
+        stopped, backoff, lost = False, Backoff(), Tidings("engine_lost")
         while True:
             try:
                 if await self._ended_before(found, stop_at):
@@ -181,7 +192,7 @@ class DockerRuntime:
                 stopped = await self._stop(found)
                 stop_at = None
             except EngineUnreachable as error:
-                told = _tell_once("engine_lost", error, told)
+                lost.tell(": ".join(chain(error)))
                 await asyncio.sleep(backoff.next_s())
 
     async def _how_it_ended(self, found: str, *, stopped: bool) -> Container:
@@ -204,31 +215,3 @@ class DockerRuntime:
             return False
         await self._engine.stop(found, _STOP_PATIENCE_S)
         return True
-
-    async def _follow(self, found: str, listener: Listener, tail: Tail) -> None:
-        """Read the log to its end; from its beginning again where the engine died meanwhile.
-
-        Without it the action is none the worse.
-        """
-        backoff, told = Backoff(), ""
-        while True:
-            tail.clear()
-            try:
-                return await self._read_log(found, listener, tail)
-            except EngineUnreachable as error:
-                told = _tell_once("log_lost", error, told)
-                await asyncio.sleep(backoff.next_s())
-            except OsieError as error:
-                return tell("log_lost", reason=": ".join(chain(error)))
-
-    async def _read_log(self, found: str, listener: Listener, tail: Tail) -> None:
-        count = 0  # of ordinary lines, so that progress leaves no gaps in the numbers
-        async with aclosing(self._engine.logs(found)) as lines:
-            async for line in lines:
-                progress = action_events.decode(line.text)
-                if progress is not None:
-                    listener.progress(progress)
-                else:
-                    count += 1
-                    tail.add(line.text)
-                    listener.line(replace(line, sequence=count))

@@ -6,7 +6,7 @@ Podman's Docker-compatible API answers to the same calls. Reference: https://doc
 import asyncio
 import base64
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -73,6 +73,11 @@ def _why(body: bytes) -> str:
         return body.decode("utf-8", "replace").strip() or "no reason given"
 
 
+def _log(container: str, query: Mapping[str, str]) -> str:
+    every = {"stdout": "true", "stderr": "true", "timestamps": "true", **query}
+    return f"/containers/{container}/logs?{urlencode(every)}"
+
+
 class Engine:
     """The engine behind one unix socket."""
 
@@ -119,12 +124,22 @@ class Engine:
         async with self._call("POST", target, timeout_s=None) as response:
             await response.read()
 
-    async def logs(self, container: str) -> AsyncGenerator[LogLine, None]:
-        """Every line from the container's start on, until it ends."""
-        target = f"/containers/{container}/logs?follow=true&stdout=true&stderr=true&timestamps=true"
-        async with self._call("GET", target, timeout_s=None) as response:
-            async for line in log_stream.lines(response.body):
+    async def logs(
+        self, container: str, *, since_s: int, follow: bool, heard: Callable[[float], None]
+    ) -> AsyncGenerator[LogLine, None]:
+        """Every line since that unix time; with `follow` until the container ends. See following.Log."""
+        query = {"follow": "true" if follow else "false", "since": str(since_s)}
+        async with self._call("GET", _log(container, query), timeout_s=None) as response:
+            async for line in log_stream.lines(response.body, heard):
                 yield line
+
+    async def newest_log_at(self, container: str) -> float | None:
+        """The unix time of the newest line, or of its last part; None: there is none."""
+        newest: list[float] = []
+        async with self._call("GET", _log(container, {"tail": "1"})) as response:
+            async for _ in log_stream.lines(response.body, newest.append):
+                pass
+        return newest[-1] if newest else None
 
     async def stop(self, container: str, patience_s: int) -> None:
         """End it: SIGTERM, and SIGKILL after `patience_s`. One that ended already is no error."""

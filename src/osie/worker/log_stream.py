@@ -6,7 +6,7 @@ puts the time and a blank before every message; a message that is part of a long
 """
 
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -66,6 +66,7 @@ class Lines:
     def __init__(self) -> None:
         self._partial: dict[str, _Partial] = {}
         self._sequence = 0
+        self.heard_at = 0.0  # the last message's time
 
     def feed(self, stream: str, payload: bytes) -> list[LogLine]:
         """Take one message, which begins with its time; return the line that it ends, if it does."""
@@ -74,6 +75,7 @@ class Lines:
             at, message = unix_s(stamp.decode("ascii")), rest
         except ValueError:
             at, message = 0.0, payload  # no time: keep all of it
+        self.heard_at = at
         partial = self._partial.setdefault(stream, _Partial())
         if not partial.data:
             partial.at = at
@@ -96,12 +98,16 @@ class Lines:
         return LogLine(self._sequence, partial.at, stream, text + (CUT_MARK if partial.cut else ""))
 
 
-async def lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[LogLine]:
-    """Read a multiplexed log stream with timestamps line by line."""
+async def lines(
+    pieces: AsyncIterator[bytes], heard: Callable[[float], None] = lambda _at: None
+) -> AsyncIterator[LogLine]:
+    """Read a multiplexed log stream with timestamps line by line; `heard` gets each message's time."""
     demultiplexer, assembled = Demultiplexer(), Lines()
     async for piece in pieces:
         for stream, payload in demultiplexer.feed(piece):
-            for line in assembled.feed(stream, payload):
+            ended = assembled.feed(stream, payload)
+            heard(assembled.heard_at)
+            for line in ended:
                 yield line
     for line in assembled.end():
         yield line

@@ -24,10 +24,6 @@ class Tail:
         cut = text if len(text) <= _LINE_CHARACTERS else text[:_LINE_CHARACTERS] + " ..."
         self._lines.append(cut)
 
-    def clear(self) -> None:
-        """Begin again: the log is read anew."""
-        self._lines.clear()
-
     @property
     def lines(self) -> Sequence[str]:
         """The lines kept, oldest first."""

@@ -126,13 +126,20 @@ async def test_memory_comes_back(tink, worker, action, images, running_engine: R
 
 @BOTH
 async def test_log_is_bounded(tink, worker, action, running_engine: RunningEngine) -> None:
-    """An action that prints without end takes a bounded part of the memory, and its last lines are told."""
+    """An action that prints without end takes a bounded part of the memory, and its last lines are told.
+
+    Also what it prints right before its end, though its log's files were changed for new ones many times.
+    """
     line = "x" * 1000
-    script = f"yes {line} | head -c 40000000; echo; echo last; read x < /worker/gate"
+    printing = f"yes {line} | head -c 40000000; echo; echo last"
     before = running_engine.used_bytes
-    tink.actions = [action(script)]
+    tink.actions = [action(f"{printing}; read x < /worker/gate; echo bye; exit 3")]
     await worker.start()
     await tink.until(lambda: tink.lines and tink.lines[-1].text == "last")
     assert running_engine.used_bytes < before + 24 * MIB
     action.open_gate()
     await tink.until(lambda: len(tink.reports) == 2)
+    assert tink.reports[1].message.message.endswith("last\nbye")
+    numbers = [line.sequence for line in tink.lines]
+    assert tink.lines[-1].text == "bye"
+    assert numbers == sorted(set(numbers))
