@@ -14,7 +14,7 @@ from typing import Protocol
 from osie.core.errors import OsieError, chain
 from osie.worker.action import LogLine
 from osie.worker.backoff import Backoff
-from osie.worker.engine import EngineError, EngineUnreachable
+from osie.worker.engine import EngineUnreachable
 from osie.worker.journal import Tidings
 
 _SILENCE_S = 2.0  # so long after the last message it is asked for the newest; twice as long each time
@@ -68,7 +68,7 @@ class Following:
 
     async def rest(self) -> None:
         """Read what is left of an ended container's log, whatever its stream did."""
-        with suppress(EngineError, TimeoutError):
+        with suppress(OsieError, TimeoutError):
             async with asyncio.timeout(_REST_S):
                 if await self._newest_at() > self._heard_at:
                     await self._take_lines(follow=False)
