@@ -1,4 +1,4 @@
-"""`make bench-boot-work`: what the processor does until the engine answers, by instructions.
+"""`make bench-boot-work`: what the processor does until the worker's first request, by instructions.
 
 Nearly the same figures on an idle and on a busy host, and after each change: two builds can be compared by
 one boot each. Instructions are no seconds: what misses caches costs more than its count. Writes
@@ -15,14 +15,14 @@ from typing import Any
 
 from rich.console import Console
 
-from bench.guest import Guest
+from bench.guest import ASKED, Guest
 from osie.cli.progress import TerminalProgress
 from osie.cli.workshop import Workshop, cache_root
 from osie.contracts import artifacts
 from osie.core.files import write_atomically
 
 ROOT = Path(__file__).resolve().parents[1]
-_STEPS = ("init", "parameters", "engine")
+_STEPS = ("init", "parameters", "engine", "worker", ASKED)
 _TIMEOUT_S = 600.0
 # A function belongs to the first kind with a word that its name begins with; * stands for "anywhere in it".
 _KINDS = {
@@ -77,7 +77,7 @@ def render(results: list[dict[str, Any]]) -> str:
         "[boot speed](boot-speed.md).",
     ]
     for result in results:
-        lines += ["", f"## {result['profile']}: {result['s']:.2f} s until the engine answers", ""]
+        lines += ["", f"## {result['profile']}: {result['s']:.2f} s until the worker's first request", ""]
         lines += ["| until | s | " + " | ".join(kinds) + " |", "| --- | ---: |" + " ---: |" * len(kinds)]
         spent = [[step["s"] * step["shares"].get(kind, 0.0) for kind in kinds] for step in result["steps"]]
         lines += [

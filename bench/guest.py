@@ -1,7 +1,8 @@
 """A guest whose clock counts instructions, so that other work on the host changes nothing.
 
 One virtual CPU, 2 ns an instruction; idle time is skipped. Where it stands is asked of QEMU (QMP), some 200
-times a second; the kernel's own table of symbols, read over the serial console, tells what that is.
+times a second; the kernel's own table of symbols, read over the serial console, tells what that is. The
+network is QEMU's own (slirp): DHCP answers, and at the server's address nobody listens.
 Source: QEMU's docs/devel/tcg-icount.rst.
 """
 
@@ -16,14 +17,19 @@ import tempfile
 import threading
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from osie.core.errors import OsieError
 
-_PARAMETERS = "console=ttyS0 nokaslr osie.debug"
+_PARAMETERS = "console=ttyS0 nokaslr osie.debug grpc_authority=10.0.2.2:1"  # a port that nobody listens at
 _STEP = re.compile(r"osie: ([\w-]+) ok at=([0-9.]+)")
+# The worker's lines have the clock's time, which the kernel set to half past the RTC's second, saying this.
+_CLOCK_SET = re.compile(r"^\[ *([0-9.]+)\] rtc_cmos .*setting system clock to \S+ UTC \((\d+)\)")
+_ASKED = re.compile(r"worker: (\S+Z) waiting ")
+ASKED = "get_action"  # the step that ends with the worker's first request, which is refused
 _REGISTERS = re.compile(r"RIP=([0-9a-f]+).*?CPL=(\d)", re.DOTALL)
 _MODULES = 0xFFFFFFFFC0000000  # where x86-64 keeps loaded modules
 _PAUSE_S = 0.004
@@ -61,7 +67,7 @@ class Symbols:
 
 
 class Guest:
-    """A ramdisk that boots alone, without a network. A context: the machine ends with it."""
+    """A ramdisk that boots with no server. A context: the machine ends with it."""
 
     def __init__(self, kernel: Path, initramfs: Path, parameters: str, memory_mib: int) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="osie-bench-guest-", dir="/var/tmp")
@@ -82,6 +88,7 @@ class Guest:
                 *("-nodefaults", "-no-user-config", "-display", "none", "-vga", "none", "-no-reboot"),
                 *("-kernel", kernel, "-initrd", initramfs, "-append", f"{_PARAMETERS} {parameters}"),
                 *("-serial", "stdio", "-qmp", f"unix:{control},server=on,wait=off"),
+                *("-nic", "user,model=virtio-net-pci,ipv6=off", "-rtc", "clock=vm"),
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -90,6 +97,7 @@ class Guest:
         self._lines: list[str] = []
         self.samples: list[Sample] = []
         self.steps: dict[str, tuple[float, int]] = {}  # seconds of the guest's clock, samples until then
+        self._clock_began_s = 0.0  # Unix seconds at the kernel's first line
         threading.Thread(target=self._read, daemon=True).start()
         self._control = self._connect(control)
 
@@ -121,7 +129,14 @@ class Guest:
             line = raw.decode("utf-8", "replace").rstrip()
             self._lines.append(line)
             if match := _STEP.search(line):
-                self.steps.setdefault(match[1], (float(match[2]), len(self.samples)))
+                self._ended(match[1], float(match[2]))
+            elif match := _CLOCK_SET.search(line):
+                self._clock_began_s = float(match[2]) + 0.5 - float(match[1])
+            elif match := _ASKED.search(line):
+                self._ended(ASKED, datetime.fromisoformat(match[1]).timestamp() - self._clock_began_s)
+
+    def _ended(self, step: str, at_s: float) -> None:
+        self.steps.setdefault(step, (at_s, len(self.samples)))
 
     def run_until(self, step: str, timeout_s: float) -> None:
         """Sample until the ramdisk says that the step is done. Raises OsieError where that takes too long."""

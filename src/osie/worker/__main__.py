@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from osie.core.errors import OsieError, chain
-from osie.worker import attributes, settings
+from osie.worker import attributes, nic_features, settings
 from osie.worker.boot import boot_id
 from osie.worker.docker_images import DockerImages
 from osie.worker.docker_runtime import DockerRuntime
@@ -39,7 +39,9 @@ async def work(given: settings.Settings) -> bool:
         await worker(source=file, sink=file, telemetry=file).run()
         return not file.failed
     link = Link(given.host, given.port, tls_context(verify=given.verify) if given.tls else None)
-    server = Generations(link, given.agent_id, lambda: attributes.read(Path("/")), boot_id())
+    server = Generations(
+        link, given.agent_id, lambda: attributes.read(Path("/"), nic_features.enabled), boot_id()
+    )
     try:
         await worker(source=server, sink=server, telemetry=GrpcTelemetry(link)).run()
     finally:

@@ -3,11 +3,12 @@
 Every function takes the root path of a file tree, so that a made-up machine is as good as a real one. What
 can't be read is left empty: attributes inform, nothing depends on them. Texts are those of upstream's agent,
 so that whoever selects machines by them needn't know which agent told. Two differ: PCI vendors, products and
-classes are the hexadecimal IDs, for names would take a database of a megabyte; and what a NIC has enabled is
-left out, for it takes ethtool.
+classes are the hexadecimal IDs, for names would take a database of a megabyte; and interfaces that no
+hardware stands behind, such as the engine's bridge, are left out.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from osie.contracts import tink_pb2
@@ -53,7 +54,8 @@ def cpu(root: Path) -> tink_pb2.CPU:
     """The sockets, with their cores and threads. ARM's cpuinfo has no sockets: they count as one."""
     sockets: dict[int, list[dict[str, str]]] = {}
     for block in _processor_blocks(root):
-        sockets.setdefault(int(block.get("physical id", "0")), []).append(block)
+        socket = block.get("physical id", "")
+        sockets.setdefault(int(socket) if socket.isdecimal() else 0, []).append(block)
     processors = []
     for number, threads in sorted(sockets.items()):
         cores = {thread.get("core id", thread["processor"]) for thread in threads}
@@ -96,11 +98,38 @@ def _plugged_in(root: Path) -> int:
         return 0
 
 
+_CONTROLLERS = {  # by how the kernel names disks
+    "nvme": "NVMe",
+    "vd": "virtio",
+    "sd": "SCSI",
+    "sr": "SCSI",
+    "xvd": "SCSI",
+    "hd": "IDE",
+    "mmcblk": "MMC",
+}
+
+
 def _controller(name: str) -> str:
-    for prefix, controller in (("nvme", "NVMe"), ("vd", "virtio"), ("sd", "SCSI"), ("mmcblk", "MMC")):
-        if name.startswith(prefix):
-            return controller
-    return "Unknown"
+    return next((kind for prefix, kind in _CONTROLLERS.items() if name.startswith(prefix)), "Unknown")
+
+
+def _udev(root: Path, entry: Path) -> Mapping[str, str]:
+    """What udev found out about the block device, from its database (lines of `E:KEY=VALUE`)."""
+    lines = _text(root / "run/udev/data" / f"b{_text(entry / 'dev')}").splitlines()
+    pairs = (line.removeprefix("E:").partition("=") for line in lines if line.startswith("E:"))
+    return {key: value for key, _, value in pairs}
+
+
+def _wwn(entry: Path, udev: Mapping[str, str]) -> str:
+    """The World Wide Name as udev writes it, 0x and digits; where it told none, the kernel's own name."""
+    told = udev.get("ID_WWN_WITH_EXTENSION") or udev.get("ID_WWN")
+    kernel = _text(entry / "wwid") or _text(entry / "device/wwid")
+    return told or re.sub(r"^naa\.", "0x", kernel)
+
+
+def _serial_number(entry: Path, udev: Mapping[str, str]) -> str:
+    told = udev.get("ID_SERIAL_SHORT") or udev.get("ID_SERIAL")
+    return told or _text(entry / "device/serial") or _text(entry / "serial")  # NVMe, virtio
 
 
 def block(root: Path) -> list[tink_pb2.Block]:
@@ -112,6 +141,7 @@ def block(root: Path) -> list[tink_pb2.Block]:
             continue
         rotates = {"0": "SSD", "1": "HDD"}.get(_text(entry / "queue/rotational"), "Unknown")
         physical = _text(entry / "queue/physical_block_size")
+        udev = _udev(root, entry)
         disks.append(
             tink_pb2.Block(
                 name=entry.name,
@@ -121,15 +151,15 @@ def block(root: Path) -> list[tink_pb2.Block]:
                 physical_block_size=size(int(physical)) if physical.isdecimal() else "",
                 vendor=_text(entry / "device/vendor"),
                 model=_text(entry / "device/model"),
-                wwn=_text(entry / "wwid") or _text(entry / "device/wwid"),
-                serial_number=_text(entry / "device/serial") or _text(entry / "serial"),  # NVMe, virtio
+                wwn=_wwn(entry, udev),
+                serial_number=_serial_number(entry, udev),
             )
         )
     return disks
 
 
-def network(root: Path) -> list[tink_pb2.Network]:
-    """The network interfaces that stand on hardware."""
+def network(root: Path, features: Callable[[str], list[str]]) -> list[tink_pb2.Network]:
+    """The network interfaces that stand on hardware; `features`: what one has switched on."""
     interfaces = []
     for entry in _entries(root / "sys/class/net"):
         if not (entry / "device").exists():
@@ -140,6 +170,7 @@ def network(root: Path) -> list[tink_pb2.Network]:
                 name=entry.name,
                 mac=_text(entry / "address"),
                 speed=f"{speed}Mb/s" if speed.isdecimal() else "",
+                enabled_capabilities=features(entry.name),
             )
         )
     return interfaces
@@ -178,13 +209,13 @@ def dmi(root: Path, name: str) -> str:
     return "" if told.lower() in _PLACEHOLDERS else told
 
 
-def read(root: Path) -> tink_pb2.AgentAttributes:
-    """All of it."""
+def read(root: Path, features: Callable[[str], list[str]]) -> tink_pb2.AgentAttributes:
+    """All of it. `features`: what a network interface has switched on, by its name."""
     return tink_pb2.AgentAttributes(
         cpu=cpu(root),
         memory=memory(root),
         block=block(root),
-        network=network(root),
+        network=network(root, features),
         pci=pci(root),
         gpu=gpu(root),
         chassis=tink_pb2.Chassis(serial=dmi(root, "chassis_serial"), vendor=dmi(root, "chassis_vendor")),

@@ -22,11 +22,12 @@ from osie.worker.engine import Container, Engine, EngineError, EngineUnreachable
 from osie.worker.following import Following
 from osie.worker.image_name import with_tag
 from osie.worker.journal import Tidings, tell
-from osie.worker.verdict import Tail, judge
+from osie.worker.verdict import Tail, judge, removed
 
 _STOP_PATIENCE_S = 5  # between SIGTERM and SIGKILL for an action whose time is over
 _LOG_DRAIN_S = 5.0  # the log ends with the container; an engine that doesn't end it must not stop us
 _ENGINE_AWAY_S = 300.0  # the ramdisk starts an engine that died again, in seconds
+_NOT_THERE = 404  # HTTP's
 _CREATE_S = 5.0  # an abandoned creation is waited for so long, that it isn't overlooked
 
 
@@ -165,6 +166,10 @@ class DockerRuntime:
             ran_s = 0.0 if before.status == "created" else self._age_s(before)
             ended, stopped = await self._end(found, max(0.0, timeout_s - ran_s) if timeout_s > 0 else None)
             await asyncio.wait({following}, timeout=_LOG_DRAIN_S)
+        except EngineError as error:
+            if error.status != _NOT_THERE:
+                raise
+            return removed(ran_s=self._age_s(before), tail=tail.lines, at=self._clock())
         finally:
             following.cancel()
             await asyncio.wait({following})

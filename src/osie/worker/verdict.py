@@ -41,6 +41,16 @@ def _exit(container: Container) -> str:
     return f"exit code {container.exit_code}{by}"
 
 
+def _last(tail: Sequence[str]) -> str:
+    return "\n".join(["; last lines:", *tail]) if tail else "; it printed nothing"
+
+
+def removed(*, ran_s: float, tail: Sequence[str], at: float) -> Outcome:
+    """The outcome of a container that somebody else removed: how it ended nobody can tell any more."""
+    why = f"the container was removed by another than the worker, after {ran_s:.1f}s"
+    return Outcome(State.FAILED, f"{why}{_last(tail)}", at)
+
+
 def judge(
     container: Container, *, ran_s: float, timeout_s: int, stopped: bool, tail: Sequence[str], room: Room
 ) -> Outcome:
@@ -50,7 +60,7 @@ def judge(
     report; the next one sees it by the time that the container ran.
     `room`: in the engine's storage, while the container is still there. It may also be a disk that is full.
     """
-    last = "\n".join(["; last lines:", *tail]) if tail else "; it printed nothing"
+    last = _last(tail)
     if stopped or 0 < timeout_s <= ran_s:
         return Outcome(
             State.TIMEOUT, f"stopped after its timeout of {timeout_s} s{last}", container.finished_at

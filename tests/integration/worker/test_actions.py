@@ -62,6 +62,20 @@ async def test_labels(tink, worker, engine, action) -> None:
     await tink.until(lambda: len(tink.reports) == 2)
 
 
+@BOTH
+async def test_removed_by_another(tink, worker, engine, action) -> None:
+    """An action whose container somebody removed has failed; the message has that, and the last lines."""
+    tink.actions = [given := action("echo halfway; read x < /worker/gate", name="write")]
+    await worker.start()
+    await tink.until(lambda: tink.lines)
+    (found,) = await engine.containers(f"osie.action={given.action_id}")
+    await engine.remove(found["Id"])
+    await tink.until(lambda: len(tink.reports) == 2)
+    assert tink.states == ["RUNNING", "FAILED"]
+    said = r"the container was removed by another than the worker, after \d+\.\ds; last lines:\nhalfway"
+    assert re.fullmatch(said, tink.reports[1].message.message)
+
+
 # In a cgroup of its own an action may bound its memory itself, and go beyond; the file's name is version 1's
 # or version 2's (the kernel's Documentation/admin-guide).
 GREEDY = """

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from osie.worker import attributes
+from osie.worker import attributes, nic_features
 
 CPU = """processor : {n}
 vendor_id : GenuineIntel
@@ -65,7 +65,7 @@ def test_machine(tmp_path) -> None:
         },
     )
     (tmp_path / "sys/bus/pci/devices/0000:00:03.0/driver").symlink_to(tmp_path / "sys/bus/pci/drivers/i40e")
-    told = attributes.read(tmp_path)
+    told = attributes.read(tmp_path, {"eth0": ["highdma"]}.__getitem__)
     assert (told.cpu.total_cores, told.cpu.total_threads, len(told.cpu.processors)) == (4, 8, 2)
     assert (told.cpu.processors[1].vendor, list(told.cpu.processors[1].capabilities)) == (
         "GenuineIntel",
@@ -79,8 +79,9 @@ def test_machine(tmp_path) -> None:
         "932GB",
         "4KB",
     )
-    assert (disk.vendor, disk.model, disk.wwn, disk.serial_number) == (*("ATA", "ST1000", "naa.5000", "Z1"),)
+    assert (disk.vendor, disk.model, disk.wwn, disk.serial_number) == ("ATA", "ST1000", "0x5000", "Z1")
     (nic,) = told.network
+    assert list(nic.enabled_capabilities) == ["highdma"]
     assert (nic.name, nic.mac, nic.speed) == ("eth0", "52:54:00:00:00:01", "10000Mb/s")
     assert [(p.vendor, p.product, p.driver) for p in told.pci] == [
         ("1234", "1111", ""),
@@ -104,13 +105,52 @@ def test_sizes(count, text) -> None:
     assert attributes.size(count) == text
 
 
+def test_disk_as_udev_knows_it(tmp_path) -> None:
+    """A disk's serial number and WWN are udev's, which asked the disk itself, where udev has looked at it."""
+    write(
+        tmp_path,
+        {
+            "sys/block/sda/size": "2048",
+            "sys/block/sda/dev": "8:0",
+            "sys/block/sda/device/wwid": "t10.ATA     ST1000",
+            "run/udev/data/b8:0": "S:disk/by-id/ata-ST1000_Z1\nE:ID_SERIAL=ST1000_Z1\nE:ID_SERIAL_SHORT=Z1\n"
+            "E:ID_WWN=0x5000c500a1b2c3d4\nE:ID_WWN_WITH_EXTENSION=0x5000c500a1b2c3d40001",
+        },
+    )
+    (disk,) = attributes.block(tmp_path)
+    assert (disk.serial_number, disk.wwn) == ("Z1", "0x5000c500a1b2c3d40001")
+
+
+@pytest.mark.parametrize(
+    ("name", "controller"),
+    [
+        ("sr0", "SCSI"),
+        ("xvda", "SCSI"),
+        ("hda", "IDE"),
+        ("mmcblk0", "MMC"),
+        ("nvme0n1", "NVMe"),
+        ("pmem0", "Unknown"),
+    ],
+)
+def test_controllers(tmp_path, name, controller) -> None:
+    """The controller is told by the kernel's name of the disk, in upstream's words."""
+    write(tmp_path, {f"sys/block/{name}/size": "2048", f"sys/block/{name}/device/model": "x"})
+    assert [disk.controller_type for disk in attributes.block(tmp_path)] == [controller]
+
+
+def test_odd_sockets(tmp_path) -> None:
+    """A socket that has no number is one socket, and no error: attributes never stop the worker."""
+    write(tmp_path, {"proc/cpuinfo": CPU.format(n=0, socket="unknown", core=0)})
+    assert attributes.cpu(tmp_path).total_cores == 1
+
+
 def test_nothing_to_read(tmp_path) -> None:
     """A machine that shows nothing of itself has empty attributes, and that is no error."""
-    assert attributes.read(tmp_path).cpu.total_cores == 0
+    assert attributes.read(tmp_path, nic_features.enabled).cpu.total_cores == 0
 
 
 def test_this_machine() -> None:
     """The real files of a real kernel are understood."""
-    told = attributes.read(Path("/"))
+    told = attributes.read(Path("/"), nic_features.enabled)
     assert told.cpu.total_threads >= told.cpu.total_cores >= 1
     assert re.fullmatch(r"\d+[MG]B", told.memory.total)
