@@ -1,0 +1,106 @@
+"""Names of container images, and what Docker and Podman call the image with such a name. Pure.
+
+Grammar and short forms: https://pkg.go.dev/github.com/distribution/reference
+"""
+
+import re
+from dataclasses import dataclass, replace
+from typing import Self
+
+_HUB = "docker.io"
+_HUBS = {_HUB, "index.docker.io"}
+_OFFICIAL = "library/"  # where on Docker Hub a name of one word is
+_LONGEST = 255  # characters of registry and path
+_REGISTRY = re.compile(
+    r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.?)+(?::[0-9]+)?|\[[0-9a-fA-F:]+\](?::[0-9]+)?"
+)
+_WORD = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_PATH = re.compile(rf"{_WORD}(?:/{_WORD})*")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_DEFAULT_TAG = "latest"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A name taken apart. It has a tag or a digest; with both, engines go by the digest alone."""
+
+    registry: str  # "quay.io", "localhost:5000"
+    path: str  # "library/alpine"
+    tag: str = ""
+    digest: str = ""  # "sha256:..."
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Take a name apart; without tag and digest it means `latest`. Raises ValueError."""
+        rest, at, digest = text.partition("@")
+        if at and not _DIGEST.fullmatch(digest):
+            raise ValueError(f"{digest!r} is not a digest, sha256: and 64 hexadecimal digits")
+        rest, tag = _tag(rest)
+        if tag is not None and not _TAG.fullmatch(tag):
+            raise ValueError(f"{tag!r} is not a tag: letters, digits, '_', '.', '-', at most 128 of them")
+        registry, path = _registry(rest)
+        if len(registry) + len(path) >= _LONGEST:
+            raise ValueError(f"it is longer than {_LONGEST} characters")
+        if not _REGISTRY.fullmatch(registry):
+            raise ValueError(f"{registry!r} is not a registry, HOST or HOST:PORT")
+        if not _PATH.fullmatch(path):
+            raise ValueError(
+                f"{path!r} is not a repository: words of lower-case letters and digits, separated by"
+                " '/', '.', '-' or '_'"
+            )
+        return cls(registry, path, tag or ("" if digest else _DEFAULT_TAG), digest)
+
+    @property
+    def repository(self) -> str:
+        """Registry and path in full, as Podman stores it."""
+        return f"{self.registry}/{self.path}"
+
+    @property
+    def familiar_repository(self) -> str:
+        """As Docker stores it: Docker Hub goes without saying."""
+        if self.registry != _HUB:
+            return self.repository
+        word = self.path.removeprefix(_OFFICIAL)
+        return self.path if "/" in word else word
+
+    @property
+    def canonical(self) -> str:
+        """The name in full."""
+        return self.repository + self._end
+
+    @property
+    def familiar(self) -> str:
+        """The name as Docker says it."""
+        return self.familiar_repository + self._end
+
+    @property
+    def stored(self) -> tuple["Reference", ...]:
+        """The names that an engine stores for an image with this one: one by its tag, one by its digest."""
+        by_tag = [replace(self, digest="")] if self.tag else []
+        return (*by_tag, *([self.by_digest(self.digest)] if self.digest else []))
+
+    def by_digest(self, digest: str) -> "Reference":
+        """What is in the same repository under that digest."""
+        return replace(self, tag="", digest=digest)
+
+    @property
+    def _end(self) -> str:
+        return (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")
+
+
+def _tag(name: str) -> tuple[str, str | None]:
+    """A colon after the last slash is before a tag; any other is before a port."""
+    folder, slash, last = name.rpartition("/")
+    word, colon, tag = last.partition(":")
+    return (f"{folder}{slash}{word}", tag) if colon else (name, None)
+
+
+def _registry(name: str) -> tuple[str, str]:
+    first, slash, path = name.partition("/")
+    is_registry = "." in first or ":" in first or first == "localhost" or first != first.lower()
+    if not slash or not is_registry:
+        return _HUB, name if slash else _OFFICIAL + name
+    if first in _HUBS:
+        return _HUB, path if "/" in path else _OFFICIAL + path
+    return first, path
