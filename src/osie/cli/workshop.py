@@ -11,12 +11,15 @@ from osie.core import mirror
 from osie.core.cache import BuildProgress, Cache, Silent
 from osie.core.errors import OsieError
 from osie.core.files import sha256_of_file
+from osie.image import archives, check, packages
 from osie.image import build as image_build
-from osie.image import packages
 from osie.image import profile as image_profile
+from osie.image.embedded import Wanted
 from osie.image.manifest import Manifest
+from osie.image.profile import Profile
 from osie.lab import os_image
 from osie.oci import archive, images, layout
+from osie.oci.layer import digest_of
 
 WORKER_REF = "tink-worker:latest"
 PROFILES = Path(__file__).resolve().parents[3] / "profiles"
@@ -84,16 +87,19 @@ class Workshop:
         self.cache.sweep()
         if refresh:
             mirror.refresh(packages.wanted(wanted), self.cache)
-        packages.check(wanted, self.cache)
+        check.check(wanted, self.cache)
+        strangers = archives.wanted(wanted)
         with ThreadPoolExecutor(1) as beside:
             worker = beside.submit(self._worker_image, wanted.mirror)
-            image_build.prepare(wanted, self.cache)
+            image_build.prepare(wanted, self.cache, strangers)
+            worker_image = worker.result()
             manifest = image_build.build(
                 wanted,
                 output=output,
-                worker_image=worker.result(),
+                worker_image=worker_image,
                 cache=self.cache,
                 progress=self.progress,
+                images=[*strangers, *self._actions(wanted)],
             )
         self.cache.prune(cache_limit())
         return manifest
@@ -101,6 +107,16 @@ class Workshop:
     def lab_os(self) -> os_image.OsImage:
         """The OS that the lab installs."""
         return os_image.build(self.cache, self.progress)
+
+    def _actions(self, profile: Profile) -> list[Wanted]:
+        """The images of our own actions that the profile names; they have been built."""
+        found = []
+        for image in profile.images:
+            if image.action:
+                ref = f"actions/{image.action}:latest"
+                manifest, _ = layout.manifest(self.layout, ref)
+                found.append(Wanted(image.reference, self.layout, digest_of(manifest), ref))
+        return found
 
     def _worker_image(self, debian: str) -> Path:
         """The worker's image as a tar."""

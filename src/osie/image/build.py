@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from osie.core.cache import BuildProgress, Cache
 from osie.core.errors import OsieError
 from osie.core.files import sha256_of_file, write_atomically
 from osie.image import kernel, parts, selection
+from osie.image.embedded import Wanted
 from osie.image.manifest import Artifact, Manifest
 from osie.image.profile import Profile
 from osie.image.steps import SOURCE, Steps
@@ -25,13 +27,15 @@ def build(
     cache: Cache,
     progress: BuildProgress,
     source: Path = SOURCE,
+    images: Sequence[Wanted] = (),
 ) -> Manifest:
     """Write the kernel, the initramfs and the manifest into `output`, and return the manifest.
 
-    `worker_image` is a tar that Docker can load. Files in `output` are replaced only when all is built and
-    within the profile's budget; each is whole at any time, and the manifest comes last.
+    `worker_image` is a tar that Docker can load, `images` are those besides. Files in `output` are replaced
+    only when all is built and within the profile's budget; each is whole at any time, and the manifest comes
+    last.
     """
-    steps = Steps(profile, cache, worker_image, source)
+    steps = Steps(profile, cache, worker_image, source, images)
     _check(steps)
     built = {artifacts.KERNEL: steps.kernel, artifacts.INITRAMFS: steps.initramfs}
     manifest = _manifest(steps, built)
@@ -43,9 +47,12 @@ def build(
     return manifest
 
 
-def prepare(profile: Profile, cache: Cache) -> None:
-    """Build, for `build` to find, what doesn't depend on the worker's image: by far most of it."""
-    _ = Steps(profile, cache, worker_image=Path()).squashed_root
+def prepare(profile: Profile, cache: Cache, images: Sequence[Wanted] = ()) -> None:
+    """Build, for `build` to find, what doesn't depend on our own images: by far most of it.
+
+    `images` are those that others made.
+    """
+    _ = Steps(profile, cache, worker_image=Path(), images=images).with_strangers
 
 
 def _check(steps: Steps) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from osie.core import mirror, packages
 from osie.core.cache import Cache
 from osie.core.debian import PackageSet
-from osie.core.errors import OsieError
-from osie.image.profile import Profile, module_classes, nearest
+from osie.image.classes import firmware_classes, module_classes, nearest
+from osie.image.profile import Profile
 
 _EXCLUDE = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*")
 
@@ -16,7 +16,7 @@ _EXCLUDE = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*")
 def wanted(profile: Profile) -> PackageSet:
     """What to ask the mirror for."""
     return PackageSet(
-        packages=(*profile.packages, *profile.firmware),
+        packages=(*profile.packages, *profile.firmware.all_packages),
         suite=profile.suite,
         mirror=profile.mirror,
     )
@@ -27,8 +27,8 @@ def unpacked(wanted: PackageSet, cache: Cache) -> Path:
     return packages.unpacked(wanted, cache, step="packages", exclude=_EXCLUDE)
 
 
-def check(profile: Profile, cache: Cache) -> None:
-    """Raise one OsieError that names every package and module that there isn't, and the nearest there is."""
+def wrong(profile: Profile, cache: Cache) -> list[str]:
+    """Every package and module that there isn't: where it is named, and the nearest there is."""
     asked = wanted(profile)
     known = mirror.names(asked, cache)
     errors = list(_unknown_packages(profile, known))
@@ -37,16 +37,21 @@ def check(profile: Profile, cache: Cache) -> None:
         enough = replace(asked, packages=tuple(kernels & known)) if errors else asked
         tree = unpacked(enough, cache)
         errors += _unknown_modules(profile, tree)
-    if errors:
-        raise OsieError("the profile can't be used:" + "".join(f"\n    {line}" for line in errors))
+    return errors
 
 
 def _unknown_packages(profile: Profile, known: frozenset[str]) -> Iterator[str]:
-    for key in ("packages", "without_packages", "firmware"):
-        for name in getattr(profile, key):
+    lists = {"packages": profile.packages, "without_packages": profile.without_packages}
+    for key, names in {**lists, "firmware.packages": profile.firmware.packages}.items():
+        for name in names:
             if name not in known:
                 close = nearest(name, sorted(known))
                 yield f"{profile.place(key, name)}: {profile.suite} has no package {name!r}{close}"
+    for each in profile.firmware.classes:
+        for name in firmware_classes()[each]:
+            if name not in known:
+                place = profile.place("firmware.classes", each)
+                yield f"{place}: {profile.suite} has no package {name!r}, which is in the class {each!r}"
 
 
 def _unknown_modules(profile: Profile, tree: Path) -> Iterator[str]:

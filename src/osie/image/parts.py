@@ -16,6 +16,7 @@ _ENGINE = {"conmon", "containerd", "crun", "docker.io", "golang-github-container
 _ENGINE |= {"golang-github-containers-image", "netavark", "podman"}
 _PYTHON = ("python3", "libpython3")
 _MODULES = "usr/lib/modules/"
+_IMAGES = ("osie-worker/", "osie-images/")
 _FIRMWARE = "usr/lib/firmware/"
 
 
@@ -26,16 +27,18 @@ def attribute(
     squashed: Path,
     owners: Mapping[str, str],
     classes: Mapping[str, str],
+    images: Mapping[str, str],
 ) -> Tree:
     """The parts: `kernel` and `initramfs` are sizes of the artifacts, `squashed` is the root in the latter.
 
     `owners` are packages by path (with a leading slash), `classes` the modules' by path below kernel/ without
-    suffix. Bytes are those of the artifacts, hence compressed.
+    suffix, `images` the names of images by the folders of their layers. Bytes are those of the artifacts,
+    hence compressed.
     """
     files = squashfs.Reader(squashed).sizes()
     found: Tree = {"kernel": kernel}
     for path, size in files.items():
-        _add(found, _part(path, owners, classes), int(size))
+        _add(found, _part(path, owners, classes, images), int(size))
     whole = squashed.stat().st_size
     _add(found, ["other", "file system's tables"], whole - (total(found) - kernel))
     _add(found, ["initramfs"], initramfs - whole)  # what mounts the root
@@ -53,10 +56,13 @@ def flat(tree: Tree) -> dict[str, int]:
     return dict(sorted(sizes.items(), key=lambda item: -item[1]))
 
 
-def _part(path: str, owners: Mapping[str, str], classes: Mapping[str, str]) -> list[str]:
+def _part(
+    path: str, owners: Mapping[str, str], classes: Mapping[str, str], images: Mapping[str, str]
+) -> list[str]:
     """The names of the part that the file belongs to, from the top."""
-    if path.startswith("osie-worker/"):
-        return ["worker"]
+    if path.startswith(_IMAGES):
+        layer = next((folder for folder in images if path.startswith(f"{folder}/")), "")
+        return ["images", images[layer]] if layer else ["worker"]
     if path.startswith("osie/"):
         return ["ours"]
     if path.startswith(_MODULES):

@@ -1,4 +1,4 @@
-"""An image in the form in which Podman stores it: an additional image store, read-only, used where it lies.
+"""Images in the form in which Podman stores them: an additional image store, read-only, used where it lies.
 
 Source: containers-storage.conf(5), `additionalimagestores`; containers/storage's images.go, layers.go and
 drivers/overlay; how layers are named: containers/image's storage/storage_dest.go.
@@ -7,12 +7,24 @@ drivers/overlay; how layers are named: containers/image's storage/storage_dest.g
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from osie.image.embedded import StoredImage, StoredLayer, created, link, link_name, write
+from osie.image.embedded import (
+    StoredImage,
+    StoredLayer,
+    by_id,
+    created,
+    layers_of,
+    link,
+    link_name,
+    mounted,
+    write,
+)
+from osie.image.layer_file import Form
 
-_ZSTD = 4  # containers/storage, pkg/archive: the layer's compression in its registry
+# containers/storage, pkg/archive: the layer's compression in its registry
+_COMPRESSION: Mapping[Form, int] = {"plain": 0, "gzip": 2, "zstd": 4}
 _MANIFEST = "manifest"
 
 
@@ -24,14 +36,39 @@ def layer_id(chain: Sequence[str]) -> str:
     return name
 
 
-def create(image: StoredImage, folder: Path) -> None:
-    """Fill `folder` with a store that has the image."""
-    parts = {_MANIFEST: image.manifest, f"sha256:{image.id}": image.config}
+def create(images: Sequence[StoredImage], folder: Path) -> None:
+    """Fill `folder` with a store that has the images."""
+    distinct = by_id(images)
+    layers = layers_of(distinct).values()
+    write(
+        folder,
+        {
+            "overlay-images/images.json": json.dumps([_image(image) for image in distinct]),
+            "overlay-images/images.lock": "",
+            **{
+                f"overlay-images/{image.id}/{_file_name(name)}": part
+                for image in distinct
+                for name, part in _documents(image).items()
+            },
+            "overlay-layers/layers.json": json.dumps([_record(each[-1]) for each in layers]),
+            "overlay-layers/layers.lock": "",
+        },
+    )
+    for each in layers:
+        _files(each, folder / "overlay")
+
+
+def _documents(image: StoredImage) -> Mapping[str, bytes]:
+    return {_MANIFEST: image.manifest, f"sha256:{image.id}": image.config}
+
+
+def _image(image: StoredImage) -> dict[str, object]:
+    parts = _documents(image)
     digests = {name: f"sha256:{hashlib.sha256(part).hexdigest()}" for name, part in parts.items()}
-    record = {
+    return {
         "id": image.id,
         "digest": digests[_MANIFEST],
-        "names": [f"docker.io/{image.name}"],  # the registry that Docker's API means where a name has none
+        "names": [name.canonical for name in image.names],
         "layer": layer_id(image.layers[-1].chain),
         "metadata": "{}",
         "big-data-names": list(parts),
@@ -39,18 +76,6 @@ def create(image: StoredImage, folder: Path) -> None:
         "big-data-digests": digests,
         "created": created(),
     }
-    write(
-        folder,
-        {
-            "overlay-images/images.json": json.dumps([record]),
-            "overlay-images/images.lock": "",
-            **{f"overlay-images/{image.id}/{_file_name(name)}": part for name, part in parts.items()},
-            "overlay-layers/layers.json": json.dumps([_record(layer) for layer in image.layers]),
-            "overlay-layers/layers.lock": "",
-        },
-    )
-    for layer in image.layers:
-        _files(layer, folder / "overlay")
 
 
 def _record(layer: StoredLayer) -> dict[str, object]:
@@ -63,16 +88,17 @@ def _record(layer: StoredLayer) -> dict[str, object]:
         "compressed-size": layer.packed_size,
         "diff-digest": layer.diff_id,
         "diff-size": layer.size,
-        "compression": _ZSTD,
+        "compression": _COMPRESSION[layer.form],
     }
 
 
-def _files(layer: StoredLayer, folder: Path) -> None:
+def _files(layers: Sequence[StoredLayer], folder: Path) -> None:
+    """Where the files of the uppermost layer are, and what is mounted below them."""
+    layer, *below = mounted(layers)
     identity = layer_id(layer.chain)
-    below = [layer_id(layer.chain[:depth]) for depth in range(len(layer.chain) - 1, 0, -1)]
     driver = {"link": link_name(identity)}
     if below:
-        driver["lower"] = ":".join(f"l/{link_name(each)}" for each in below)
+        driver["lower"] = ":".join(f"l/{link_name(layer_id(each.chain))}" for each in below)
     write(folder / identity, driver)
     link(folder, {f"{identity}/diff": layer.files, f"l/{link_name(identity)}": f"../{identity}/diff"})
 

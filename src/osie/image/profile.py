@@ -1,41 +1,67 @@
 """Profiles: what a ramdisk contains, as TOML. Owns their form, how one extends another, and their errors."""
 
-import difflib
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
+import osie
+from osie.contracts.artifacts import EMBEDDED_WORKER
 from osie.core.errors import OsieError
+from osie.image.classes import firmware_classes, known_class, module_classes, nearest
+from osie.image.reference import Reference
 
 _LONGEST_CHAIN = 8
-_LISTS = ("packages", "without_packages", "exclude", "firmware", "kernel_parameters")
+_LISTS = ("packages", "without_packages", "exclude", "kernel_parameters")
+_TABLES = {"modules": ("classes", "names"), "firmware": ("classes", "packages")}
 _SINGLE = ("name", "suite", "mirror", "engine", "compression", "size_budget_bytes", "memory_min_mib")
 
 
 @cache
-def module_classes() -> Mapping[str, tuple[str, ...]]:
-    """The kernel module classes by name: see module_classes.toml."""
-    text = Path(__file__).with_name("module_classes.toml").read_text()
-    return {name: tuple(entries) for name, entries in tomllib.loads(text).items()}
+def actions() -> tuple[str, ...]:
+    """The names of Osie's own actions, as `images.action` has them."""
+    found = Path(osie.__file__).parent.glob("actions/*/__main__.py")
+    return tuple(sorted(path.parent.name.replace("_", "-") for path in found))
 
 
-def nearest(word: str, known: list[str]) -> str:
-    """`; did you mean ...?` with the most similar known word, or nothing."""
-    similar = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"; did you mean {similar[0]!r}?" if similar else ""
+def _known_module_class(name: str) -> str:
+    return known_class("module", name, module_classes())
 
 
-def _known_class(name: str) -> str:
-    known = sorted(module_classes())
-    if name not in known:
+def _known_firmware_class(name: str) -> str:
+    return known_class("firmware", name, firmware_classes())
+
+
+def _known_action(name: str) -> str:
+    if name not in actions():
         raise ValueError(
-            f"unknown module class {name!r}{nearest(name, known)} The classes are: {', '.join(known)}"
+            f"unknown action {name!r}{nearest(name, actions())} The actions are: {', '.join(actions())}"
         )
     return name
+
+
+def _reference(name: str) -> str:
+    if Reference.parse(name).canonical == Reference.parse(EMBEDDED_WORKER).canonical:
+        raise ValueError(f"{name!r} is the worker's own image, which every ramdisk has")
+    return name
+
+
+def _no_list(firmware: object) -> object:
+    """It was a list of packages once."""
+    if isinstance(firmware, list):
+        raise ValueError("must be a table, [firmware], with 'packages' and 'classes'")  # noqa: TRY004 - pydantic's
+    return firmware
 
 
 def _absolute(path: str) -> str:
@@ -45,7 +71,10 @@ def _absolute(path: str) -> str:
 
 
 Package = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9+.-]+$")]
-ModuleClass = Annotated[str, AfterValidator(_known_class)]
+ModuleClass = Annotated[str, AfterValidator(_known_module_class)]
+FirmwareClass = Annotated[str, AfterValidator(_known_firmware_class)]
+Action = Annotated[str, AfterValidator(_known_action)]
+ImageName = Annotated[str, AfterValidator(_reference)]
 ModuleName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 Parameter = Annotated[str, Field(pattern=r"^[^\s\"=]+(=[^\s\"]*)?$")]
 Pattern = Annotated[str, Field(pattern=r"^/")]
@@ -60,6 +89,40 @@ class Modules(_Strict):
 
     classes: tuple[ModuleClass, ...] = ()
     names: tuple[ModuleName, ...] = ()
+
+
+class Firmware(_Strict):
+    """Debian's firmware packages: whole classes, and single ones by name. The modules decide what is kept."""
+
+    classes: tuple[FirmwareClass, ...] = ()
+    packages: tuple[Package, ...] = ()
+
+    @property
+    def all_packages(self) -> tuple[str, ...]:
+        """The packages, classes spelled out."""
+        of_classes = (package for name in self.classes for package in firmware_classes()[name])
+        return _unique([*of_classes, *self.packages])
+
+
+class Image(_Strict):
+    """One container image more: of one of Osie's own actions, or in a file (relative to the profile)."""
+
+    name: ImageName  # what workers are handed
+    action: Action | None = None
+    source: Path | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "Image":
+        if (self.action is None) == (self.source is None):
+            raise ValueError("needs exactly one of 'action' and 'source'")
+        if self.action and self.reference.digest:
+            raise ValueError("an action's name can't have a digest: each build of it may have another")
+        return self
+
+    @property
+    def reference(self) -> Reference:
+        """The name taken apart."""
+        return Reference.parse(self.name)
 
 
 class File(_Strict):
@@ -93,8 +156,9 @@ class _Partial(_Strict):
     without_packages: tuple[Package, ...] = ()
     exclude: tuple[Pattern, ...] = ()
     modules: Modules = Modules()
-    firmware: tuple[Package, ...] = ()
+    firmware: Annotated[Firmware, BeforeValidator(_no_list)] = Firmware()
     files: tuple[File, ...] = ()
+    images: tuple[Image, ...] = ()
     kernel_parameters: tuple[Parameter, ...] = ()
     engine: Literal["docker", "podman"] | None = None
     compression: Literal["zstd", "zstd-dense", "xz"] | None = None
@@ -113,8 +177,9 @@ class Profile(_Strict):
     without_packages: tuple[str, ...] = ()  # dependencies that are left out all the same
     exclude: tuple[str, ...] = ()  # path patterns (fnmatch, `*` crosses folders) that are left out
     modules: Modules = Modules()
-    firmware: tuple[str, ...] = ()  # Debian's firmware packages; only what the chosen modules ask for is kept
+    firmware: Firmware = Firmware()
     files: tuple[File, ...] = ()
+    images: tuple[Image, ...] = ()  # besides the worker's
     kernel_parameters: tuple[str, ...] = ()  # noted in the manifest, where boots reads them
     engine: Literal["docker", "podman"] = "docker"
     compression: Literal["zstd", "zstd-dense", "xz"] = "zstd"  # of the root, the fastest first
@@ -138,7 +203,7 @@ def load(name_or_path: str, folder: Path) -> Profile:
                     **_merge(chain[::-1]),
                     "description": chain[0][1].description,
                     "extends": tuple(part.name for _, part in chain[1:]),
-                    "places": {name: place for link in chain for name, place in _places(*link)},
+                    "places": {name: place for link in chain[::-1] for name, place in _places(*link)},
                 }
             )
         except ValidationError as error:
@@ -174,7 +239,7 @@ def _chain(path: Path, folder: Path) -> tuple[list[tuple[Path, _Partial]], list[
         parent = raw.get("extends")
         try:
             part = _Partial.model_validate(raw)
-            errors += _missing_sources(path, part)
+            errors += [*_missing_sources(path, part), *_named_twice(path, part)]
             found.append((path, part))
         except ValidationError as error:
             errors += _sentences(path, error)
@@ -187,16 +252,24 @@ def _chain(path: Path, folder: Path) -> tuple[list[tuple[Path, _Partial]], list[
     return found, [*errors, f"{path}: extends: more than {_LONGEST_CHAIN} profiles deep"]
 
 
-def _missing_sources(path: Path, part: _Partial) -> list[str]:
-    return [
-        f"{path}: files.{number}.source: {path.parent / file.source} is not a file"
-        for number, file in enumerate(part.files)
-        if file.source and not (path.parent / file.source).is_file()
-    ]
+def _missing_sources(path: Path, part: _Partial) -> Iterator[str]:
+    lists: Mapping[str, Sequence[File | Image]] = {"files": part.files, "images": part.images}
+    for key, entries in lists.items():
+        for number, entry in enumerate(entries):
+            if entry.source and not (path.parent / entry.source).is_file():
+                yield f"{path}: {key}.{number}.source: {path.parent / entry.source} is not a file"
+
+
+def _named_twice(path: Path, part: _Partial) -> Iterator[str]:
+    seen: dict[str, int] = {}
+    for number, image in enumerate(part.images):
+        first = seen.setdefault(image.reference.canonical, number)
+        if first != number:
+            yield f"{path}: images.{number}.name: {image.name!r} is the name of images.{first} too"
 
 
 def _sentences(path: Path, error: ValidationError) -> list[str]:
-    known = list(_Partial.model_fields)
+    known = [name for form in (_Partial, File, Image, Modules, Firmware) for name in form.model_fields]
     lines = []
     for one in error.errors(include_url=False):
         where = ".".join(str(part) for part in one["loc"]) or "(top level)"
@@ -213,29 +286,41 @@ def _merge(chain: list[tuple[Path, _Partial]]) -> dict[str, object]:
     singles = {
         key: value for part in parts for key in _SINGLE if (value := getattr(part, key)) is not None
     }  # of several values, the last stays
+    # of several images with one name too: a profile may have its own in place of the extended one's
+    images = {
+        image.reference.canonical: _located(path, image) for path, part in chain for image in part.images
+    }
     return {
         **singles,
         **{key: _unique(entry for part in parts for entry in getattr(part, key)) for key in _LISTS},
-        "modules": {
-            key: _unique(entry for part in parts for entry in getattr(part.modules, key))
-            for key in ("classes", "names")
+        **{
+            table: {
+                key: _unique(entry for part in parts for entry in getattr(getattr(part, table), key))
+                for key in keys
+            }
+            for table, keys in _TABLES.items()
         },
         "files": [_located(path, file) for path, part in chain for file in part.files],
+        "images": list(images.values()),
     }
 
 
 def _places(path: Path, part: _Partial) -> Iterator[tuple[str, str]]:
-    """Each name that only Debian knows, by its list, and where it stands."""
-    lists = {key: getattr(part, key) for key in ("packages", "without_packages", "firmware")}
-    for key, entries in {**lists, "modules.names": part.modules.names}.items():
+    """Each entry that only a build can check, by its list, and where it stands."""
+    lists = {key: getattr(part, key) for key in ("packages", "without_packages")}
+    for table, keys in _TABLES.items():
+        lists |= {f"{table}.{key}": getattr(getattr(part, table), key) for key in keys}
+    for key, entries in lists.items():
         for number, entry in enumerate(entries):
             yield f"{key}:{entry}", f"{path}: {key}.{number}"
+    for number, image in enumerate(part.images):
+        yield f"images:{image.reference.canonical}", f"{path}: images.{number}"
 
 
 def _unique(entries: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(entries))
 
 
-def _located(path: Path, file: File) -> dict[str, object]:
-    source = (path.parent / file.source).resolve() if file.source else None
-    return {**file.model_dump(), "source": source}
+def _located(path: Path, entry: File | Image) -> dict[str, object]:
+    source = (path.parent / entry.source).resolve() if entry.source else None
+    return {**entry.model_dump(), "source": source}

@@ -12,13 +12,14 @@ def text(profile: Profile) -> str:
     """The whole profile; what is empty is left out."""
     values = profile.model_dump(mode="json", exclude_none=True)
     tables = {key: value for key, value in values.items() if isinstance(value, dict)}
-    files = values.pop("files")
+    arrays = {key: values.pop(key) for key in ("files", "images")}
     plain = {key: value for key, value in values.items() if key not in tables and value != ""}
     lines = list(_pairs(plain))
     for key, table in tables.items():
         lines += ["", f"[{key}]", *_pairs(table)]
-    for file in files:
-        lines += ["", "[[files]]", *_pairs(file)]
+    for key, entries in arrays.items():
+        for entry in entries:
+            lines += ["", f"[[{key}]]", *_pairs(entry)]
     return "\n".join(lines) + "\n"
 
 

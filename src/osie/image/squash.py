@@ -1,6 +1,8 @@
 """Compressed read-only file systems, by mksquashfs: same tree, same bytes."""
 
+import os
 import shutil
+import struct
 from pathlib import Path
 
 from osie.core.debian import EPOCH
@@ -14,12 +16,14 @@ FORMS = {
     "zstd-dense": ("-b", "512K", "-comp", "zstd", "-Xcompression-level", "19", "-no-fragments"),
     "xz": ("-b", "256K", "-comp", "xz", "-Xbcj", "x86", "-no-fragments"),
 }
-_SAME_BYTES = ("-all-time", EPOCH, "-all-root", "-no-xattrs", "-no-exports", "-no-progress", "-quiet")
+_OURS = ("-all-time", EPOCH, "-all-root", "-no-xattrs")
+_ALWAYS = ("-mkfs-time", EPOCH, "-no-exports", "-no-progress", "-quiet")
+_FLAGS_AT, _NO_XATTRS = 24, 0x200  # in the superblock: the kernel's fs/squashfs/squashfs_fs.h
 
 
 def create(image: Path, tree: Path, compression: str) -> None:
     """Write what is in the folder as a new file system, in one of the FORMS."""
-    run(["mksquashfs", tree, image, "-noappend", "-mkfs-time", EPOCH, *_SAME_BYTES, *FORMS[compression]])
+    run(["mksquashfs", tree, image, "-noappend", *_ALWAYS, *_OURS, *FORMS[compression]])
 
 
 def extend(base: Path, image: Path, tree: Path) -> None:
@@ -28,4 +32,16 @@ def extend(base: Path, image: Path, tree: Path) -> None:
     What is in `base` is not compressed again: a change to a megabyte costs that megabyte.
     """
     shutil.copyfile(base, image)
-    run(["mksquashfs", tree, image, "-no-recovery", "-mkfs-time", EPOCH, *_SAME_BYTES])
+    run(["mksquashfs", tree, image, "-no-recovery", *_ALWAYS, *_OURS])
+
+
+def extend_as_it_is(base: Path, image: Path, tree: Path) -> None:
+    """The same, with the tree's own owners, times and extended attributes: what others made stays so."""
+    shutil.copyfile(base, image)
+    with image.open("r+b") as file:  # mksquashfs adds to a file system what kinds of things are there already
+        file.seek(_FLAGS_AT)
+        (flags,) = struct.unpack("<H", file.read(2))
+        file.seek(_FLAGS_AT)
+        file.write(struct.pack("<H", flags & ~_NO_XATTRS))
+    os.utime(tree, (int(EPOCH), int(EPOCH)))  # the root takes it
+    run(["mksquashfs", tree, image, "-no-recovery", *_ALWAYS, "-xattrs"])

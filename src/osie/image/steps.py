@@ -1,12 +1,15 @@
 """The steps of a build, each cached under all that its result depends on."""
 
 import json
+import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import osie
+from osie.contracts import artifacts
 from osie.core import debian
 from osie.core.cache import Cache
 from osie.core.files import sha256_of_file, sha256_of_tree
@@ -24,18 +27,26 @@ from osie.image import (
     squash,
     tree,
 )
+from osie.image.embedded import StoredImage, Wanted
 from osie.image.profile import Profile
 
+# Of our code, what makes folders of an image's layers.
+_UNPACKS = ("archived.py", "embedded.py", "flattening.py", "layer_file.py", "layer_tar.py", "reference.py")
 SOURCE = Path(osie.__file__).parent
 # What the ramdisk's Python gets of ours; the protobuf modules need a library that it doesn't have.
 _OURS = ("contracts", "core", "ramdisk")
 _NOT_OURS = shutil.ignore_patterns("*_pb2.py", "*_pb2.pyi", "__pycache__", "root", "initramfs")
 # Of a profile.
 _NOT_IN_THE_ROOT = {"name", "description", "compression", "size_budget_bytes", "memory_min_mib"}
-_NOT_IN_THE_ROOT |= {"kernel_parameters"}
+_NOT_IN_THE_ROOT |= {
+    "kernel_parameters",
+    "images",
+    "firmware",
+}  # firmware's packages are in the tree of packages
 _INSIDE = "usr/lib/osie"
 _TOP = "osie"
 _TOP_WORKER = "osie-worker"
+_TOP_IMAGES = "osie-images"
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,7 @@ class Steps:
     cache: Cache
     worker_image: Path  # a tar that Docker can load
     source: Path = SOURCE  # the folder of our Python package, which goes into the ramdisk
+    images: Sequence[Wanted] = ()  # besides the worker's
 
     @property
     def init(self) -> Path:
@@ -106,23 +118,58 @@ class Steps:
         return self.cache.get("squash", inputs, build) / "image"
 
     @cached_property
-    def with_worker(self) -> Path:
-        """The squashed root, with the worker's image in it as its engine stores it."""
+    def with_strangers(self) -> Path:
+        """The squashed root, with the images that others made in it; where it has any, with `images.json`.
+
+        They come before ours: they are large, and change less often.
+        """
         base = self.squashed_root
+        strangers = [image for image in self.images if not image.ref]
+        if not strangers:
+            return base
+
+        def build(result: Path) -> None:
+            stage = result / "stage"
+            unpacker = embedded.Unpacker(stage / _TOP_IMAGES, f"/{_TOP_IMAGES}")
+            images = [unpacker.add(image).json() for image in strangers]
+            (result / "images.json").write_text(json.dumps(images))
+            (stage / _TOP_IMAGES).chmod(0o755)
+            os.utime(stage / _TOP_IMAGES, (int(debian.EPOCH), int(debian.EPOCH)))
+            squash.extend_as_it_is(base, result / "image", stage)
+            shutil.rmtree(stage)
+
+        inputs = [
+            base.parent.name,
+            [(image.name.canonical, image.digest) for image in strangers],
+            _sources("squash.py", *_UNPACKS),
+        ]
+        return self.cache.get("squash-images", inputs, build) / "image"
+
+    @cached_property
+    def with_worker(self) -> Path:
+        """The squashed root, with all images in it as its engine stores them; `images.json` beside it has the
+        folders of layers that aren't the worker's, and the name of the first image that has each.
+        """
+        base = self.with_strangers
+        ours = [image for image in self.images if image.ref]
 
         def build(result: Path) -> None:
             stage = result / "stage"
             place = stage / _TOP_WORKER
-            image = embedded.unpack(self.worker_image, place / "layers", inside=f"/{_TOP_WORKER}/layers")
+            unpacker = embedded.Unpacker(place / "layers", f"/{_TOP_WORKER}/layers")
+            worker = unpacker.add_worker(self.worker_image, artifacts.EMBEDDED_WORKER)
+            others = [*_stored(base.parent), *(unpacker.add(image) for image in ours)]
             store = podman_store if self.profile.engine == "podman" else docker_store
-            store.create(image, place / self.profile.engine)
+            store.create([worker, *others], place / self.profile.engine)
+            (result / "images.json").write_text(json.dumps(_owners(worker, others)))
             squash.extend(base, result / "image", stage)
             shutil.rmtree(stage)
 
         inputs = [
             base.parent.name,
             sha256_of_file(self.worker_image),
-            _sources("embedded.py", "docker_store.py", "podman_store.py"),
+            [(image.name.canonical, image.digest) for image in ours],
+            _sources("docker_store.py", "podman_store.py", *_UNPACKS),
         ]
         return self.cache.get("squash-worker", inputs, build) / "image"
 
@@ -188,12 +235,26 @@ class Steps:
                 squashed=self.complete,
                 owners=selection.owners(self.packages),
                 classes=json.loads((self.root / "modules.json").read_text()),
+                images=json.loads((self.with_worker.parent / "images.json").read_text()),
             )
             (result / "parts.json").write_text(json.dumps(tree))
 
         inputs = [self.packages.parent.name, initramfs.parent.name, _sources("parts.py", "squashfs.py")]
         found: parts.Tree = json.loads((self.cache.get("parts", inputs, build) / "parts.json").read_text())
         return found
+
+
+def _stored(folder: Path) -> list[StoredImage]:
+    """What `with_strangers` noted there."""
+    noted = folder / "images.json"
+    return [StoredImage.read(told) for told in json.loads(noted.read_text())] if noted.is_file() else []
+
+
+def _owners(worker: StoredImage, others: Sequence[StoredImage]) -> dict[str, str]:
+    """Where the layers of others than the worker are, and the name of the first image that has each."""
+    found = {layer.files: image.names[0].familiar for image in reversed(others) for layer in image.layers}
+    of_worker = {layer.files for layer in worker.layers}
+    return {files.lstrip("/"): name for files, name in found.items() if files not in of_worker}
 
 
 def _copy_python(source: Path, target: Path) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from small_profile import SMALL
 from osie.core.cache import Cache
 from osie.image import profile
 from osie.image.build import build
+from osie.image.embedded import Wanted
 from osie.image.manifest import Manifest
 from osie.image.steps import SOURCE
 
@@ -36,7 +37,8 @@ def write_image(tar: Path, *layers: dict[str, bytes]) -> None:
     """An image's tar as oci.archive writes it; each layer is contents by path."""
     packed = [_tar(layer) for layer in layers]
     diff_ids = [f"sha256:{hashlib.sha256(content).hexdigest()}" for content in packed]
-    config = json.dumps({"rootfs": {"type": "layers", "diff_ids": diff_ids}}).encode()
+    rootfs = {"type": "layers", "diff_ids": diff_ids}
+    config = json.dumps({"os": "linux", "architecture": "amd64", "rootfs": rootfs}).encode()
     registered = [{"digest": f"sha256:{number:064x}", "size": 1} for number in range(len(layers))]
     paths = [f"blobs/sha256/{diff_id[7:]}" for diff_id in diff_ids]
     told = [{"Config": "config", "RepoTags": ["osie/tink-worker:embedded"], "Layers": paths}]
@@ -89,7 +91,10 @@ class Workshop:
         return self.folder / "source"
 
     def build(
-        self, changed: profile.Profile | None = None, cache: str = "cache"
+        self,
+        changed: profile.Profile | None = None,
+        cache: str = "cache",
+        images: Sequence[Wanted] = (),
     ) -> tuple[Manifest, Recorder]:
         """Build, and tell what was done."""
         seen = Recorder()
@@ -100,6 +105,7 @@ class Workshop:
             cache=Cache(self.folder / cache, seen),
             progress=seen,
             source=self.source,
+            images=images,
         )
         return manifest, seen
 

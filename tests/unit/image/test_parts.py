@@ -23,6 +23,9 @@ CONTENTS = {
     "usr/lib/firmware/nic.fw": NOISE[:100_003],
     "usr/lib/python3.13/ssl.pyc": b"python" * 1000,
     "osie-worker/layers/0/copy": NOISE,
+    "osie-worker/layers/2/action": b"action" * 1000,
+    "osie-images/1/file": NOISE[5:200_005],
+    "osie-images/10/file": NOISE[7:300_007],
     **{f"many/{number:03}": b"%d" % number * 50 for number in range(400)},
 }
 
@@ -46,7 +49,7 @@ def test_every_file_is_found_with_the_bytes_it_takes(image: Path) -> None:
 
 
 def test_the_parts_sum_up_to_the_artifacts(image: Path) -> None:
-    """By class, package and kind; the sum is that of the files, to the byte."""
+    """By class, package, image and kind; the sum is that of the files, to the byte."""
     whole = image.stat().st_size
     tree = parts.attribute(
         kernel=1000,
@@ -58,10 +61,14 @@ def test_the_parts_sum_up_to_the_artifacts(image: Path) -> None:
             "/usr/lib/firmware/nic.fw": "firmware-nic",
         },
         classes={"drivers/net/nic": "network"},
+        images={"osie-worker/layers/2": "a:1", "osie-images/1": "b:1", "osie-images/10": "c:1"},
     )
     assert parts.total(tree) == 1000 + whole + 77
     assert (tree["kernel"], tree["initramfs"], tree["worker"]) == (1000, 77, 0)
-    assert list(parts.flat(tree))[:2] == ["engine", "modules"]
+    assert list(parts.flat(tree))[:3] == ["engine", "images", "modules"]
+    images = parts.flat(tree["images"])  # type: ignore[arg-type]
+    assert list(images) == ["c:1", "b:1", "a:1"]
+    assert 200_000 <= images["b:1"] < 202_000
     assert parts.flat(tree["modules"]).keys() == {"network"}  # type: ignore[arg-type]
     assert parts.flat(tree["firmware"]).keys() == {"firmware-nic"}  # type: ignore[arg-type]
     assert parts.flat(tree["python"]).keys() == {"libpython3.13-stdlib"}  # type: ignore[arg-type]

@@ -37,12 +37,33 @@ def test_every_error_is_told_with_file_and_path(tmp_path: Path) -> None:
         size_budget_bytes = 0
         [modules]
         classes = ["netwrok"]
+        [firmware]
+        classes = ["netwrok-rare"]
+        packages = ["-"]
+        [[images]]
+        name = "quay.io/Actions/cexec"
+        action = "cexce"
+        [[images]]
+        name = "quay.io/actions/cexec@sha256:1"
+        source = "absent.tar"
+        [[images]]
+        name = "quay.io/none"
+        sourc = "x"
+        [[images]]
+        name = "quay.io/none"
+        [[images]]
+        name = "docker.io/osie/tink-worker:embedded"
+        source = "x"
+        [[images]]
+        name = "quay.io/a@sha256:%s"
+        action = "cexec"
         [[files]]
         path = "etc/relative"
         content = ""
         [[files]]
         path = "/etc/both"
-        """,
+        """
+        % ("a" * 64),
     )
     with pytest.raises(OsieError) as caught:
         profile.load("bad", tmp_path)
@@ -53,6 +74,15 @@ def test_every_error_is_told_with_file_and_path(tmp_path: Path) -> None:
         f"{path}: packages.1: ",
         f"{path}: size_budget_bytes: ",
         f"{path}: modules.classes.0: unknown module class 'netwrok'; did you mean 'network'?",
+        f"{path}: firmware.classes.0: unknown firmware class 'netwrok-rare'; did you mean 'network-rare'?",
+        f"{path}: firmware.packages.0: ",
+        f"{path}: images.0.name: 'Actions/cexec' is not a repository",
+        f"{path}: images.0.action: unknown action 'cexce'; did you mean 'cexec'?",
+        f"{path}: images.1.name: 'sha256:1' is not a digest",
+        f"{path}: images.3: needs exactly one of 'action' and 'source'",
+        f"{path}: images.2.sourc: unknown key; did you mean 'source'?",
+        f"{path}: images.4.name: 'docker.io/osie/tink-worker:embedded' is the worker's own image",
+        f"{path}: images.5: an action's name can't have a digest",
         f"{path}: files.0.path: ",
         f"{path}: files.1: needs exactly one of 'content' and 'source'",
     ):
@@ -107,6 +137,71 @@ def test_what_extends_adds_to_lists_and_replaces_values(tmp_path: Path) -> None:
     assert child.files[0].data() == b"hello"
 
 
+def test_images_are_added_and_the_last_of_a_name_stays(tmp_path: Path) -> None:
+    """A profile's own image takes the place of the extended one's, in whichever form the name is written."""
+    (tmp_path / "mine.tar").touch()
+    _write(
+        tmp_path,
+        "base",
+        """
+        name = "base"
+        suite = "trixie"
+        packages = ["udev"]
+        [[images]]
+        name = "tools/cexec"
+        action = "cexec"
+        [[images]]
+        name = "tools/reboot"
+        action = "reboot"
+        """,
+    )
+    mine = _write(
+        tmp_path,
+        "mine",
+        """
+        name = "mine"
+        extends = "base"
+        [[images]]
+        name = "docker.io/tools/cexec:latest"
+        source = "mine.tar"
+        """,
+    )
+    loaded = profile.load("mine", tmp_path)
+    assert [(image.action, image.source) for image in loaded.images] == [
+        (None, tmp_path / "mine.tar"),
+        ("reboot", None),
+    ]
+    assert loaded.place("images", "docker.io/tools/cexec:latest") == f"{mine}: images.0"
+    _write(tmp_path, "again", profile_text.text(loaded))
+    assert profile.load("again", tmp_path).model_dump() == loaded.model_dump()
+
+
+def test_one_name_twice_in_a_file_is_an_error(tmp_path: Path) -> None:
+    """One of the two would never be there; which one is not for us to choose."""
+    text = '[[images]]\nname = "{}"\naction = "cexec"\n'
+    path = _write(
+        tmp_path, "x", 'name = "x"\n' + text.format("a") + text.format("docker.io/library/a:latest")
+    )
+    with pytest.raises(OsieError) as caught:
+        profile.load("x", tmp_path)
+    told = f"{path}: images.1.name: 'docker.io/library/a:latest' is the name of images.0 too"
+    assert told in str(caught.value)
+
+
+def test_firmware_classes_are_packages(tmp_path: Path) -> None:
+    """Classes are spelled out, each package once; lists grow as all lists do."""
+    firmware = {"classes": ("fibre-channel", "network"), "packages": ("firmware-bnx2", "firmware-x")}
+    _write(tmp_path, "base", 'name = "base"\n[firmware]\nclasses = ["fibre-channel"]')
+    text = 'name = "top"\nextends = "base"\nsuite = "trixie"\npackages = ["udev"]\n[firmware]\n'
+    _write(tmp_path, "top", text + 'classes = ["network"]\npackages = ["firmware-bnx2", "firmware-x"]')
+    loaded = profile.load("top", tmp_path)
+    assert loaded.firmware.model_dump() == firmware
+    found = loaded.firmware.all_packages
+    assert found[0] == "firmware-qlogic"
+    assert found[-1] == "firmware-x"
+    assert len(set(found)) == len(found) == 7
+
+
 def test_a_profile_by_path(tmp_path: Path) -> None:
     """A name that ends in .toml is the path of a profile; what it extends is found in the folder."""
     path = _write(tmp_path, "mine", 'name = "mine"\nextends = "default"\n')
@@ -128,6 +223,8 @@ def test_an_unknown_name_says_what_there_is() -> None:
         ('name = "x"\nextends = "y"', "there is no such profile"),
         ('name = "x"', "suite: Field required"),
         ('name = "x"\n[[files]]\npath = "/a"\nsource = "absent"', "files.0.source: "),
+        ('name = "x"\n[[images]]\nname = "a"\nsource = "absent"', "images.0.source: "),
+        ('name = "x"\nfirmware = ["firmware-bnx2"]', "firmware: must be a table, [firmware], with"),
     ],
 )
 def test_a_profile_that_cannot_stand_alone(tmp_path: Path, text: str, expected: str) -> None:
