@@ -17,6 +17,7 @@ PACK: Mapping[str, Callable[[bytes], bytes]] = {
     "gzip": lambda plain: gzip.compress(plain, mtime=0),
     "zstd": lambda plain: zstandard.ZstdCompressor().compress(plain),
 }
+_INDEX = "application/vnd.oci.image.index.v1+json"
 _TYPES = {"plain": "tar", "gzip": "tar+gzip", "zstd": "tar+zstd"}
 
 
@@ -38,6 +39,15 @@ def tar(entries: "Mapping[str, bytes] | Iterable[tarfile.TarInfo | tuple[tarfile
     return file.getvalue()
 
 
+def entry(name: str, kind: bytes = tarfile.REGTYPE, **fields: Any) -> tarfile.TarInfo:
+    """A tar's entry."""
+    made = tarfile.TarInfo(name)
+    made.type = kind
+    for key, value in fields.items():
+        setattr(made, key, value)
+    return made
+
+
 @dataclass
 class Image:
     """An image; what is set otherwise makes it wrong."""
@@ -46,13 +56,15 @@ class Image:
     form: str = "plain"
     name: str = "registry.example/tool:1"
     architecture: str = "amd64"
+    command: Sequence[str] = ()
     blobs: dict[str, bytes] = field(default_factory=dict)  # to exchange some, by path
 
     @property
     def config(self) -> bytes:
         """Its config."""
         rootfs = {"type": "layers", "diff_ids": [digest(layer) for layer in self.layers]}
-        return json.dumps({"os": "linux", "architecture": self.architecture, "rootfs": rootfs}).encode()
+        platform = {"os": "linux", "architecture": self.architecture}
+        return json.dumps({**platform, "config": {"Cmd": list(self.command)}, "rootfs": rootfs}).encode()
 
     @property
     def packed(self) -> list[bytes]:
@@ -64,19 +76,37 @@ class Image:
         """Its manifest."""
         kind = f"application/vnd.oci.image.layer.v1.{_TYPES[self.form]}"
         layers = [{"mediaType": kind, "digest": digest(one), "size": len(one)} for one in self.packed]
-        config = {"digest": digest(self.config), "size": len(self.config)}
-        return json.dumps({"schemaVersion": 2, "config": config, "layers": layers}).encode()
+        kinds = [f"application/vnd.oci.image.{name}.v1+json" for name in ("manifest", "config")]
+        config = {"mediaType": kinds[1], "digest": digest(self.config), "size": len(self.config)}
+        told = {"schemaVersion": 2, "mediaType": kinds[0], "config": config, "layers": layers}
+        return json.dumps(told).encode()
 
     def entry(self, **more: Any) -> dict[str, Any]:
         """What an index says of it."""
         annotations = {"org.opencontainers.image.ref.name": self.name}
-        return {"digest": digest(self.manifest), "annotations": annotations, **more}
+        kind = "application/vnd.oci.image.manifest.v1+json"
+        told = {"mediaType": kind, "digest": digest(self.manifest), "size": len(self.manifest)}
+        return {**told, "annotations": annotations, **more}
 
     @property
     def contents(self) -> dict[str, bytes]:
         """All blobs by path."""
         blobs = {_blob(one): one for one in (self.config, self.manifest, *self.packed)}
         return {**blobs, **self.blobs}
+
+    @property
+    def index(self) -> bytes:
+        """An index of it and of the same for another platform, which isn't there."""
+        platforms = [{"os": "linux", "architecture": name} for name in ("arm64", "amd64")]
+        entries = [{**self.entry(platform=platform), "annotations": {}} for platform in platforms]
+        entries[0]["digest"] = digest(b"")
+        return json.dumps({"schemaVersion": 2, "mediaType": _INDEX, "manifests": entries}).encode()
+
+
+def oci_of_platforms(place: Path, image: Image) -> Path:
+    """An OCI layout in a tar, as `skopeo copy --multi-arch index-only` and Docker's containerd write it."""
+    image.blobs[_blob(image.index)] = image.index
+    return oci(place, [image], [{**image.entry(), "mediaType": _INDEX, "digest": digest(image.index)}])
 
 
 def _blob(content: bytes) -> str:

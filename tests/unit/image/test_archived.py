@@ -93,6 +93,13 @@ def test_of_several_platforms_ours(tmp_path: Path) -> None:
         read(place)
 
 
+def test_an_index_of_platforms_by_its_digest(tmp_path: Path) -> None:
+    """What registries show as the digest of an image of many platforms is a name of ours, too."""
+    image = Image(LAYERS)
+    place = archives.oci_of_platforms(tmp_path / "a.tar", image)
+    assert read(place, NAME.by_digest(digest(image.index))).config == image.config
+
+
 def test_a_digest_must_be_the_images(tmp_path: Path) -> None:
     """A name with a digest needs an archive with the registry's manifest of that digest."""
     image = Image(LAYERS, "gzip")
@@ -111,6 +118,7 @@ def _blob(content: bytes) -> str:
 
 ARM = Image(LAYERS, architecture="arm64")
 FIRST = f"{digest(LAYERS[0])[7:]}/layer.tar"  # as `docker` names it
+CHART = Image(LAYERS, blobs={_blob(b'{"config": {}}'): b'{"config": {}}'})
 SHORT = {FIRST: gzip.compress(LAYERS[0])[:-9]}
 
 
@@ -123,6 +131,7 @@ SHORT = {FIRST: gzip.compress(LAYERS[0])[:-9]}
         (partial(oci, images=[Image(LAYERS, blobs={_blob(Image(LAYERS).config): b""})]), "is damaged"),
         (partial(docker, images=[Image(LAYERS, blobs={FIRST: LAYERS[1]})]), "not the one that its config"),
         (partial(docker, images=[Image(LAYERS, "gzip", blobs=SHORT)]), "can't be unpacked"),
+        (partial(oci, images=[CHART], entries=[{"digest": digest(b'{"config": {}}')}]), "no container image"),
         (partial(oci, entries=[{"digest": "sha256:" + "0" * 64}]), "blobs/sha256/0+ is missing"),
         (partial(oci, entries=[{"digest": "md5:1"}]), "'md5:1' is not a digest that we know"),
         (partial(oci, entries=[{"digest": "sha256:../../" + "0" * 58}]), "is not a digest that we know"),

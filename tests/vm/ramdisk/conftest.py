@@ -2,11 +2,13 @@
 
 import asyncio
 import shutil
+import tarfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import archives
 import pytest
 import pytest_asyncio
 from rack import Rack, boot
@@ -21,6 +23,8 @@ from osie.lab.machine import VirtualMachine, create_disk
 from osie.lab.network import Network
 from osie.oci import images
 
+TOOL = "registry.example/tools/raid"  # nobody has that registry
+TOOL_SHOWS = "echo a*; echo d/*; stat -c %u:%g:%a d/own"
 HUGE_BYTES = 400 << 20  # unpacked; more than these machines have for their engines
 
 FAULT = '''
@@ -93,12 +97,52 @@ def ramdisk(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Ramdisk
 
     def build(profile: str) -> Ramdisk:
         if profile not in built:
-            folder = tmp_path_factory.mktemp(profile)
+            folder = tmp_path_factory.mktemp(Path(profile).stem)
             manifest = Workshop.at(cache_root(), Silent()).ramdisk(profile, folder)
             built[profile] = Ramdisk(folder, manifest)
         return built[profile]
 
     return build
+
+
+@dataclass(frozen=True)
+class Tool:
+    """An image of strangers' in a file, whose upper layers remove files of those below."""
+
+    archive: Path
+    digests: tuple[str, str]  # of its manifest, and of the index of all platforms
+
+    def profile(self, extends: str) -> Path:
+        """One that has it, and an action of ours under a name that no registry has."""
+        path = self.archive.with_name(f"{extends}-with-images.toml")
+        path.write_text(f"""
+            name = "{extends}-with-images"
+            extends = "{extends}"
+            [[images]]
+            name = "{TOOL}:1.2"
+            source = "{self.archive.name}"
+            [[images]]
+            name = "tools/writefile"
+            action = "writefile"
+            """)
+        return path
+
+
+@pytest.fixture(scope="session")
+def tool(tmp_path_factory: pytest.TempPathFactory) -> Tool:
+    """As `skopeo copy` or `podman save` would have written it."""
+    names = ("sh", "stat")
+    links = [archives.entry(f"bin/{name}", tarfile.SYMTYPE, linkname="busybox") for name in names]
+    busybox = (archives.entry("bin/busybox", mode=0o755), Path("/bin/busybox").read_bytes())
+    lower = archives.tar([busybox, *links, *map(archives.entry, ("a", "a-kept", "d/hidden", "d/hidden-too"))])
+    upper = [archives.entry(".wh.a"), archives.entry("d/.wh..wh..opq")]
+    own = archives.entry("d/own", uid=7, gid=8, mode=0o4751)
+    top = archives.tar({"d/.wh.brief": b"", "d/last": b""})
+    layers = [lower, archives.tar([*upper, own, archives.entry("d/brief")]), top]
+    image = archives.Image(layers, "gzip", f"{TOOL}:1.2", command=["/bin/sh", "-c", f"cd /; {TOOL_SHOWS}"])
+    folder = tmp_path_factory.mktemp("tool")
+    digests = (archives.digest(image.manifest), archives.digest(image.index))
+    return Tool(archives.oci_of_platforms(folder / "raid.tar", image), digests)
 
 
 @pytest.fixture
@@ -148,12 +192,15 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def rack(
-    ramdisk: Callable[[str], Ramdisk], layout: Path, tmp_path_factory: pytest.TempPathFactory
+    ramdisk: Callable[[str], Ramdisk], tool: Tool, layout: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Rack]:
-    """Two machines that wait for work, each with the least memory: 0 with Docker, 1 with Podman."""
+    """Two machines that wait for work, each with the least memory: 0 with Docker, 1 with Podman.
+
+    Both have images in their ramdisks.
+    """
     workdir = tmp_path_factory.mktemp("rack")
     (workdir / "images").mkdir()
-    docker, podman = ramdisk("default"), ramdisk("virtual")
+    docker, podman = (ramdisk(str(tool.profile(name))) for name in ("default", "virtual"))
     async with AsyncExitStack() as stack:
         stage = Stage(workdir, artifacts=docker.folder, layout=layout, images=workdir / "images")
         await stack.enter_async_context(stage)

@@ -1,4 +1,6 @@
-"""What can go wrong while actions run: the machine lives on, and the console and the server are told."""
+"""Actions whose images the ramdisk has. What can go wrong while actions run: the machine lives on, and the
+console and the server are told.
+"""
 
 import re
 import time
@@ -7,6 +9,8 @@ import pytest
 from rack import Rack
 
 from osie.cli.client import Json
+
+from .conftest import TOOL, Tool
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -21,6 +25,27 @@ def _action(fault: str, image: str = "fault", **more: Json) -> Json:
         "environment": {"FAULT": fault},
         **more,
     }
+
+
+async def test_images_in_the_ramdisk_need_no_registry(rack: Rack, tool: Tool) -> None:
+    """By tag, by digest and in short; what a layer removed is gone; none is removed with the next action.
+
+    The names are of a registry that there isn't, and Docker Hub's, which no machine here can reach.
+    """
+    pinned, platforms = (f"{TOOL}@{digest}" for digest in tool.digests)
+    ours = "docker.io/tools/writefile:latest"
+    images = {"tag": f"{TOOL}:1.2", "pin": pinned, "platforms": platforms, "ours": ours}
+    actions = [{"name": name, "image": image, "timeout": 60} for name, image in images.items()]
+    names = [await rack.start("embedded", number, actions) for number in (0, 1)]
+    for name in names:
+        status = (await rack.ended(name))["status"]
+        assert "ours" in status["message"], status["message"]
+        assert "DEST_DISK" in status["message"], "it ran, and lacked what it works on"
+        assert await rack.starts(name) == dict.fromkeys(images, 1)
+        log = await rack.log(name)
+        assert log[:9] == ["a-kept", "d/last d/own", "7:8:4751"] * 3
+    for machine in rack.machines:
+        assert not [line.text for line in machine.console.lines if "image_pulled" in line.text]
 
 
 @pytest.mark.parametrize(("number", "victim"), [(0, "dockerd"), (0, "containerd"), (1, "podman")])
