@@ -87,8 +87,8 @@ class Workshop:
         self.cache.sweep()
         if refresh:
             mirror.refresh(packages.wanted(wanted), self.cache)
-        check.check(wanted, self.cache)
         strangers = archives.wanted(wanted)
+        check.check(wanted, strangers, self.cache)
         with ThreadPoolExecutor(1) as beside:
             worker = beside.submit(self._worker_image, wanted.mirror)
             image_build.prepare(wanted, self.cache, strangers)

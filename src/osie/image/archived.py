@@ -23,6 +23,10 @@ _INDEX, _DOCKER = "index.json", "manifest.json"
 _REGISTRY_MANIFEST = "oci-manifest.json"  # what oci.archive puts into the tar beside Docker's own
 _REF_NAME = "org.opencontainers.image.ref.name"
 _NAMES = ("io.containerd.image.name", _REF_NAME)
+_CONFIG_TYPES = (
+    "application/vnd.oci.image.config.v1+json",
+    "application/vnd.docker.container.image.v1+json",
+)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _HEXADECIMAL = re.compile(r"[0-9a-f]{64}")
 _LARGEST_DOCUMENT = 4 << 20  # bytes; what registries accept
@@ -144,6 +148,10 @@ def _from_index(blobs: Blobs, entries: Iterable[Json], above: frozenset[str]) ->
         known = above | {_digest(entry)}
         if "manifests" in document:
             return _from_index(blobs, document["manifests"], known)
+        if document["config"].get("mediaType") not in _CONFIG_TYPES:  # Podman takes no other
+            raise Damaged(
+                f"it's no container image, but has a config of type {document['config'].get('mediaType')}"
+            )
         config = _document(blobs, document["config"]["digest"])
         digests = [_checked(layer["digest"]) for layer in document["layers"]]
         layers = [

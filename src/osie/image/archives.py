@@ -1,6 +1,6 @@
 """The archives of images that a profile names: what can be told of each without unpacking its layers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from osie.core.cache import Cache
@@ -20,9 +20,9 @@ def wanted(profile: Profile) -> list[Wanted]:
     ]
 
 
-def wrong(profile: Profile, cache: Cache) -> Iterator[str]:
-    """Why an archive has no image that can be embedded under its name."""
-    for image in wanted(profile):
+def wrong(profile: Profile, images: Sequence[Wanted], cache: Cache) -> Iterator[str]:
+    """Why one of the profile's archives has no image that can be embedded under its name."""
+    for image in images:
         try:
             _looked_into(image, cache)
         except OsieError as error:

@@ -8,11 +8,16 @@ from archives import Image, docker, tar
 
 from osie.cli.workshop import build_cache
 from osie.core.errors import OsieError
-from osie.image import check, profile
+from osie.image import archives, check, profile
 
 PROFILES = Path(__file__).parents[3] / "profiles"
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mmdebstrap needs root")
+
+
+def _check(name: str) -> None:
+    wanted = profile.load(name, PROFILES)
+    check.check(wanted, archives.wanted(wanted), build_cache())
 
 
 def test_all_unknown_names_are_told_at_once(tmp_path: Path) -> None:
@@ -31,7 +36,7 @@ def test_all_unknown_names_are_told_at_once(tmp_path: Path) -> None:
         """)
     docker(tmp_path / "tool.tar", [Image([tar({})], architecture="arm64")])
     with pytest.raises(OsieError) as caught:
-        check.check(profile.load(str(path), PROFILES), build_cache())
+        _check(str(path))
     told = str(caught.value).splitlines()[1:]
     assert told == [
         f"    {path}: packages.1: trixie has no package 'tcpdmp'; did you mean 'tcpdump'?",
@@ -47,4 +52,4 @@ def test_all_unknown_names_are_told_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", sorted(path.stem for path in PROFILES.glob("*.toml")))
 def test_our_own_profiles_name_nothing_unknown(name: str) -> None:
     """Every package and module of the profiles that ship exists."""
-    check.check(profile.load(name, PROFILES), build_cache())
+    _check(name)
