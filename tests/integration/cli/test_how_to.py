@@ -29,3 +29,4 @@ def test_the_tool_the_driver_and_the_file_are_in_the_ramdisk(tmp_path: Path) -> 
     assert "etc/motd" in listed
     assert [line for line in listed if line.endswith("/drivers/net/ethernet/intel/igb/igb.ko")]
     assert [line for line in listed if line.startswith("usr/lib/firmware/bnx2/")]
+    assert [line for line in listed if line.endswith("/actions/reboot/__main__.py")]
