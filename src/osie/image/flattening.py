@@ -58,7 +58,7 @@ def _inside(root: Path, name: str) -> Path | None:
 def _is_folder(place: Path) -> bool:
     try:
         return stat.S_ISDIR(place.lstat().st_mode)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
 
 

@@ -6,7 +6,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from archives import tar
+from archives import entry, tar
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,15 +15,6 @@ from osie.image import flattening, layer_tar
 from osie.image.layer_tar import Hidden
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
-
-
-def entry(name: str, kind: bytes = tarfile.REGTYPE, **fields: object) -> tarfile.TarInfo:
-    """A tar's entry."""
-    made = tarfile.TarInfo(name)
-    made.type = kind
-    for key, value in fields.items():
-        setattr(made, key, value)
-    return made
 
 
 def unpack(folder: Path, name: str, content: bytes) -> tuple[Path, Hidden]:
@@ -120,6 +111,16 @@ def test_a_layer_that_hides_is_made_whole(tmp_path: Path) -> None:
     }  # fmt: skip
     assert (tmp_path / "whole/a").stat().st_ino == (two / "a").stat().st_ino, "nothing is stored twice"
     assert shown(one)["a"] == b"1"
+
+
+def test_what_is_hidden_below_a_file_is_nothing(tmp_path: Path) -> None:
+    """What a layer hides in a folder that is a file below it, or behind a link, isn't there to be hidden."""
+    link = entry("link", tarfile.SYMTYPE, linkname="d")
+    below, _ = unpack(tmp_path, "1", tar([(entry("a"), b""), (entry("d/x"), b"kept"), link]))
+    hiding = ("a/.wh.x", "a/b/.wh.x", "a/.wh..wh..opq", "link/.wh.x", "link/.wh..wh..opq")
+    own, hidden = unpack(tmp_path, "own", tar(map(entry, hiding)))
+    flattening.flatten([below], hidden, own, tmp_path / "whole")
+    assert shown(tmp_path / "whole") == {"a": b"", "d": None, "d/x": b"kept", "link": "d"}
 
 
 def test_a_whole_layer_does_not_tell_when_it_was_made(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from osie.lab.network import Network
 from osie.oci import images
 
 TOOL = "registry.example/tools/raid"  # nobody has that registry
+OTHER_TOOL = "tools/show:1"
 TOOL_SHOWS = "echo a*; echo d/*; stat -c %u:%g:%a d/own"
 HUGE_BYTES = 400 << 20  # unpacked; more than these machines have for their engines
 
@@ -122,6 +123,9 @@ class Tool:
             name = "{TOOL}:1.2"
             source = "{self.archive.name}"
             [[images]]
+            name = "docker.io/{OTHER_TOOL}"
+            source = "show.tar"
+            [[images]]
             name = "tools/writefile"
             action = "writefile"
             """)
@@ -130,7 +134,7 @@ class Tool:
 
 @pytest.fixture(scope="session")
 def tool(tmp_path_factory: pytest.TempPathFactory) -> Tool:
-    """As `skopeo copy` or `podman save` would have written it."""
+    """As `skopeo copy` or `podman save` would have written it; beside it one as of `docker save`, plain."""
     names = ("sh", "stat")
     links = [archives.entry(f"bin/{name}", tarfile.SYMTYPE, linkname="busybox") for name in names]
     busybox = (archives.entry("bin/busybox", mode=0o755), Path("/bin/busybox").read_bytes())
@@ -141,6 +145,9 @@ def tool(tmp_path_factory: pytest.TempPathFactory) -> Tool:
     layers = [lower, archives.tar([*upper, own, archives.entry("d/brief")]), top]
     image = archives.Image(layers, "gzip", f"{TOOL}:1.2", command=["/bin/sh", "-c", f"cd /; {TOOL_SHOWS}"])
     folder = tmp_path_factory.mktemp("tool")
+    only = archives.tar([busybox, *links])
+    other = archives.Image([only], name=OTHER_TOOL, command=["/bin/sh", "-c", "echo /*"])
+    archives.docker(folder / "show.tar", [other])
     digests = (archives.digest(image.manifest), archives.digest(image.index))
     return Tool(archives.oci_of_platforms(folder / "raid.tar", image), digests)
 

@@ -10,7 +10,7 @@ from rack import Rack
 
 from osie.cli.client import Json
 
-from .conftest import TOOL, Tool
+from .conftest import OTHER_TOOL, TOOL, Tool
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -34,7 +34,7 @@ async def test_images_in_the_ramdisk_need_no_registry(rack: Rack, tool: Tool) ->
     """
     pinned, platforms = (f"{TOOL}@{digest}" for digest in tool.digests)
     ours = "docker.io/tools/writefile:latest"
-    images = {"tag": f"{TOOL}:1.2", "pin": pinned, "platforms": platforms, "ours": ours}
+    images = {"tag": f"{TOOL}:1.2", "pin": pinned, "platforms": platforms, "other": OTHER_TOOL, "ours": ours}
     actions = [{"name": name, "image": image, "timeout": 60} for name, image in images.items()]
     names = [await rack.start("embedded", number, actions) for number in (0, 1)]
     for name in names:
@@ -44,6 +44,7 @@ async def test_images_in_the_ramdisk_need_no_registry(rack: Rack, tool: Tool) ->
         assert await rack.starts(name) == dict.fromkeys(images, 1)
         log = await rack.log(name)
         assert log[:9] == ["a-kept", "d/last d/own", "7:8:4751"] * 3
+        assert "/bin" in log[9].split()
     for machine in rack.machines:
         assert not [line.text for line in machine.console.lines if "image_pulled" in line.text]
 
