@@ -115,7 +115,10 @@ class _Tar:
         self._members = {member.name.removeprefix("./"): member for member in tar.getmembers()}
 
     def open(self, name: str) -> IO[bytes]:
-        content = self._tar.extractfile(self._members[name])  # follows links: older Dockers write some
+        try:
+            content = self._tar.extractfile(self._members[name])  # follows links: older Dockers write some
+        except RecursionError:  # a link that leads to itself
+            raise KeyError(name) from None
         if content is None:
             raise KeyError(name)
         return content

@@ -43,5 +43,6 @@ def extend_as_it_is(base: Path, image: Path, tree: Path) -> None:
         (flags,) = struct.unpack("<H", file.read(2))
         file.seek(_FLAGS_AT)
         file.write(struct.pack("<H", flags & ~_NO_XATTRS))
-    os.utime(tree, (int(EPOCH), int(EPOCH)))  # the root takes it
+    tree.chmod(0o755)  # the root takes it, and the time
+    os.utime(tree, (int(EPOCH), int(EPOCH)))
     run(["mksquashfs", tree, image, "-no-recovery", *_ALWAYS, "-xattrs"])

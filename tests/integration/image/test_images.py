@@ -24,7 +24,10 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files
 
 NAME = Reference.parse("registry.example/tool:1")
 LOWER = tar({"a": b"1", "gone": b"1", "d/hidden": b"1"})
-UPPER = tar([entry(".wh.gone"), entry("d/.wh..wh..opq"), (entry("d/own", uid=7, gid=8, mtime=9), b"own")])
+RAW = bytes.fromhex("0100000200200000000000000000000000000000")  # CAP_NET_RAW, VFS_CAP_REVISION_2
+CAPABLE = {"SCHILY.xattr.security.capability": os.fsdecode(RAW)}
+OWN = (entry("d/own", uid=7, gid=8, mtime=9, mode=0o4711, pax_headers=CAPABLE), b"own")
+UPPER = tar([entry(".wh.gone"), entry("d/.wh..wh..opq"), OWN])
 IMAGE = Image([LOWER, UPPER], "gzip")
 
 
@@ -110,15 +113,21 @@ def test_what_a_real_docker_saves(tmp_path: Path) -> None:
 
 
 def test_a_build_with_images(workshop: Workshop, tmp_path: Path) -> None:
-    """Owners and times are the image's, and it's a part of its own. A changed archive is unpacked again."""
+    """Owners, modes, times and capabilities are the image's; it's a part of its own; a change is noticed."""
     plain, _ = workshop.build()
     archive = docker(tmp_path / "tool.tar", [IMAGE])
     manifest, seen = workshop.build(images=[_wanted(archive)])
     assert seen.done == ["squash-images", "squash-worker", "squash-ours", "initramfs", "parts", "artifacts"]
     assert parts.flat(manifest.parts["images"]).keys() == {IMAGE.name}  # type: ignore[arg-type]
     assert parts.total(manifest.parts) == manifest.size
-    (image,) = (workshop.folder / "cache").glob("squash-images-*/image")
+    image = max(
+        (workshop.folder / "cache").glob("squash-ours-*/image"), key=lambda path: path.stat().st_mtime
+    )
     listed = run(["unsquashfs", "-lln", "-UTC", image, "osie-images/1"]).stdout
+    run(["unsquashfs", "-quiet", "-no-progress", "-d", tmp_path / "root", image, "osie-images/1"])
+    own = tmp_path / "root/osie-images/1/d/own"
+    assert os.getxattr(own, "security.capability") == RAW
+    assert own.stat().st_mode & 0o7777 == 0o4711
     assert re.search(r" 7/8 +3 1970-01-01 00:00 squashfs-root/osie-images/1/d/own$", listed, re.MULTILINE)
     assert "gone" not in listed
     again, seen = workshop.build(images=[_wanted(archive)])

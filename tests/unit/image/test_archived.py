@@ -3,6 +3,7 @@
 import gzip
 import json
 import random
+import tarfile
 from functools import partial
 from pathlib import Path
 
@@ -119,6 +120,7 @@ def _blob(content: bytes) -> str:
 ARM = Image(LAYERS, architecture="arm64")
 FIRST = f"{digest(LAYERS[0])[7:]}/layer.tar"  # as `docker` names it
 CHART = Image(LAYERS, blobs={_blob(b'{"config": {}}'): b'{"config": {}}'})
+LOOP = archives.entry("index.json", tarfile.SYMTYPE, linkname="index.json")
 SHORT = {FIRST: gzip.compress(LAYERS[0])[:-9]}
 
 
@@ -138,6 +140,7 @@ SHORT = {FIRST: gzip.compress(LAYERS[0])[:-9]}
         (partial(Path.write_bytes, data=tar({"index.json": b"[]"})), "not a whole image"),
         (partial(Path.write_bytes, data=tar({"index.json": b"{"})), "not a whole image"),
         (partial(Path.write_bytes, data=tar({"a": b""})), "it has neither index.json nor manifest.json"),
+        (partial(Path.write_bytes, data=tar([LOOP])), "index.json"),
         (partial(Path.write_bytes, data=b"not a tar"), "it can't be read as an image's archive"),
         (Path.unlink, "it can't be read as an image's archive"),
     ],
