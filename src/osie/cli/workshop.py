@@ -11,8 +11,8 @@ from osie.core import mirror
 from osie.core.cache import BuildProgress, Cache, Silent
 from osie.core.errors import OsieError
 from osie.core.files import sha256_of_file
-from osie.image import archives, check, packages
 from osie.image import build as image_build
+from osie.image import check, packages, profile_archives
 from osie.image import profile as image_profile
 from osie.image.embedded import Wanted
 from osie.image.manifest import Manifest
@@ -87,7 +87,7 @@ class Workshop:
         self.cache.sweep()
         if refresh:
             mirror.refresh(packages.wanted(wanted), self.cache)
-        strangers = archives.wanted(wanted)
+        strangers = profile_archives.wanted(wanted)
         check.check(wanted, strangers, self.cache)
         with ThreadPoolExecutor(1) as beside:
             worker = beside.submit(self._worker_image, wanted.mirror)
