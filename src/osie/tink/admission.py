@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from osie.tink import conditions, documents, hardware
+from osie.tink import conditions, documents, hardware, scalars
 from osie.tink.drafting import draft
 from osie.tink.hardware import HardwareSpec
-from osie.tink.manifest import Batch, explain
+from osie.tink.manifest import Batch, explain, path_of
 from osie.tink.render_child import Job, Rendered, render_all
 from osie.tink.resources import Kind, Ref, Resource, TemplateSpec, WorkflowSpec
 from osie.tink.template import TemplateForm
@@ -227,7 +227,12 @@ def _is_faulty(batch: Batch, ref: Ref) -> bool:
 def _read_form(batch: Batch, place: _Place, text: str) -> TemplateForm | None:
     """The rendered document, or None and its faults."""
     try:
-        return TemplateForm.model_validate(documents.read(text))
+        value = scalars.settle(documents.read(text), TemplateForm)
+        faults = scalars.unstorable(value)
+        if not faults:
+            return TemplateForm.model_validate(value)
+        for parts, reason in faults:
+            place.fault(batch, path_of(parts), reason)
     except documents.UnreadableError as error:
         place.fault(batch, "", str(error))
     except ValidationError as error:

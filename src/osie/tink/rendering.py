@@ -1,12 +1,15 @@
 """Go templates: the functions there are, and what a template may not do. Knows nothing of what it renders."""
 
 import ipaddress
+import math
 from collections.abc import Callable
 from typing import Any
 
 import gotpl
 import yaml
 from gotpl.funcs import sprig
+
+from osie.tink import documents
 
 # They read the server's environment, or ask the network.
 _REFUSED = {"env", "expandenv", "getHostByName"}
@@ -41,7 +44,9 @@ def _plain(value: Any) -> Any:
 
 def to_yaml(value: object) -> str:
     """`value` as YAML, keys in order, no newline at the end."""
-    text: str = yaml.safe_dump(_plain(value), default_flow_style=False, allow_unicode=True)
+    text = yaml.dump(
+        _plain(value), Dumper=documents.Dumper, default_flow_style=False, allow_unicode=True, width=math.inf
+    )
     return text.removesuffix("\n").removesuffix("\n...")
 
 
@@ -49,7 +54,7 @@ def from_yaml(text: str) -> object:
     """The value that YAML text holds."""
     if not text.strip():
         raise ValueError("fromYaml: no text")
-    return yaml.safe_load(text)
+    return documents.read_values(text)
 
 
 def _functions() -> dict[str, Callable[..., object]]:
