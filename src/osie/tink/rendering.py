@@ -13,6 +13,7 @@ from osie.tink import documents
 
 # They read the server's environment, or ask the network.
 _REFUSED = {"env", "expandenv", "getHostByName"}
+_NO_VALUE = "<no value>"  # what Go prints where there is nothing
 _BUDGET = gotpl.ExecutionBudget(
     max_output_chars=1_000_000, max_iterations=100_000, max_template_depth=50, max_function_calls=50_000
 )
@@ -85,7 +86,7 @@ def render(text: str, data: dict[str, Any] | None, name: str = "template") -> st
     """`text` rendered; with no data, only its syntax is checked. Raises TemplateFaultError."""
     try:
         template = _ENVIRONMENT.from_string(text, name=name)
-        return "" if data is None else str(template.render(data))
+        rendered = "" if data is None else str(template.render(data))
     except gotpl.TemplateExecutionError as error:
         where = f"line {error.line}, column {error.column}: " if error.line is not None else ""
         # An error without a text of its own, MemoryError above all, leaves the message's end empty.
@@ -105,3 +106,7 @@ def render(text: str, data: dict[str, Any] | None, name: str = "template") -> st
         RecursionError,
     ) as error:
         raise TemplateFaultError(str(error) or type(error).__name__) from error
+    if _NO_VALUE in rendered and _NO_VALUE not in text:
+        line = next(line for line in rendered.splitlines() if _NO_VALUE in line)
+        raise TemplateFaultError(f"it names a value that isn't there: {line.strip()[:80]!r}")
+    return rendered

@@ -1,11 +1,16 @@
 """Go templates: what upstream's need, and what none may do."""
 
 import asyncio
+import signal
+import subprocess
+import sys
+import time
 from typing import Any
 
 import pytest
 
-from osie.tink.render_child import Job, render_all
+from osie.tink.conditions import Verdict, evaluate
+from osie.tink.render_child import Job, Rendered, render_all
 from osie.tink.rendering import TemplateFaultError, render
 from osie.tink.template_data import data
 
@@ -79,3 +84,53 @@ def test_a_bomb_takes_only_its_own_job() -> None:
     assert (good.text, good.fault) == ("1", "")
     assert exploded.fault
     assert bad.fault
+
+
+# toJson swallows what is raised in it; 40,000 times, it took a minute.
+ENDLESS = '{{ $l := splitList "" (repeat 2000000 "x") }}{{ range until 40000 }}{{ $x := toJson $l }}{{ end }}'
+
+
+def test_time_is_bounded_whatever_a_template_catches() -> None:
+    """A template whose functions swallow what is raised in them is ended; only it is blamed."""
+    good = Job("good", "{{ .a }}", {"a": "1"})
+    began = time.monotonic()
+    before, ended, after = asyncio.run(render_all([good, Job("endless", ENDLESS, {}), good]))
+    assert (before, after) == (Rendered("1"), Rendered("1"))
+    assert ended.fault == "rendering took more than 2 s of computing"
+    assert time.monotonic() - began < 30  # on a busy host; it takes 3
+
+
+def test_the_kernel_ends_what_no_signal_reaches() -> None:
+    """One long step in C, in which Python handles no signal, is ended by its process's limit."""
+    program = """if True:
+        import signal
+        from osie.tink.render_child import allow
+        signal.signal(signal.SIGPROF, signal.SIG_IGN)
+        allow(1)
+        3 ** int("1000000000")
+    """
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, timeout=60)
+    assert -done.returncode == signal.SIGXCPU
+
+
+def test_a_condition_is_bounded_as_well() -> None:
+    """An action's `if` takes no more time than a template."""
+    verdict = asyncio.run(evaluate(f"or {'(eq 1 (len (toPrettyJson (until 4000000)))) ' * 20}", {}))
+    assert verdict == Verdict(holds=False, fault="rendering took more than 2 s of computing")
+
+
+@pytest.mark.parametrize("text", ['dd of={{ index . "missing" }}', "dd of={{ .hardware.spec.nothing }}"])
+def test_what_is_not_there_is_not_rendered(text: str) -> None:
+    """Go's `<no value>` reaches no command: what has none is an error that shows the line."""
+    with pytest.raises(TemplateFaultError, match=r"isn't there: 'dd of=<no value>'"):
+        render(f"a: b\nc: 1\n{text}", {"hardware": {"spec": {"nothing": None}}})
+    assert render("# no <no value> please\n{{ .a }}", {"a": None}).startswith("#")
+
+
+def test_yaml_is_not_folded() -> None:
+    """toYaml writes a long text on one line, as upstream does, and quotes what would be no text."""
+    long = "word " * 50 + "end"
+    assert (
+        render("{{ toYaml .a }}", {"a": {"k": long, "b": "y", "n": "1e3"}})
+        == f"b: 'y'\nk: {long}\n'n': '1e3'"
+    )
