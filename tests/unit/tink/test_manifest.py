@@ -57,7 +57,7 @@ def test_every_fault_is_told_with_its_place() -> None:
             "apiVersion: v1\nkind: Pod",
             HARDWARE.replace("52-54-00-12-34-56", "nonsense").replace("10.0.0.1", "10.0.0.300"),
             "apiVersion: tinkerbell.org/v1alpha1\nkind: Workflow\n"
-            "metadata: {name: W}\nspec: {templateRef: x}",
+            "metadata: {name: W}\nspec: {templateRef: x, hardwareRef: X}",
             "- just\n- a list",
             "apiVersion: tinkerbell.org/v1alpha1\nkind: Template\nmetadata: {name: t}\nspce: {}",
         ]
