@@ -152,6 +152,13 @@ async def test_a_workflow_needs_no_hardware(tink: Tink) -> None:
     assert write.action.environment == ("DISK=0",)
 
 
+async def test_what_no_database_holds_is_told_of_what_was_rendered(tink: Tink) -> None:
+    """A NUL that a template makes is a fault at its place in the rendered document, not the database's error."""
+    files = [(name, text.replace("{{ index .Hardware.Disks 0 }}", r"a\0b")) for name, text in manifests()]
+    with pytest.raises(RefusedError, match=r"rendered: tasks\[0\].actions\[0\].environment.DISK: has a NUL"):
+        await tink.resources.apply(files)
+
+
 async def test_one_address_in_two_spellings_is_one(tink: Tink) -> None:
     """Two machines of a batch can't have the same IPv6 address, however each writes it."""
     one = HARDWARE.format(name="m1", mac=MAC, address="2001:db8::1")
