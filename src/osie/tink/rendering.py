@@ -75,7 +75,11 @@ def _environment() -> gotpl.Environment:
         functions=functions,
         missing_key="error",
         budget=_BUDGET,
-        sandbox=gotpl.SandboxPolicy(allow_functions=functions, default_budget=_BUDGET),
+        sandbox=gotpl.SandboxPolicy(
+            allow_functions=functions,
+            allow_attributes=("Cert", "Key"),  # of what genCA and the like make
+            default_budget=_BUDGET,
+        ),
     )
 
 

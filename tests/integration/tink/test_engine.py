@@ -153,7 +153,7 @@ async def test_a_workflow_needs_no_hardware(tink: Tink) -> None:
 
 
 async def test_what_no_database_holds_is_told_of_what_was_rendered(tink: Tink) -> None:
-    """A NUL that a template makes is a fault at its place in the rendered document, not the database's error."""
+    """A NUL that a template makes is a fault at its place in the rendered document."""
     files = [(name, text.replace("{{ index .Hardware.Disks 0 }}", r"a\0b")) for name, text in manifests()]
     with pytest.raises(RefusedError, match=r"rendered: tasks\[0\].actions\[0\].environment.DISK: has a NUL"):
         await tink.resources.apply(files)

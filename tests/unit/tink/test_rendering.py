@@ -81,6 +81,11 @@ MACHINE = Resource(Ref(Kind.HARDWARE, "default", "m1"), SPEC, {"rack": "7"}, {})
         ("{{ (index .Hardware.Interfaces 0).DHCP.UEFI }}", "false"),
         ('{{ (fromYaml "a: {b: 1}").a.b }}', "1"),
         ('{{ "abc" | upper | quote }}', '"ABC"'),
+        ('{{ htpasswd "u" "p" | trunc 4 }}', "u:$2"),
+        (
+            '{{ (genCAWithKey "ca" 1 (genPrivateKey "ecdsa")).Cert | trunc 27 }}',
+            "-----BEGIN CERTIFICATE-----",
+        ),
         ("{{ range $i, $d := .Hardware.Disks }}{{ $i }}={{ $d }}{{ end }}", "0=/dev/nvme0n1"),
     ],
 )
