@@ -1,6 +1,7 @@
 """Text to plain values: several YAML or JSON documents in a file, each read on its own, with strict keys."""
 
 import base64
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from osie.tink.scalars import Plain, settle, value_of
 MAX_CHARACTERS = 4 * 2**20
 _MAX_NODES = 200_000  # after aliases are followed: a "billion laughs" document ends here
 _MAX_DEPTH = 100  # what is handed on may be walked by recursion
+_MAX_DOCUMENTS = 20_000  # in a file; four million bytes could be of a million
+_WORD = re.compile(r"\S")
 _MARKER = re.compile(
     r"^---(?=[ \t\r]|$)", re.MULTILINE
 )  # at column 0 it is always a marker (YAML 1.2, 9.1.2)
@@ -82,6 +85,9 @@ def split(text: str) -> Iterator[Document]:
     """The documents of a file; a bad one does not hide the others' errors."""
     index, line = 0, 1
     *leading, last = _MARKER.split(text)
+    if len(leading) > _MAX_DOCUMENTS:
+        yield Document(1, 1, UnreadableError(f"more than {_MAX_DOCUMENTS} documents"))
+        return
     for part in [*map(_without_directives, leading), last]:
         for place, value in _values(part, line):
             if value is not None:
@@ -126,16 +132,19 @@ def _read_or_why(text: str, line: int) -> Any:
 
 
 def _json(text: str, line: int) -> Iterator[tuple[int, Any]]:
-    at = _next_word(text, 0)
-    while at < len(text):
-        value, end = _DECODER.raw_decode(text, at)
+    """One or several in a row, which is how kubectl reads them, too."""
+    counted, end = 0, 0
+    for number in itertools.count():
+        begin = _WORD.search(text, end)
+        if begin is None:
+            return
+        if number == _MAX_DOCUMENTS:
+            raise UnreadableError(f"more than {_MAX_DOCUMENTS} documents")
+        line += text.count("\n", counted, begin.start())
+        counted = begin.start()
+        value, end = _DECODER.raw_decode(text, counted)
         _refuse_excess(value)
-        yield line + text.count("\n", 0, at), value
-        at = _next_word(text, end)
-
-
-def _next_word(text: str, at: int) -> int:
-    return len(text) - len(text[at:].lstrip())
+        yield line, value
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -75,8 +75,8 @@ def _bare(form: Any) -> Any:
     if get_origin(form) is Annotated:
         return _bare(get_args(form)[0])
     if get_origin(form) in (Union, types.UnionType):
-        (form,) = (each for each in get_args(form) if each is not type(None))
-        return _bare(form)
+        told = [each for each in get_args(form) if each is not type(None)]
+        return _bare(told[0]) if len(told) == 1 else Any
     return form
 
 

@@ -93,7 +93,7 @@ class ActionForm(_Strict):
     volumes: Volumes = ()
     environment: Environment = {}
     reboot: bool = False  # the machine goes down in it: having booted since is its success
-    retries: Annotated[int, Field(ge=0, le=100)] = 0  # further attempts
+    retries: Annotated[int, Field(ge=0, le=100), BeforeValidator(_number)] = 0  # further attempts
     retry_backoff: Seconds = Field(default=5, alias="retry-backoff")
     condition: Annotated[Text, AfterValidator(_condition)] = Field(default="", alias="if")
 

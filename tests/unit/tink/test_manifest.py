@@ -1,6 +1,7 @@
 """What can be told from the files alone."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -123,6 +124,16 @@ def test_an_alias_of_a_long_text_is_counted() -> None:
     """What unfolds to more text than a file may have is refused."""
     with pytest.raises(UnreadableError, match=r"more than .* characters"):
         read(f"a: &a {'x' * 100_000}\nb: [{', '.join(['*a'] * 100)}]")
+
+
+@pytest.mark.parametrize(
+    "text", ["---\n" * 1_000_000, "{}" * 1_000_000, "{}\n---\n" * 500_000, "%\n" * 1_000_000]
+)
+def test_a_million_documents_are_refused_at_once(text: str) -> None:
+    """Four megabytes of the smallest documents take no minutes to refuse, and make one fault."""
+    began = time.monotonic()
+    assert len(parse([("f", text)]).faults) == 1
+    assert time.monotonic() - began < 20  # on a busy host; the slowest takes 1
 
 
 def test_merged_keys_give_way() -> None:
