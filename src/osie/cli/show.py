@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from osie.cli.client import Json
+from osie.tink.documents import Dumper
 
 _STATE_COLOURS = {"SUCCESS": "green", "FAILED": "red", "TIMEOUT": "red", "RUNNING": "cyan"}
 
@@ -21,7 +22,7 @@ def encode(value: object, form: str) -> str:
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True).rstrip("\n")
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(Dumper):
     """Text of several lines as a block, as whoever wrote a template had it."""
 
 

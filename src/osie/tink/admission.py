@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from osie.tink import conditions, documents, hardware
+from osie.tink import conditions, documents, hardware, scalars
 from osie.tink.drafting import draft
 from osie.tink.hardware import HardwareSpec
-from osie.tink.manifest import Batch, explain
+from osie.tink.manifest import Batch, explain, path_of
 from osie.tink.render_child import Job, Rendered, render_all
 from osie.tink.resources import Kind, Ref, Resource, TemplateSpec, WorkflowSpec
 from osie.tink.template import TemplateForm
@@ -92,7 +92,7 @@ def _placed(spec: HardwareSpec) -> Iterable[tuple[str, tuple[str, str]]]:
         path = f"spec.interfaces[{number}].dhcp"
         yield f"{path}.mac", ("agent", interface.dhcp.mac)
         if interface.dhcp.ip and interface.dhcp.ip.address:
-            yield f"{path}.ip.address", ("address", interface.dhcp.ip.address)
+            yield f"{path}.ip.address", ("address", hardware.canonical_address(interface.dhcp.ip.address))
 
 
 async def _render(batch: Batch, known: Known, changed: list[Ref], admission: Admission) -> None:
@@ -108,7 +108,7 @@ async def _render(batch: Batch, known: Known, changed: list[Ref], admission: Adm
         Job(
             pair.template.ref.name,
             str(pair.template.spec["data"]),
-            data(pair.machine.spec, pair.spec.hardwareMap),
+            data(pair.machine, pair.spec.hardwareMap),
         )
         for pair in pairs
     ]
@@ -167,7 +167,7 @@ class _Pair:
     ref: Ref
     spec: WorkflowSpec
     template: Resource
-    machine: Resource
+    machine: Resource | None  # None: the workflow names none
 
     def place(self, batch: Batch) -> _Place:
         """Where the faults of what it renders to are told."""
@@ -181,18 +181,21 @@ def _pairs(batch: Batch, known: Known, refs: list[Ref], admission: Admission) ->
     found = []
     for ref in refs:
         spec = WorkflowSpec.model_validate(batch.resources[ref].spec)
-        template, machine = [
-            batch.resources.get(wanted) or known.resources.get(wanted) for _, wanted in references(ref, spec)
-        ]
-        for (path, named), there in zip(references(ref, spec), (template, machine), strict=True):
-            if there is None and known.whole:
+        there: list[Resource] = []
+        for path, named in references(ref, spec):
+            resource = batch.resources.get(named) or known.resources.get(named)
+            if resource is not None:
+                there.append(resource)
+            elif known.whole:
                 batch.fault(ref, path, f"there is no {named}")
-            elif there is None:
+            else:
                 admission.warnings.append(
                     f"{ref}: {path}: {named} is not in these files, and was not looked up"
                 )
-        if template is not None and machine is not None:
-            found.append(_Pair(ref, spec, template, machine))
+        if spec.bootOptions.toggleAllowNetboot and not spec.hardwareRef:
+            batch.fault(ref, "spec.bootOptions.toggleAllowNetboot", "there is no hardwareRef to toggle it of")
+        if len(there) == len(references(ref, spec)):
+            found.append(_Pair(ref, spec, there[0], there[1] if spec.hardwareRef else None))
     return found
 
 
@@ -203,17 +206,20 @@ def _draft(batch: Batch, pair: _Pair, rendered: Rendered, admission: Admission) 
         return None
     form = _read_form(batch, place, rendered.text)
     if form is not None:
-        machine = HardwareSpec.model_validate(pair.machine.spec)
+        for number, task in enumerate(form.tasks):
+            if pair.machine is None and not task.worker:
+                place.fault(batch, f"tasks[{number}].worker", "missing, and the workflow has no hardwareRef")
+        machine = HardwareSpec.model_validate(pair.machine.spec if pair.machine else {})
         admission.drafts[pair.ref] = draft(pair.ref, pair.spec, machine, form)
     return form
 
 
 def references(ref: Ref, spec: WorkflowSpec) -> list[tuple[str, Ref]]:
-    """What a workflow names, with the path at which it does."""
-    return [
-        ("spec.templateRef", Ref(Kind.TEMPLATE, ref.namespace, spec.templateRef)),
-        ("spec.hardwareRef", Ref(Kind.HARDWARE, ref.namespace, spec.hardwareRef)),
-    ]
+    """What a workflow names, with the path at which it does; its template first."""
+    named = [("spec.templateRef", Ref(Kind.TEMPLATE, ref.namespace, spec.templateRef))]
+    if spec.hardwareRef:
+        named.append(("spec.hardwareRef", Ref(Kind.HARDWARE, ref.namespace, spec.hardwareRef)))
+    return named
 
 
 def _is_faulty(batch: Batch, ref: Ref) -> bool:
@@ -227,7 +233,12 @@ def _is_faulty(batch: Batch, ref: Ref) -> bool:
 def _read_form(batch: Batch, place: _Place, text: str) -> TemplateForm | None:
     """The rendered document, or None and its faults."""
     try:
-        return TemplateForm.model_validate(documents.read(text))
+        value = scalars.settle(documents.read(text), TemplateForm)
+        faults = scalars.unstorable(value)
+        if not faults:
+            return TemplateForm.model_validate(value)
+        for parts, reason in faults:
+            place.fault(batch, path_of(parts), reason)
     except documents.UnreadableError as error:
         place.fault(batch, "", str(error))
     except ValidationError as error:

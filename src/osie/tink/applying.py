@@ -1,5 +1,6 @@
 """Use cases of the operator: apply files, delete resources. All of a batch, or nothing."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -37,7 +38,7 @@ class Applying:
 
     async def apply(self, files: Sequence[tuple[str, str]]) -> Applied:
         """Apply (name, text) files together, or nothing and RefusedError with every fault."""
-        parsed = parse(files)
+        parsed = await asyncio.to_thread(parse, files)  # which takes seconds for some megabytes of YAML
         for _ in range(_ATTEMPTS):
             batch = replace(parsed, faults=list(parsed.faults))
             async with self._store.read() as connection:

@@ -128,6 +128,11 @@ def canonical_agent(text: str) -> str:
         return text.strip()
 
 
+def canonical_address(text: str) -> str:
+    """An IP address in the form that we compare: IPv6 has several spellings of one."""
+    return str(ipaddress.ip_address(text))
+
+
 def macs(spec: HardwareSpec) -> tuple[str, ...]:
     """The machine's hardware addresses, in the order of its interfaces."""
     return tuple(interface.dhcp.mac for interface in spec.interfaces if interface.dhcp)
@@ -148,7 +153,7 @@ def may_work(spec: HardwareSpec) -> bool:
 def addresses(spec: HardwareSpec) -> tuple[str, ...]:
     """The IP addresses reserved for the machine."""
     found = (i.dhcp.ip.address for i in spec.interfaces if i.dhcp and i.dhcp.ip and i.dhcp.ip.address)
-    return tuple(str(ipaddress.ip_address(text)) for text in found)
+    return tuple(canonical_address(text) for text in found)
 
 
 def identities(spec: HardwareSpec) -> list[tuple[str, str]]:

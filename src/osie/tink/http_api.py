@@ -50,8 +50,9 @@ def create(tink: Tink) -> FastAPI:
             return {"status": "ok"}
 
     http_examples.describe(app, "/api/v1")
-    for error, status in ((MissingError, 404), (ConflictError, 409), (ValueError, 400), (DataError, 400)):
+    for error, status in ((MissingError, 404), (ConflictError, 409), (ValueError, 400)):
         app.add_exception_handler(error, _answer(status))
+    app.add_exception_handler(DataError, _unheld)
     app.add_exception_handler(RefusedError, _refused)
     app.add_exception_handler(SQLAlchemyError, _away)
     return app
@@ -68,6 +69,11 @@ def _answer(status: int) -> Callable[[Request, Exception], Awaitable[Response]]:
 async def _refused(_request: Request, error: Exception) -> Response:
     faults = error.faults if isinstance(error, RefusedError) else []
     return JSONResponse({"errors": [fault.json() for fault in faults]}, 422)
+
+
+async def _unheld(_request: Request, _error: Exception) -> Response:
+    # The error's own text is the statement with its parameters, and concerns nobody outside.
+    return JSONResponse({"detail": "an argument that the store can't hold: a NUL character, perhaps"}, 400)
 
 
 async def _away(_request: Request, _error: Exception) -> Response:

@@ -10,6 +10,7 @@ from fastapi.responses import Response, StreamingResponse
 
 from osie.tink import http_forms
 from osie.tink.queries import Page
+from osie.tink.scalars import unstorable
 from osie.tink.service import Tink
 from osie.tink.streams import Source, follow
 from osie.tink.views import Json
@@ -40,9 +41,10 @@ def key(token: str | None, parts: int) -> tuple[str, ...]:
         return ("",) * parts
     try:
         found = json.loads(base64.urlsafe_b64decode(token))
-    except (binascii.Error, ValueError) as error:
+    except (binascii.Error, ValueError, RecursionError) as error:
         raise ValueError("continue: not a token of ours") from error
-    if not isinstance(found, list) or len(found) != parts or not all(isinstance(part, str) for part in found):
+    is_ours = isinstance(found, list) and len(found) == parts and all(isinstance(part, str) for part in found)
+    if not is_ours or unstorable(found):
         raise ValueError("continue: not a token of this list")
     return tuple(found)
 

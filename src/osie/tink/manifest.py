@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from osie.core.errors import OsieError
-from osie.tink import documents
+from osie.tink import documents, scalars
 from osie.tink.resources import API_VERSION, FORMS, HardwareResource, Kind, Ref, Resource
 from osie.tink.template import ActionForm, TaskForm, TemplateForm
 
@@ -84,7 +84,10 @@ def _read(batch: Batch, source: Source, value: Any) -> None:
     if isinstance(value, documents.UnreadableError):
         batch.faults.append(Fault.at(source, "", str(value)))
         return
-    faults = _head_faults(source, value)
+    faults = _head_faults(source, scalars.settle(value))
+    if not faults:
+        value = scalars.settle(value, FORMS[value["kind"]])
+        faults = [Fault.at(source, path_of(path), reason) for path, reason in scalars.unstorable(value)]
     if faults:
         batch.faults += faults
         return
@@ -121,10 +124,11 @@ def _head_faults(source: Source, value: Any) -> list[Fault]:
 
 def explain(error: ValidationError) -> list[tuple[str, str]]:
     """pydantic's findings as (path, sentence)."""
-    return [(_path(found["loc"]), _sentence(dict(found))) for found in error.errors(include_url=False)]
+    return [(path_of(found["loc"]), _sentence(dict(found))) for found in error.errors(include_url=False)]
 
 
-def _path(parts: Sequence[int | str]) -> str:
+def path_of(parts: Sequence[int | str]) -> str:
+    """Keys and numbers as one text: spec.interfaces[0].dhcp.mac."""
     path = ""
     for part in parts:
         path += f"[{part}]" if isinstance(part, int) else f".{part}"

@@ -1,6 +1,7 @@
 """Go templates: the functions there are, and what a template may not do. Knows nothing of what it renders."""
 
 import ipaddress
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -8,8 +9,11 @@ import gotpl
 import yaml
 from gotpl.funcs import sprig
 
+from osie.tink import documents
+
 # They read the server's environment, or ask the network.
 _REFUSED = {"env", "expandenv", "getHostByName"}
+_NO_VALUE = "<no value>"  # what Go prints where there is nothing
 _BUDGET = gotpl.ExecutionBudget(
     max_output_chars=1_000_000, max_iterations=100_000, max_template_depth=50, max_function_calls=50_000
 )
@@ -41,7 +45,9 @@ def _plain(value: Any) -> Any:
 
 def to_yaml(value: object) -> str:
     """`value` as YAML, keys in order, no newline at the end."""
-    text: str = yaml.safe_dump(_plain(value), default_flow_style=False, allow_unicode=True)
+    text = yaml.dump(
+        _plain(value), Dumper=documents.Dumper, default_flow_style=False, allow_unicode=True, width=math.inf
+    )
     return text.removesuffix("\n").removesuffix("\n...")
 
 
@@ -49,7 +55,7 @@ def from_yaml(text: str) -> object:
     """The value that YAML text holds."""
     if not text.strip():
         raise ValueError("fromYaml: no text")
-    return yaml.safe_load(text)
+    return documents.read_values(text)
 
 
 def _functions() -> dict[str, Callable[..., object]]:
@@ -69,7 +75,11 @@ def _environment() -> gotpl.Environment:
         functions=functions,
         missing_key="error",
         budget=_BUDGET,
-        sandbox=gotpl.SandboxPolicy(allow_functions=functions, default_budget=_BUDGET),
+        sandbox=gotpl.SandboxPolicy(
+            allow_functions=functions,
+            allow_attributes=("Cert", "Key"),  # of what genCA and the like make
+            default_budget=_BUDGET,
+        ),
     )
 
 
@@ -80,7 +90,7 @@ def render(text: str, data: dict[str, Any] | None, name: str = "template") -> st
     """`text` rendered; with no data, only its syntax is checked. Raises TemplateFaultError."""
     try:
         template = _ENVIRONMENT.from_string(text, name=name)
-        return "" if data is None else str(template.render(data))
+        rendered = "" if data is None else str(template.render(data))
     except gotpl.TemplateExecutionError as error:
         where = f"line {error.line}, column {error.column}: " if error.line is not None else ""
         # An error without a text of its own, MemoryError above all, leaves the message's end empty.
@@ -100,3 +110,7 @@ def render(text: str, data: dict[str, Any] | None, name: str = "template") -> st
         RecursionError,
     ) as error:
         raise TemplateFaultError(str(error) or type(error).__name__) from error
+    if _NO_VALUE in rendered and _NO_VALUE not in text:
+        line = next(line for line in rendered.splitlines() if _NO_VALUE in line)
+        raise TemplateFaultError(f"it names a value that isn't there: {line.strip()[:80]!r}")
+    return rendered

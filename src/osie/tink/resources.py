@@ -71,7 +71,10 @@ class WorkflowSpec(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     templateRef: _RefName
-    hardwareRef: _RefName
+    # "": of no machine that we know; its template names the workers.
+    hardwareRef: Annotated[
+        str, BeforeValidator(lambda value: value or ""), Field(pattern=rf"^$|{_NAME}", max_length=253)
+    ] = ""
     hardwareMap: Annotated[dict[str, Text], BeforeValidator(lambda value: value or {})] = {}
     bootOptions: Annotated[BootOptions, BeforeValidator(lambda value: value or {})] = BootOptions()
 

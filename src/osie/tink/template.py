@@ -11,7 +11,7 @@ _Item = TypeVar("_Item")
 
 
 def _text(value: object) -> object:
-    """Scalars as Kubernetes' YAML reader turns them into text, which upstream's templates count on."""
+    """A number or boolean of JSON as text; YAML's are text already, as they were written (scalars.settle)."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
@@ -21,6 +21,17 @@ def _text(value: object) -> object:
 
 def _absent(empty: object) -> Callable[[object], object]:
     return lambda value: empty if value is None else value
+
+
+def _listed(value: object) -> object:
+    """A list without its nulls, which upstream's reader leaves out."""
+    return [item for item in value if item is not None] if isinstance(value, list) else _absent(())(value)
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool):  # which Python, unlike Go, takes for 0 or 1
+        raise ValueError("expected a number, found " + ("true" if value else "false"))  # noqa: TRY004 - pydantic's
+    return 0 if value is None else value
 
 
 def _image(text: str) -> str:
@@ -51,10 +62,10 @@ def _some(items: tuple[_Item, ...]) -> tuple[_Item, ...]:
 
 Text = Annotated[str, BeforeValidator(_text)]
 Name = Annotated[Text, Field(min_length=1, max_length=199)]
-Texts = Annotated[tuple[Text, ...], BeforeValidator(_absent(()))]
-Volumes = Annotated[tuple[Annotated[str, AfterValidator(_volume)], ...], BeforeValidator(_absent(()))]
+Texts = Annotated[tuple[Text, ...], BeforeValidator(_listed)]
+Volumes = Annotated[tuple[Annotated[str, AfterValidator(_volume)], ...], BeforeValidator(_listed)]
 Environment = Annotated[dict[str, Text], BeforeValidator(_absent({}))]
-Seconds = Annotated[int, Field(ge=0, lt=2**31)]  # 0: no limit
+Seconds = Annotated[int, Field(ge=0, lt=2**31), BeforeValidator(_number)]  # 0: no limit
 
 
 class _Strict(BaseModel):
@@ -78,11 +89,11 @@ class ActionForm(_Strict):
     on_timeout: Texts = Field(default=(), alias="on-timeout")
     on_failure: Texts = Field(default=(), alias="on-failure")
     pid: Text = ""
-    namespaces: Namespaces = Namespaces()
+    namespaces: Annotated[Namespaces, BeforeValidator(_absent({}))] = Namespaces()
     volumes: Volumes = ()
     environment: Environment = {}
     reboot: bool = False  # the machine goes down in it: having booted since is its success
-    retries: Annotated[int, Field(ge=0, le=100)] = 0  # further attempts
+    retries: Annotated[int, Field(ge=0, le=100), BeforeValidator(_number)] = 0  # further attempts
     retry_backoff: Seconds = Field(default=5, alias="retry-backoff")
     condition: Annotated[Text, AfterValidator(_condition)] = Field(default="", alias="if")
 
@@ -96,7 +107,7 @@ class TaskForm(_Strict):
     )
     volumes: Volumes = ()
     environment: Environment = {}
-    actions: Annotated[tuple[ActionForm, ...], AfterValidator(_some)]
+    actions: Annotated[tuple[ActionForm, ...], BeforeValidator(_listed), AfterValidator(_some)]
 
     @model_validator(mode="after")
     def _unique(self) -> "TaskForm":
@@ -107,11 +118,11 @@ class TaskForm(_Strict):
 class TemplateForm(_Strict):
     """The whole document."""
 
-    version: Text
+    version: Text = ""
     name: Name
     id: Text = ""
     global_timeout: Seconds = 0
-    tasks: Annotated[tuple[TaskForm, ...], AfterValidator(_some)]
+    tasks: Annotated[tuple[TaskForm, ...], BeforeValidator(_listed), AfterValidator(_some)]
 
     @model_validator(mode="after")
     def _unique(self) -> "TemplateForm":

@@ -28,7 +28,7 @@ BAD = {
     }),
     "homeless.yaml": yaml.safe_dump({
         "apiVersion": "tinkerbell.org/v1alpha1", "kind": "Workflow", "metadata": {"name": "homeless"},
-        "spec": {"templateRef": "debian"},
+        "spec": {"templateRef": "debian", "hardwareRef": "nowhere"},
     }),
 }  # fmt: skip
 

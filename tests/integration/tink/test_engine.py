@@ -136,6 +136,37 @@ async def test_identities_are_unique_against_the_store(tink: Tink) -> None:
     assert await changes(tink, swapped) == ["configured"] * 2
 
 
+async def test_a_workflow_needs_no_hardware(tink: Tink) -> None:
+    """Without hardwareRef the named workers have the work; none named, or netboot, is a fault."""
+    template = TEMPLATE.replace("{{ index .Hardware.Disks 0 }}", "{{ len .Hardware.Disks }}")
+    workflow = manifests()[2][1].replace("  hardwareRef: m1\n", "")
+    with pytest.raises(RefusedError) as caught:
+        await tink.resources.apply([("t", template.replace("{{ .device_1 }}", "")), ("w", workflow)])
+    assert {fault.path for fault in caught.value.faults} == {
+        "spec.bootOptions.toggleAllowNetboot",
+        "spec.templateRef",
+    }
+    plain = workflow.replace("toggleAllowNetboot: true", "")
+    assert await changes(tink, [("t", template), ("w", plain)]) == ["created"] * 2
+    _, write = await tink.agents.get_action(MAC)
+    assert write.action.environment == ("DISK=0",)
+
+
+async def test_what_no_database_holds_is_told_of_what_was_rendered(tink: Tink) -> None:
+    """A NUL that a template makes is a fault at its place in the rendered document."""
+    files = [(name, text.replace("{{ index .Hardware.Disks 0 }}", r"a\0b")) for name, text in manifests()]
+    with pytest.raises(RefusedError, match=r"rendered: tasks\[0\].actions\[0\].environment.DISK: has a NUL"):
+        await tink.resources.apply(files)
+
+
+async def test_one_address_in_two_spellings_is_one(tink: Tink) -> None:
+    """Two machines of a batch can't have the same IPv6 address, however each writes it."""
+    one = HARDWARE.format(name="m1", mac=MAC, address="2001:db8::1")
+    two = HARDWARE.format(name="m2", mac=OTHER_MAC, address="2001:0DB8:0:0::1")
+    with pytest.raises(RefusedError, match="IP address 2001:db8::1 belongs to Hardware default/m1"):
+        await tink.resources.apply([("1", one), ("2", two)])
+
+
 async def test_a_workflow_that_began_can_not_be_changed(tink: Tink) -> None:
     """Before its first action a workflow may be replaced; afterwards only deleted, by force while it runs."""
     *rest, (name, text) = manifests()

@@ -1,6 +1,7 @@
 """Random requests on the operator's API: none ends in a 5xx, and none takes the server down."""
 
 import asyncio
+import base64
 import copy
 import os
 import re
@@ -95,6 +96,73 @@ def spoilt(draw: st.DrawFn) -> str:
     return yaml.safe_dump(document)
 
 
+_HOSTILE = [
+    *("&a [*a]", "a: &x {b: *x}", "- " * 2000, "{" * 2000, "[" * 30000),
+    *('{"a":' * 30000, '{"a": ' + "9" * 5000, '{"a": "\\ud800"}'),
+    "a: &a [x]\n" + "".join(f"a{n}: {{<<: [*a, *a]}}\n" for n in range(3)),
+    *("%YAML 1.2\n---\n", "!!binary x", "--- !!set {a}\n--- !!omap [a: b]\n--- !<x> y\n"),
+]
+_HARDWARE_WITH = """\
+apiVersion: tinkerbell.org/v1alpha1
+kind: Hardware
+metadata: {{name: x, labels: {{a: {0}}}}}
+spec: {{metadata: {{instance: {0}}}, userData: {0}}}
+"""
+_HOSTILE_VALUES = [
+    *(
+        "!!binary aGk=",
+        "!!binary /w==",
+        "!!set {a}",
+        "!!timestamp 2024-01-01",
+        "!!omap [a: b]",
+        "!!python/none x",
+    ),
+    *(
+        "9" * 5000,
+        "0x" + "f" * 5000,
+        "1:" * 5000 + "1",
+        "0" * 5000,
+        "1" + "_" * 5000,
+        "1e999",
+        ".nan",
+        "-.inf",
+    ),
+    *('"\\0"', '"\\ud800"', '"\\uDC00\\uD800"', "<<", "=", "!", "? {{a: b}}"),
+]
+
+
+async def test_hostile_values_do_no_harm(address: str) -> None:
+    """What was made to break readers and databases is applied or refused, and lists are whole thereafter."""
+    async with httpx.AsyncClient(timeout=30) as client:
+        for text in [*_HOSTILE, *map(_HARDWARE_WITH.format, _HOSTILE_VALUES)]:
+            for path in ("apply", "diff"):
+                answer = await client.post(f"{address}/{path}", json={"files": [{"name": "f", "text": text}]})
+                assert answer.status_code in {200, 422}, (text[:100], answer.text[:500])
+            for query in ("", "?labels=a", "?labels=a%3Dhi"):
+                assert (await client.get(f"{address}/hardware{query}")).status_code == 200, text[:100]
+
+
+_TOKENS = ["[" * 30000, '["\\ud800", "a"]', '["\\u0000", "a"]', '["a"]', "9" * 5000, "nonsense"]
+
+
+async def test_hostile_arguments_are_told_without_the_statement(address: str) -> None:
+    """Tokens and filters that can't be meant are 400 or find nothing; no answer tells of SQL."""
+    tokens = [base64.urlsafe_b64encode(token.encode()).decode() for token in _TOKENS]
+    async with httpx.AsyncClient(timeout=30) as client:
+        for token in tokens:
+            answer = await client.get(f"{address}/hardware", params={"continue": token})
+            assert (answer.status_code, "continue" in answer.json()["detail"]) == (400, True)
+        for argument in ("namespace", "prefix", "hardware", "agent"):
+            answer = await client.get(f"{address}/workflows", params={argument: "a\0b"})
+            assert answer.status_code in {200, 400}
+            assert "SELECT" not in answer.text
+        bodies = ['{"files": [{"name": "\\ud800", "text": "\\ud800"}]}', "[" * 100_000, "9" * 5000]
+        for body in bodies:
+            headers = {"Content-Type": "application/json"}
+            answer = await client.post(f"{address}/apply", content=body, headers=headers)
+            assert answer.status_code in {400, 422}
+
+
 async def test_spoilt_manifests(address: str) -> None:
     """Manifests with values of any type in any place are applied or refused with reasons."""
     told: set[int] = set()
@@ -113,7 +181,7 @@ async def test_spoilt_manifests(address: str) -> None:
             @given(
                 text=spoilt()
                 | st.text()
-                | st.sampled_from(["&a [*a]", "a: &x {b: *x}", "- " * 2000, "{" * 2000])
+                | st.sampled_from([*_HOSTILE, *map(_HARDWARE_WITH.format, _HOSTILE_VALUES)])
             )
             def send(text: str) -> None:
                 answer = client.post(f"{address}/apply", json={"files": [{"name": "f", "text": text}]})

@@ -1,12 +1,13 @@
 """What can be told from the files alone."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osie.tink.documents import UnreadableError, read
+from osie.tink.documents import UnreadableError, read, read_values
 from osie.tink.manifest import Batch, parse
 from osie.tink.resources import Kind, Ref
 
@@ -57,7 +58,7 @@ def test_every_fault_is_told_with_its_place() -> None:
             "apiVersion: v1\nkind: Pod",
             HARDWARE.replace("52-54-00-12-34-56", "nonsense").replace("10.0.0.1", "10.0.0.300"),
             "apiVersion: tinkerbell.org/v1alpha1\nkind: Workflow\n"
-            "metadata: {name: W}\nspec: {templateRef: x}",
+            "metadata: {name: W}\nspec: {templateRef: x, hardwareRef: X}",
             "- just\n- a list",
             "apiVersion: tinkerbell.org/v1alpha1\nkind: Template\nmetadata: {name: t}\nspce: {}",
         ]
@@ -109,6 +110,85 @@ def test_alias_bombs_end_early() -> None:
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
     with pytest.raises(UnreadableError, match="more than"):
         read("\n".join(lines))
+
+
+def test_merge_bombs_end_early() -> None:
+    """Mappings that are merged into each other again and again are refused, not unfolded."""
+    lines = ["a0: &a0 {x: 1}"]
+    lines += [f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 10)}], k{n}: 1}}" for n in range(1, 12)]
+    with pytest.raises(UnreadableError, match="more than"):
+        read("\n".join(lines))
+
+
+def test_an_alias_of_a_long_text_is_counted() -> None:
+    """What unfolds to more text than a file may have is refused."""
+    with pytest.raises(UnreadableError, match=r"more than .* characters"):
+        read(f"a: &a {'x' * 100_000}\nb: [{', '.join(['*a'] * 100)}]")
+
+
+@pytest.mark.parametrize(
+    "text", ["---\n" * 1_000_000, "{}" * 1_000_000, "{}\n---\n" * 500_000, "%\n" * 1_000_000]
+)
+def test_a_million_documents_are_refused_at_once(text: str) -> None:
+    """Four megabytes of the smallest documents take no minutes to refuse, and make one fault."""
+    began = time.monotonic()
+    assert len(parse([("f", text)]).faults) == 1
+    assert time.monotonic() - began < 20  # on a busy host; the slowest takes 1
+
+
+def test_merged_keys_give_way() -> None:
+    """A mapping's own keys win over merged ones, and the first of several merged over the others."""
+    text = "a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc: {<<: [*a, *b], x: 3}\n"
+    assert read_values(text)["c"] == {"x": 3, "y": 1, "z": 2}
+
+
+@pytest.mark.parametrize("text", ['{"a":' * 30000, "[" * 30000, "- " * 2000, "&a [*a]", "a: &x {b: *x}"])
+def test_depth_is_bounded(text: str) -> None:
+    """What is nested without end is a fault of the document, in YAML and in JSON."""
+    (fault,) = parse([("f", text)]).faults
+    assert "too deep" in fault.message or "undefined alias" in fault.message or "recursive" in fault.message
+
+
+TEMPLATE = """\
+apiVersion: tinkerbell.org/v1alpha1
+kind: Template
+metadata: {name: t}
+spec: {data: x}
+"""
+HEAD = {"apiVersion": "tinkerbell.org/v1alpha1", "kind": "Template"}
+JSON, OTHER_JSON = (
+    json.dumps({**HEAD, "metadata": {"name": name}, "spec": {"data": "x"}}, indent="\t") for name in "jk"
+)
+FLOW = "{apiVersion: tinkerbell.org/v1alpha1, kind: Template, metadata: {name: f}, spec: {data: x}}"
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (f"{JSON}\n---\n{HARDWARE}", {"j": 1, "m1": 2}),
+        (f"{HARDWARE}---\n{JSON}", {"m1": 1, "j": 2}),
+        (f"{JSON}\n{OTHER_JSON}\n", {"j": 1, "k": 2}),
+        (f"--- {JSON}\n--- # more\n{HARDWARE}", {"j": 1, "m1": 2}),
+        (f"{FLOW}\n---\n{HARDWARE}", {"f": 1, "m1": 2}),
+        (f"%YAML 1.2\n---\n{HARDWARE}", {"m1": 1}),
+        (f"# first\n%YAML 1.2\n# then\n---\n{HARDWARE}...\n%YAML 1.1\n---\n{TEMPLATE}", {"m1": 1, "t": 2}),
+        (f"{HARDWARE}---\n{TEMPLATE}---\n".replace("\n", "\r\n"), {"m1": 1, "t": 2}),
+        (f"\ufeff{HARDWARE}---\n{TEMPLATE}", {"m1": 1, "t": 2}),
+        (f"---\nnull\n---\n{TEMPLATE}---\n~\n", {"t": 1}),
+    ],
+)
+def test_files_as_kubernetes_takes_them(text: str, names: dict[str, int]) -> None:
+    """JSON and YAML in one file, directives, Windows' line ends, a byte order mark: nothing is in the way."""
+    batch = parse([("f", text)])
+    assert faults(batch) == []
+    assert {ref.name: batch.sources[ref].document for ref in batch.resources} == names
+
+
+def test_json_faults_tell_the_files_line() -> None:
+    """A second document's error in JSON has its line in the file, and a key twice is one, too."""
+    found = parse([("f", f'{HARDWARE}---\n{{"a": 1,\n"b" 2}}\n---\n{{"a": 1, "a": 2}}')]).faults
+    assert found[0].message.startswith("line 11, ")
+    assert "occurs twice" in found[1].message
 
 
 @given(st.text(max_size=200))

@@ -11,6 +11,23 @@ def test_the_longest_prefix_wins() -> None:
     assert {name: rewriting.image(name) for name in images} == images
 
 
+def test_short_names_are_docker_hubs() -> None:
+    """A rule for Docker Hub holds for names that leave it out, one for a short name goes on to hold."""
+    rewriting = Rewriting({"docker.io/library/": "r/lib/", "docker.io/": "r/hub/"})
+    images = {
+        "alpine:3": "r/lib/alpine:3",
+        "alpine@sha256:00": "r/lib/alpine@sha256:00",
+        "docker.io/library/alpine": "r/lib/alpine",
+        "org/tool:1": "r/hub/org/tool:1",
+        "localhost/tool": "localhost/tool",
+        "host:5000/tool": "host:5000/tool",
+        "quay.io/org/tool": "quay.io/org/tool",
+    }
+    assert {name: rewriting.image(name) for name in images} == images
+    assert Rewriting({"alpine": "r/own"}).image("alpine:3") == "r/own:3"
+    assert Rewriting({"quay.io/": "r/"}).image("alpine:3") == "alpine:3"
+
+
 def test_no_template_may_unsay_the_policy() -> None:
     """REQUIRE_VERIFIED is the server's word, whatever the action had; the rest of it stays."""
     action = Action("1", "a", "i", 0, environment=("REQUIRE_VERIFIED=no", "A=b"))
