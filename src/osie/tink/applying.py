@@ -134,7 +134,7 @@ async def _replace_workflow(connection: AsyncConnection, ref: Ref, workflow: Wor
     if old is not None:
         await _delete_workflow(connection, old, at, force=False)
     await workflow_rows.create(connection, accept(workflow, at), at)
-    if workflow.toggle_netboot:
+    if workflow.toggle_netboot and not workflow.disabled:
         await resource_rows.set_netboot(connection, hardware_of(workflow), True, at)
 
 
@@ -147,7 +147,7 @@ async def _delete_workflow(
         )
     await workflow_rows.delete(connection, workflow.namespace, workflow.name)
     # Once an action ran, the disk may be half written: netboot then stays on, so that nothing boots from it.
-    if not workflow.began and not workflow.ended and workflow.toggle_netboot:
+    if workflow.state is State.PENDING and not workflow.began and workflow.toggle_netboot:
         await release_netboot(connection, workflow, None, at)
 
 

@@ -106,6 +106,9 @@ def _going(workflow: Workflow, now: float) -> Iterator[str]:
     turn = current(workflow)
     if turn is None:
         return
+    if workflow.disabled:
+        yield "It is disabled: nothing of it is handed out, and no other workflow waits for it."
+        return
     yield f"It is {workflow.state}: {_tally(workflow)}."
     yield _turn(turn, now)
     if workflow.silent_since is not None:
@@ -157,5 +160,7 @@ def _advice(workflow: Workflow) -> Iterator[str]:
         if turn is not None and first:
             yield f"`osie workflow retry {name}` goes on with action {turn.action.name}."
         yield f"`osie workflow run-again {name}` begins with the first action."
+    elif workflow.disabled:
+        yield "Apply it without `disabled: true`, and it may begin."
     elif not workflow.ended:
         yield f"`osie workflow cancel {name}` ends it now."

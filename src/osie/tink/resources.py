@@ -72,6 +72,8 @@ class WorkflowSpec(BaseModel):
 
     templateRef: _RefName
     hardwareRef: _RefName
+    # True: kept, and nothing of it is done until it is applied without.
+    disabled: Annotated[bool, BeforeValidator(lambda value: value or False)] = False
     hardwareMap: Annotated[dict[str, Text], BeforeValidator(lambda value: value or {})] = {}
     bootOptions: Annotated[BootOptions, BeforeValidator(lambda value: value or {})] = BootOptions()
 

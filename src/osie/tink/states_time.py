@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from osie.tink.steps import SERVER, Change, Step, abort, agent_named, end
-from osie.tink.workflow import ActionState, Cause, State, Turn, Workflow, current
+from osie.tink.workflow import ActionState, Cause, State, Turn, Workflow, current, turn_of
 
 GRACE_S = 60.0  # the worker enforces an action's timeout itself; we step in where it is gone
 
@@ -49,7 +49,7 @@ class Clock:
 
 def expire(workflow: Workflow, clock: Clock) -> Step:
     """End what is overdue. While we were down no report could arrive: grace begins no earlier than we did."""
-    turn = None if workflow.ended else current(workflow)
+    turn = turn_of(workflow)
     if turn is None:
         return Step(workflow)
     hooked = _owner_stopped_at(turn)

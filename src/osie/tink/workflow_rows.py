@@ -14,6 +14,8 @@ from osie.tink.workflow import ENDED, Action, ActionState, Cause, State, Task, W
 
 LOG_LINES = 10_000  # kept of an action: the last ones
 
+_OUT_OF_QUEUE = (*ENDED, State.PREPARING)  # PREPARING: disabled
+
 
 def encode(workflow: Workflow) -> dict[str, Any]:
     """The workflow as JSON."""
@@ -98,23 +100,23 @@ async def get(
 
 
 async def of_agents(connection: AsyncConnection, agents: Collection[str]) -> list[Workflow]:
-    """The unfinished workflows in which any of these ids has a part, in the order of their queue."""
+    """The open workflows in which any of these ids has a part, in the order of their queue."""
     columns = workflows.c
     mine = sa.select(workflow_agents.c.workflow_id).where(workflow_agents.c.agent.in_(agents))
     query = (
         sa.select(columns.document)
-        .where(columns.id.in_(mine), columns.state.not_in(ENDED))
+        .where(columns.id.in_(mine), columns.state.not_in(_OUT_OF_QUEUE))
         .order_by(columns.queued_at, columns.id)
     )
     return [decode(value) for value in (await connection.execute(query)).scalars()]
 
 
 async def last_of_agents(connection: AsyncConnection, agents: Collection[str]) -> Workflow | None:
-    """An unfinished workflow in which these ids have a part; where all are over, the one that ended last."""
+    """An open workflow in which these ids have a part; where all are over, the one that ended last."""
     columns = workflows.c
     mine = sa.select(workflow_agents.c.workflow_id).where(workflow_agents.c.agent.in_(agents))
     over = sa.case((columns.state.in_(ENDED), 1), else_=0)
-    query = sa.select(columns.document).where(columns.id.in_(mine))
+    query = sa.select(columns.document).where(columns.id.in_(mine), columns.state != State.PREPARING)
     query = query.order_by(over, columns.updated_at.desc(), columns.id).limit(1)
     value = (await connection.execute(query)).scalar()
     return None if value is None else decode(value)
@@ -129,13 +131,13 @@ async def unfinished(connection: AsyncConnection) -> list[Workflow]:
 async def naming(
     connection: AsyncConnection, column: str, namespace: str, name: str, *, toggling: bool = False
 ) -> list[str]:
-    """The unfinished workflows of a "hardware" or "template"; `toggling`: only those that toggle netboot."""
+    """The unfinished workflows of a "hardware" or "template"; `toggling`: only those that do so now."""
     columns = workflows.c
     query = sa.select(columns.name).where(
         columns[column] == name, columns.namespace == namespace, columns.state.not_in(ENDED)
     )
     if toggling:
-        query = query.where(columns.toggle_netboot)
+        query = query.where(columns.toggle_netboot, columns.state != State.PREPARING)
     return list((await connection.execute(query.order_by(columns.name))).scalars())
 
 

@@ -162,6 +162,71 @@ async def test_a_workflow_that_began_can_not_be_changed(tink: Tink) -> None:
         await tink.resources.delete(MACHINE)
 
 
+def disabled(*files: tuple[str, str]) -> list[tuple[str, str]]:
+    """The same, its workflows with `disabled: true`."""
+    return [(name, text.replace("  templateRef", "  disabled: true\n  templateRef")) for name, text in files]
+
+
+async def test_a_disabled_workflow_is_kept_and_nothing_of_it_is_done(tink: Tink) -> None:
+    """`disabled: true` is accepted; its agent gets no work, its machine boots as the operator wrote, and
+    whatever is asked of it says why, until it is applied without."""
+    assert await changes(tink, disabled(*manifests())) == ["created"] * 3
+    assert (await state(tink), await netboots(tink)) == (State.PREPARING, False)
+    with pytest.raises(NoWorkError):
+        await tink.agents.get_action(MAC)
+    shown = (await Queries(tink.store).resource(WORKFLOW))["status"]
+    assert (shown["state"], shown["disabled"]) == ("PREPARING", True)
+    for operation in (tink.operations.cancel, tink.operations.retry, tink.operations.run_again):
+        with pytest.raises(ConflictError, match="is disabled"):
+            await operation(WORKFLOW)
+    await tink.tick()
+    await tink.record_machine_event(MAC, "ipxe_script", {"kind": "install"})
+    await tink.machine_booted(MAC)
+    assert await state(tink) is State.PREPARING
+    assert await changes(tink, manifests()[2:]) == ["configured"]
+    assert (await state(tink), await netboots(tink)) == (State.PENDING, True)
+    assert (await tink.agents.get_action(MAC))[1].action.name == "write"
+
+
+async def test_a_disabled_workflow_is_in_nobodys_way(tink: Tink) -> None:
+    """A younger workflow of the machine runs to its end, and netboot then goes off; enabling the older one
+    puts it behind, and deleting it while it is disabled leaves netboot alone."""
+    await changes(tink, disabled(*manifests()))
+    second = manifests()[2][1].replace("install-m1", "second")
+    await changes(tink, [("w", second)])
+    for _ in range(2):
+        workflow, turn = await tink.agents.get_action(MAC)
+        assert workflow.name == "second"
+        await tink.agents.report("default/second", MAC, turn.action.id, ActionState.SUCCESS)
+    assert not await netboots(tink)
+    await changes(tink, [("h", manifests()[0][1].replace("allowPXE: false", "allowPXE: true"))])
+    await tink.operations.run_again(Ref(Kind.WORKFLOW, "default", "second"))
+    await tink.operations.cancel(Ref(Kind.WORKFLOW, "default", "second"))
+    await tink.resources.delete(WORKFLOW)
+    assert await netboots(tink)
+
+
+async def test_what_has_not_begun_can_be_disabled(tink: Tink) -> None:
+    """A pending workflow can be taken out of the queue, whatever its agent was handed; one that runs is
+    refused with what to do. `disabled: false` is the same as nothing, at any time."""
+    await changes(tink, manifests())
+    _, turn = await tink.agents.get_action(MAC)
+    assert await changes(tink, disabled(*manifests())[2:]) == ["configured"]
+    assert not await netboots(tink)
+    with pytest.raises(UnknownActionError):
+        await tell(tink, turn, ActionState.RUNNING)
+    with pytest.raises(NoWorkError):
+        await tink.agents.get_action(MAC)
+    enabled = disabled(*manifests())[2][1].replace("true", "false", 1)
+    await changes(tink, [("w", enabled)])
+    _, turn = await tink.agents.get_action(MAC)
+    await tell(tink, turn, ActionState.RUNNING)
+    assert await changes(tink, manifests()[2:]) == ["configured"]
+    with pytest.raises(RefusedError, match=r"spec.disabled: the workflow is RUNNING: .*cancel it"):
+        await changes(tink, disabled(*manifests())[2:])
+    await tell(tink, turn, ActionState.SUCCESS)  # it went on
+
+
 async def test_deleting_what_never_began_takes_netboot_back(tink: Tink) -> None:
     """A pending workflow is deleted without force, and the machine boots as the operator wrote."""
     await changes(tink, manifests())

@@ -54,6 +54,15 @@ def test_silence_and_netboots_are_told() -> None:
     assert "netbooted 2 times since" in text
 
 
+def test_a_disabled_workflow_is_told_to_be_so() -> None:
+    """Nobody has yet to ask for anything: its operator said so, and is told how to let it begin."""
+    text = _told(_workflow(disabled=True, state=State.PREPARING))
+    assert "It is disabled: nothing of it is handed out" in text
+    assert "Apply it without `disabled: true`, and it may begin." in text
+    assert "has yet to ask" not in text
+    assert "cancel" not in text
+
+
 @pytest.mark.parametrize("cause", [cause for cause in Cause if cause])
 def test_each_cause_of_a_failure_is_in_words(cause: Cause) -> None:
     """The cause, the message with all of its lines, the last lines, and the ways to go on."""
