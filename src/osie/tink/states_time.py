@@ -52,10 +52,10 @@ def expire(workflow: Workflow, clock: Clock) -> Step:
     turn = turn_of(workflow)
     if turn is None:
         return Step(workflow)
-    hooked = _owner_stopped_at(turn)
-    if hooked is not None:
-        return _expire_hook(workflow, turn, hooked, clock)
     limit_s, action = turn.action.timeout_s, turn.action
+    hooked = _owner_stopped_at(turn)
+    if hooked is not None and action.state is ActionState.RUNNING:  # it may end, whatever the time is
+        return _expire_hook(workflow, turn, hooked, clock)
     if action.state is ActionState.RUNNING and limit_s and _over(action.started_at, limit_s, clock):
         why = f"no report within its timeout of {limit_s} s and {GRACE_S:g} s more"
         return end(Step(workflow), turn, ActionState.TIMEOUT, clock.now, why, who=SERVER)
@@ -64,7 +64,7 @@ def expire(workflow: Workflow, clock: Clock) -> Step:
         return abort(
             Step(workflow), clock.now, why, who=SERVER, cause=Cause.GLOBAL_TIMEOUT, state=State.TIMEOUT
         )
-    return Step(workflow)
+    return Step(workflow) if hooked is None else _expire_hook(workflow, turn, hooked, clock)
 
 
 def _over(since: float | None, limit_s: float, clock: Clock) -> bool:

@@ -6,6 +6,7 @@ import pytest
 
 from osie.tink.states import accept, hand_out, report
 from osie.tink.states_time import GRACE_S, Clock, Heard, Patience, expire, heard_again, listen
+from osie.tink.steps import OutOfTurnError
 from osie.tink.timekeeper import Timekeeper
 from osie.tink.workflow import Action, ActionState, Cause, State, Task, Workflow, current
 
@@ -35,6 +36,45 @@ def running(*, reboot: bool = False, timeout_s: int = 100, retries: int = 0) -> 
 def test_only_time_that_passed_counts(clock: Clock, over: bool) -> None:
     """An action's timeout is of time that passed, while we could hear of it."""
     assert bool(expire(running(), clock).changes) == over
+
+
+def failed_with_hook() -> Workflow:
+    """A workflow of at most 500 s that began at 1000; its action failed at 1400, and its hook is next."""
+    base = running()
+    (task,) = base.tasks
+    actions = (replace(task.actions[0], on_failure=("clean",)),)
+    hooked = replace(base, global_timeout_s=500, tasks=(replace(task, actions=actions),))
+    return report(hooked, ME, "a", ActionState.FAILED, 1400.0).workflow
+
+
+def test_no_hook_follows_the_global_timeout() -> None:
+    """One that nobody fetched, or that was handed out and not begun, is never begun: the workflow is TIMEOUT,
+    and a worker that comes for it late is told so."""
+    over = Clock(1501 + GRACE_S)
+    assert expire(failed_with_hook(), Clock(1499 + GRACE_S)).changes == ()
+    step = expire(failed_with_hook(), over)
+    assert (step.workflow.state, step.workflow.cause) == (State.TIMEOUT, Cause.GLOBAL_TIMEOUT)
+    handed, turn = hand_out(failed_with_hook(), ME, 1480.0)
+    assert turn is not None
+    assert turn.action.name == "write.on-failure"
+    ended = expire(handed.workflow, over).workflow
+    assert ended.cause is Cause.GLOBAL_TIMEOUT
+    assert hand_out(ended, ME, 1570.0)[1] is None
+    with pytest.raises(OutOfTurnError):
+        report(ended, ME, turn.action.id, ActionState.RUNNING, 1570.0)
+
+
+def test_a_hook_that_runs_outlives_the_global_timeout() -> None:
+    """It may clean up to its end, or its own timeout; the workflow then ends as its action did."""
+    hooked = failed_with_hook()
+    turn = current(hooked)
+    assert turn is not None
+    begun = report(hooked, ME, turn.action.id, ActionState.RUNNING, 1499.0).workflow
+    assert expire(begun, Clock(1501 + GRACE_S)).changes == ()
+    ended = expire(begun, Clock(1600 + GRACE_S)).workflow
+    assert (ended.state, ended.cause) == (State.FAILED, Cause.ACTION)
+    told = report(begun, ME, turn.action.id, ActionState.SUCCESS, 1590.0).workflow
+    assert (told.state, told.cause) == (State.FAILED, Cause.ACTION)
 
 
 def test_an_attempt_does_not_wait_for_a_clock_that_was_set_back() -> None:
