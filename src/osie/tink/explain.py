@@ -112,9 +112,11 @@ def _going(workflow: Workflow, now: float) -> Iterator[str]:
     yield f"It is {workflow.state}: {_tally(workflow)}."
     yield _turn(turn, now)
     if workflow.silent_since is not None:
+        rebooting = turn.action.reboot and turn.action.state is ActionState.RUNNING
         yield (
-            f"Agent {_agent(turn.task)} has not been heard for {span(workflow.silent_since, now)}: is the "
-            "machine on, and does its network reach this server?"
+            f"Agent {_agent(turn.task)} has not been heard for {span(workflow.silent_since, now)}: "
+            + ("did the machine come back from its reboot" if rebooting else "is the machine on")
+            + ", and does its network reach this server?"
         )
     if workflow.boots:
         times = "once" if workflow.boots == 1 else f"{workflow.boots} times"

@@ -22,6 +22,7 @@ from osie.tink.steps import (
     begin,
     end,
     move,
+    notice,
     put,
 )
 from osie.tink.workflow import (
@@ -193,6 +194,9 @@ def booted(workflow: Workflow, agents: Collection[str], at: float, limit: int = 
         return Step(workflow)
     action, step = turn.action, Step(workflow)
     if action.reboot and (action.handed_out_at is not None or action.state is ActionState.RUNNING):
+        if workflow.silent_since is not None:
+            away_s = max(0.0, at - workflow.silent_since)
+            step = notice(replace(workflow, silent_since=None), f"back after {away_s:.0f} s", at, SERVER)
         if action.state is ActionState.PENDING:
             step = begin(step, turn, at, SERVER)
         return end(step, turn, ActionState.SUCCESS, at, "the machine booted", who=SERVER)

@@ -144,6 +144,11 @@ def move(step: Step, state: State, at: float, why: str, *, who: str = SERVER) ->
     return Step(workflow, (*step.changes, change))
 
 
+def notice(workflow: Workflow, why: str, at: float, who: str) -> Step:
+    """Put on record what moves nothing."""
+    return Step(workflow, (Change(at, workflow.state, workflow.state, why, who=who),))
+
+
 def tell(
     step: Step, turn: Turn, before: ActionState, after: ActionState, *, at: float, who: str, why: str = ""
 ) -> Step:

@@ -52,6 +52,9 @@ def test_silence_and_netboots_are_told() -> None:
     text = _told(_workflow(silent_since=880.0, boots=2))
     assert f"Agent {AGENT} has not been heard for 2 min" in text
     assert "netbooted 2 times since" in text
+    away = replace(RESTART, reboot=True, state=ActionState.RUNNING, started_at=100.0)
+    text = _told(_workflow(away, state=State.RUNNING, silent_since=100.0))
+    assert "not been heard for 15 min: did the machine come back from its reboot, and" in text
 
 
 def test_a_disabled_workflow_is_told_to_be_so() -> None:

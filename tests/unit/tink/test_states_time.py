@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from osie.tink.states import accept, hand_out, report
+from osie.tink.states import accept, booted, hand_out, report
 from osie.tink.states_time import GRACE_S, Clock, Heard, Patience, expire, heard_again, listen
 from osie.tink.steps import OutOfTurnError
 from osie.tink.timekeeper import Timekeeper
@@ -93,6 +93,7 @@ def test_an_attempt_does_not_wait_for_a_clock_that_was_set_back() -> None:
         (running(), None, False),
         (running(), Heard(1050.0, "a"), False),
         (running(reboot=True), Heard(1000.0, "a"), False),  # it is on its way
+        (running(reboot=True), None, False),
     ],
 )
 def test_who_is_silent(workflow: Workflow, heard: Heard | None, silent: bool) -> None:
@@ -110,6 +111,25 @@ def test_an_agent_that_never_came_for_its_action_is_silent() -> None:
     assert step.workflow.silent_since == 1015.0
     assert heard_again(step.workflow, {"other"}, 1100.0).changes == ()
     assert heard_again(step.workflow, ME, 1100.0).changes[0].why == "heard again after 85 s"
+
+
+@pytest.mark.parametrize("heard", [None, Heard(1000.0, "a"), Heard(1000.0, "another")])
+def test_a_machine_that_never_comes_back_is_silent(heard: Heard | None) -> None:
+    """A reboot takes minutes, and not for ever: then it is told, whether its agent sends heartbeats or not,
+    and by policy the workflow fails."""
+    workflow, patience = running(reboot=True, timeout_s=0), Patience(reboot_s=500)
+    assert listen(workflow, heard, Clock(1560.0), patience).changes == ()
+    step = listen(workflow, heard, Clock(1561.0), patience)
+    assert step.workflow.silent_since == 1000.0
+    assert step.changes[0].why.endswith(
+        "nothing was heard from it for 561 s, since write reboots its machine"
+    )
+    strict = replace(patience, on_silence="fail")
+    assert listen(step.workflow, heard, Clock(2100.0), strict).changes == ()
+    assert listen(step.workflow, heard, Clock(2101.0), strict).workflow.cause is Cause.SILENT
+    back = booted(step.workflow, ME, 1600.0)
+    assert (back.workflow.state, back.workflow.silent_since) == (State.SUCCESS, None)
+    assert [change.why for change in back.changes[:2]] == ["back after 600 s", "the machine booted"]
 
 
 def test_silence_ends_a_workflow_only_by_policy() -> None:
