@@ -201,10 +201,10 @@ def runs(workflow: Workflow) -> Iterator[tuple[str, str, str]]:
 
 
 def find_past(workflow: Workflow, run_id: str) -> Turn | None:
-    """The action that an earlier run with this id was one of, or a hook of."""
+    """The action that an earlier run with this id was one of, or a hook of; also a hook that never began."""
     for task in workflow.tasks:
         for action in task.actions:
-            for past in action.past_ids:
+            for past in (*action.past_ids, action.id):
                 hooks = (hook_id(past, ended) for ended in (ActionState.FAILED, ActionState.TIMEOUT))
                 if run_id == past or run_id in hooks:
                     return Turn(task, action)

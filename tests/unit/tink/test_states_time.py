@@ -54,6 +54,9 @@ def test_no_hook_follows_the_global_timeout() -> None:
     assert expire(failed_with_hook(), Clock(1499 + GRACE_S)).changes == ()
     step = expire(failed_with_hook(), over)
     assert (step.workflow.state, step.workflow.cause) == (State.TIMEOUT, Cause.GLOBAL_TIMEOUT)
+    at = current(step.workflow)
+    assert at is not None
+    assert (at.action.name, at.action.state) == ("write", ActionState.FAILED)  # what it stands at
     handed, turn = hand_out(failed_with_hook(), ME, 1480.0)
     assert turn is not None
     assert turn.action.name == "write.on-failure"
