@@ -67,7 +67,9 @@ def workflows(tink: Tink, queries: Queries) -> fastapi.APIRouter:
         *,
         name: str,
         namespace: Namespace = "default",
-        action: Annotated[str | None, Query(description="only of the action with this name or id")] = None,
+        action: Annotated[
+            str | None, Query(description="only of the action with this name, TASK/NAME or id")
+        ] = None,
         follow: Follow = False,
         last: LastId = None,
         limit: Limit = 500,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from osie.tink.explain import explain, span
+from osie.tink.explain import Hindrances, explain, span
 from osie.tink.workflow import Action, ActionState, Cause, State, Task, Workflow
 
 AGENT = "52:54:00:00:00:01"
@@ -18,8 +18,16 @@ def _workflow(*actions: Action, **fields: Any) -> Workflow:
     return Workflow("w", "default", "w1", "m1", "debian", (task,), **{"state": State.PENDING, **fields})
 
 
-def _told(workflow: Workflow, *events: dict[str, Any], lines: tuple[str, ...] = ()) -> str:
-    return "\n".join(explain(workflow, events, lines, 1000.0))
+FREE = Hindrances("m1", seen_at=990.0)
+
+
+def _told(
+    workflow: Workflow,
+    *events: dict[str, Any],
+    lines: tuple[str, ...] = (),
+    hindrances: Hindrances = FREE,
+) -> str:
+    return "\n".join(explain(workflow, events, lines, hindrances, 1000.0))
 
 
 @pytest.mark.parametrize(
@@ -45,6 +53,70 @@ def test_whose_turn_it_is(action: Action, told: str) -> None:
     text = _told(_workflow(action, RESTART))
     assert told in text
     assert "`osie workflow cancel w1` ends it now." in text
+
+
+ASKS = "has yet to ask for it"
+
+
+@pytest.mark.parametrize(
+    ("hindrances", "told", "asks"),
+    [
+        (FREE, "", True),
+        (
+            replace(FREE, ahead="default/w0"),
+            f"Agent {AGENT} has workflow default/w0 before it, and they run one after the other: "
+            "`osie workflow explain w0` tells where that stands.",
+            False,
+        ),
+        (replace(FREE, ahead="lab/w0"), "`osie workflow explain w0 -n lab`", False),
+        (
+            replace(FREE, may_work=False),
+            "allowWorkflow is false: set it to true in Hardware m1, and apply that.",
+            False,
+        ),
+        (
+            Hindrances("m1"),
+            "The machine was never seen: is it on, and does it netboot in this server's network?",
+            True,
+        ),
+        (Hindrances("m1", seen_at=100.0), "The machine was last seen 15 min ago: is it on?", True),
+        (
+            Hindrances("m1", netboots=False),
+            "does not netboot, since allowPXE is false: set it to true in Hardware m1, or toggleAllowNetboot",
+            True,
+        ),
+        (
+            Hindrances(),
+            f"No Hardware has the agent id {AGENT}: only a machine that asks under exactly that id gets it.",
+            True,
+        ),
+    ],
+)
+def test_what_keeps_an_agent_from_its_action_is_told(hindrances: Hindrances, told: str, asks: bool) -> None:
+    """The reason and what to do about it, rather than that it has yet to ask where it may not, or can't."""
+    text = _told(_workflow(), hindrances=hindrances)
+    assert told in text
+    assert (ASKS in text) == asks
+    handed = replace(WRITE, state=ActionState.RUNNING, started_at=970.0)
+    assert told not in _told(_workflow(handed), hindrances=hindrances) or not told
+
+
+def test_a_machine_that_waits_in_osie_need_not_netboot() -> None:
+    """allowPXE matters where the machine is not there already."""
+    assert "allowPXE" not in _told(_workflow(), hindrances=replace(FREE, netboots=False))
+
+
+def test_cancelled_after_a_retry_is_not_before_any_action() -> None:
+    """What ran before the retry did run; the sentence and the tally agree."""
+    done = replace(WRITE, state=ActionState.SUCCESS)
+    again = replace(RESTART, past_ids=("1",))
+    text = _told(_workflow(done, again, state=State.FAILED, cause=Cause.CANCELLED, stopped_at=900.0))
+    assert (
+        "It failed before any action began anew, since an operator cancelled it: 1 of 2 actions succeeded"
+        in text
+    )
+    never = _told(_workflow(state=State.FAILED, cause=Cause.CANCELLED, stopped_at=900.0))
+    assert "It failed before any action began, since" in never
 
 
 def test_silence_and_netboots_are_told() -> None:
