@@ -47,7 +47,7 @@ class Services:
             command=action.command,
             volumes=action.volumes,
             environment=action.environment,
-            pid=action.pid,
+            pid=action.pid_namespace or action.pid,  # as upstream: older agents read this one only
             namespaces=tink_pb2.Namespaces(network=action.network_namespace, pid=action.pid_namespace),
         )
 
