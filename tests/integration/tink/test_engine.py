@@ -4,17 +4,21 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+import sqlalchemy as sa
+from structlog.testing import capture_logs
 
+from osie.tink import topics
 from osie.tink.dispatch import NoWorkError
 from osie.tink.errors import ConflictError, MissingError
 from osie.tink.list_rows import Wanted
 from osie.tink.manifest import RefusedError
+from osie.tink.notifier import wait
 from osie.tink.queries import Queries
 from osie.tink.resources import Kind, Ref
 from osie.tink.service import Tink
 from osie.tink.steps import NotYoursError, OutOfTurnError, UnknownActionError
 from osie.tink.store import Store
-from osie.tink.tables import machine_events
+from osie.tink.tables import machine_events, workflows
 from osie.tink.workflow import ActionState, State, Turn
 
 from .conftest import HARDWARE, MAC, OTHER_MAC, TEMPLATE, Clock, manifests
@@ -314,6 +318,55 @@ async def test_allow_workflow_false_gives_no_work(tink: Tink) -> None:
     await changes(tink, [("h", hardware[1].replace("allowWorkflow: true", "allowWorkflow: false")), *rest])
     with pytest.raises(OutOfTurnError, match="allowWorkflow"):
         await tink.agents.get_action(MAC)
+
+
+async def _overdue(tink: Tink, clock: Clock) -> None:
+    """Two machines' workflows, each with an action that takes longer than it may."""
+    await changes(tink, [*manifests(), *(manifests("m2", OTHER_MAC, "10.0.0.2")[i] for i in (0, 2))])
+    for mac in (MAC, OTHER_MAC):
+        workflow, turn = await tink.agents.get_action(mac)
+        await tink.agents.report(f"default/{workflow.name}", mac, turn.action.id, ActionState.RUNNING)
+    clock.at += 1000
+
+
+async def test_one_workflow_s_defect_keeps_no_other_waiting(tink: Tink, clock: Clock) -> None:
+    """What can't be looked at is logged and left; the others' timeouts are enforced."""
+    await _overdue(tink, clock)
+    columns = workflows.c
+    async with tink.store.write() as connection:
+        found = sa.select(columns.document).where(columns.name == "install-m1")
+        document = (await connection.execute(found)).scalar_one()
+        document["tasks"][0]["actions"][0]["started_at"] = "yesterday"
+        broken = workflows.update().where(columns.name == "install-m1").values(document=document)
+        await connection.execute(broken)
+    with capture_logs() as logs:
+        await tink.watch.look(serving_since=0)
+    told = [each for each in logs if each["event"] == "workflow not looked at"]
+    assert [each["workflow"] for each in told] == ["default/install-m1"]
+    other = await Queries(tink.store).workflow(Ref(Kind.WORKFLOW, "default", "install-m2"))
+    assert other.state is State.TIMEOUT
+
+
+async def test_a_tick_that_fails_is_followed_by_the_next(store: Store, clock: Clock) -> None:
+    """Whatever it was that failed: it is logged, and timeouts are enforced by the tick after it."""
+    asked = 0
+
+    def steady() -> float:
+        nonlocal asked
+        asked += 1
+        if asked == 2:  # the first tick; before it the engine looked once
+            raise LookupError("no clock")
+        return clock.at
+
+    with capture_logs() as logs:
+        async with Tink(store, tick_s=0.05, now=clock, steady=steady) as tink:
+            await _overdue(tink, clock)
+            found = await Queries(store).workflow(WORKFLOW)
+            with tink.notifier.listening(topics.workflow(found)) as bell:
+                while await state(tink) is not State.TIMEOUT:
+                    assert await wait(bell, 30)
+                    bell.clear()
+    assert "tick failed" in {each["event"] for each in logs}
 
 
 async def test_overdue_actions_are_ended_by_the_tick(tink: Tink, clock: Clock) -> None:
