@@ -11,6 +11,7 @@ import resource
 import signal
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -40,11 +41,17 @@ class Rendered:
     fault: str = ""  # "": none
 
 
-async def render_all(jobs: Sequence[Job]) -> list[Rendered]:
-    """Render every job, in one child process; a job's failure does not touch the others."""
+_BATCHES = ThreadPoolExecutor(2, thread_name_prefix="render")  # of operators: the others wait
+
+
+async def render_all(jobs: Sequence[Job], threads: ThreadPoolExecutor = _BATCHES) -> list[Rendered]:
+    """Render every job, in one child process; a job's failure does not touch the others.
+
+    `threads` wait for their children: those of one kind of caller can't use up another's.
+    """
     if not jobs:
         return []
-    return await asyncio.to_thread(_in_child, list(jobs))
+    return await asyncio.get_running_loop().run_in_executor(threads, _in_child, list(jobs))
 
 
 def _in_child(jobs: list[Job]) -> list[Rendered]:
