@@ -15,6 +15,8 @@ from osie.tink.workflow import ENDED, Action, ActionState, Cause, State, Task, W
 LOG_LINES = 10_000  # kept of an action: the last ones
 
 _OUT_OF_QUEUE = (*ENDED, State.PREPARING)  # PREPARING: disabled
+_IN_QUEUE = [state for state in State if state not in _OUT_OF_QUEUE]  # an index finds these
+_NEXT = 1e-6  # between two places in the queue, which are unix seconds
 
 
 def encode(workflow: Workflow) -> dict[str, Any]:
@@ -51,11 +53,23 @@ def _row(workflow: Workflow, at: float) -> dict[str, Any]:
     }
 
 
-async def create(connection: AsyncConnection, step: Step, at: float) -> None:
-    """Store a new workflow and its first events."""
+async def behind(connection: AsyncConnection, at: float) -> float:
+    """The next place in the queue: now, or behind whoever waits or runs, if the clock was set back."""
+    query = sa.select(sa.func.max(workflows.c.queued_at)).where(workflows.c.state.in_(_IN_QUEUE))
+    last = (await connection.execute(query)).scalar()
+    return at if last is None else max(at, last + _NEXT)
+
+
+async def create(connection: AsyncConnection, step: Step, at: float, queued_at: float | None = None) -> None:
+    """Store a new workflow and its first events. `queued_at`: its place in its agents' queue, else `at`."""
     workflow = step.workflow
     names = {"id": workflow.id, "namespace": workflow.namespace, "name": workflow.name}
-    row = {**names, **_row(workflow, at), "created_at": at, "queued_at": at}
+    row = {
+        **names,
+        **_row(workflow, at),
+        "created_at": at,
+        "queued_at": at if queued_at is None else queued_at,
+    }
     await connection.execute(workflows.insert().values(**row))
     agents = sorted({agent for task in workflow.tasks for agent in task.agents})
     if agents:
@@ -67,7 +81,7 @@ async def create(connection: AsyncConnection, step: Step, at: float) -> None:
 async def save(connection: AsyncConnection, step: Step, at: float, *, queue: bool = False) -> None:
     """Store a workflow's next state, and its events, together. `queue`: it goes behind its agents' others."""
     query = workflows.update().where(workflows.c.id == step.workflow.id)
-    place = {"queued_at": at} if queue else {}
+    place = {"queued_at": await behind(connection, at)} if queue else {}
     await connection.execute(query.values(**_row(step.workflow, at), **place))
     await _record(connection, step)
 

@@ -280,6 +280,37 @@ async def test_a_lost_reboot_report_is_made_up_by_the_boot(tink: Tink) -> None:
     assert (await state(tink), await netboots(tink)) == (State.SUCCESS, False)
 
 
+async def test_a_clock_that_is_set_back_lets_nobody_push_in(tink: Tink, clock: Clock) -> None:
+    """What is applied, or retried, is behind what was there before, whatever the clock says: two workflows
+    never interleave on a machine."""
+    await changes(tink, manifests())
+    _, turn = await tink.agents.get_action(MAC)
+    await tell(tink, turn, ActionState.RUNNING)
+    clock.at -= 3600
+    others = [manifests()[2][1].replace("install-m1", name) for name in ("b", "a")]
+    await changes(tink, [("w", "---\n".join(others))])
+    await tell(tink, turn, ActionState.FAILED)
+    clock.at -= 3600
+    await tink.operations.retry(WORKFLOW)
+    order = []
+    for _ in range(3):
+        workflow, _ = await tink.agents.get_action(MAC)
+        order.append(workflow.name)
+        await tink.operations.cancel(Ref(Kind.WORKFLOW, "default", workflow.name))
+    assert order == ["b", "a", "install-m1"]
+
+
+async def test_who_runs_is_not_pushed_aside(tink: Tink, clock: Clock) -> None:
+    """An agent in the middle of a workflow goes on with that, though one was applied with an earlier time."""
+    await changes(tink, manifests())
+    _, turn = await tink.agents.get_action(MAC)
+    await tell(tink, turn, ActionState.SUCCESS)
+    clock.at -= 3600
+    await changes(tink, [("w", manifests()[2][1].replace("install-m1", "second"))])
+    workflow, turn = await tink.agents.get_action(MAC)
+    assert (workflow.name, turn.action.name) == ("install-m1", "restart")
+
+
 async def test_netboot_stays_on_for_the_next_workflow(tink: Tink) -> None:
     """One workflow's success leaves netboot on while another on the same machine waits for it."""
     *rest, (name, text) = manifests()
