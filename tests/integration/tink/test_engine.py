@@ -1,24 +1,28 @@
 """The engine's use cases, on both databases."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import cast
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.testing import capture_logs
 
 from osie.tink import topics
 from osie.tink.dispatch import NoWorkError
 from osie.tink.errors import ConflictError, MissingError
 from osie.tink.list_rows import Wanted
+from osie.tink.machine_journal import MachineJournal
 from osie.tink.manifest import RefusedError
-from osie.tink.notifier import wait
+from osie.tink.notifier import Notifier, wait
 from osie.tink.queries import Queries
 from osie.tink.resources import Kind, Ref
 from osie.tink.service import Tink
 from osie.tink.steps import NotYoursError, OutOfTurnError, UnknownActionError
 from osie.tink.store import Store
-from osie.tink.tables import machine_events, workflows
+from osie.tink.tables import machine_events, machine_logs, workflows
 from osie.tink.workflow import ActionState, State, Turn
 
 from .conftest import HARDWARE, MAC, OTHER_MAC, TEMPLATE, Clock, manifests
@@ -411,6 +415,41 @@ async def test_overdue_actions_are_ended_by_the_tick(tink: Tink, clock: Clock) -
     clock.at += 2
     await tink.watch.look(serving_since=0)
     assert await state(tink) is State.TIMEOUT
+
+
+class Away:
+    """A store that can't be written to while it is away."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.away = True
+        self.asked = asyncio.Event()
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """As the store, or an error."""
+        self.asked.set()
+        if self.away:
+            raise OSError("no such database")
+        async with self._store.write() as connection:
+            yield connection
+
+
+async def _nothing(_mac: str) -> None:
+    """Of a netboot."""
+
+
+async def test_a_machine_s_lines_wait_for_a_store_that_is_away(store: Store, clock: Clock) -> None:
+    """What it logs meanwhile is stored in its order once the store is back."""
+    away = Away(store)
+    machines = MachineJournal(cast(Store, away), Notifier(), _nothing, clock)
+    machines.log(MAC, "one")
+    await asyncio.wait_for(away.asked.wait(), 30)
+    machines.log(MAC, "two")
+    away.away = False
+    await machines.close()
+    rows = await Queries(store).machine_rows(machine_logs, MAC, 0, 10)
+    assert [row["text"] for row in rows] == ["one", "two"]
 
 
 async def test_hardware_changes_are_told(tink: Tink) -> None:
