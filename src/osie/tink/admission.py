@@ -74,9 +74,11 @@ def _too_late(resource: Resource, state: str) -> tuple[str, str]:
 
 def _same(new: Resource, old: Resource | None) -> bool:
     """Whether both specs mean the same: `disabled: false` is as good as nothing, for instance."""
-    if old is None or new.ref.kind is not Kind.WORKFLOW:
-        return old is not None and new.spec == old.spec
-    return WorkflowSpec.model_validate(new.spec) == WorkflowSpec.model_validate(old.spec)
+    return old is not None and _meant(new.spec) == _meant(old.spec)
+
+
+def _meant(spec: Mapping[str, object]) -> dict[str, object]:
+    return {key: value for key, value in spec.items() if value or key != "disabled"}
 
 
 def _check_identities(batch: Batch, known: Known) -> None:
