@@ -68,6 +68,7 @@ class Tink(_Section):
     silent_after_s: Silence = 60.0  # without a word from the agent whose turn it is
     on_silence: Literal["wait", "fail"] = "wait"
     silent_fail_after_s: Silence = 600.0  # where on_silence is "fail"
+    reboot_s: Annotated[float, Field(ge=0, le=86400)] = 600.0  # both are longer by that in a reboot
     netboot_limit: Annotated[int, Field(ge=0, le=1000)] = 5  # without an action's success; 0: none
 
     @model_validator(mode="after")

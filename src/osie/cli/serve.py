@@ -92,6 +92,7 @@ def _patience(policy: config.Tink) -> Patience:
         silent_after_s=policy.silent_after_s,
         on_silence=policy.on_silence,
         silent_fail_after_s=policy.silent_fail_after_s,
+        reboot_s=policy.reboot_s,
         netboot_limit=policy.netboot_limit,
     )
 

@@ -90,9 +90,11 @@ def _message(item: Json) -> str:
     return escape(first if len(first) <= 80 else first[:79] + "…")
 
 
-def _silent(item: Json) -> str:
-    since = _path(item, "status", "silentSince")
-    return " [yellow]silent[/]" if since else ""
+def _noted(item: Json) -> str:
+    """What else is to be known of a workflow's state."""
+    if _path(item, "status", "disabled"):
+        return " [yellow]disabled[/]"
+    return " [yellow]silent[/]" if _path(item, "status", "silentSince") else ""
 
 
 def _labels(item: Json) -> str:
@@ -116,7 +118,7 @@ _COLUMNS: dict[str, list[_Column]] = {
         _NAME,
         ("hardware", lambda i: _text(_path(i, "spec", "hardwareRef"))),
         ("template", lambda i: _text(_path(i, "spec", "templateRef"))),
-        ("state", lambda i: state(_text(_path(i, "status", "state"))) + _silent(i)),
+        ("state", lambda i: state(_text(_path(i, "status", "state"))) + _noted(i)),
         ("action", lambda i: _text(_path(i, "status", "currentAction", "action"))),
         ("attempt", _attempt),
         ("progress", _progress),

@@ -56,13 +56,29 @@ def _sort_out(batch: Batch, known: Known, admission: Admission) -> list[Ref]:
             admission.unchanged.append(ref)
             continue
         state = known.states.get(ref)
-        if old is not None and state not in (None, State.PENDING) and resource.spec != old.spec:
-            batch.fault(ref, "spec", f"the workflow is {state}: delete it first, or choose another name")
+        if state not in (None, State.PREPARING, State.PENDING) and not _same(resource, old):
+            batch.fault(ref, *_too_late(resource, str(state)))
             continue
         admission.changed.append((resource, "created" if old is None else "configured"))
-        if old is None or resource.spec != old.spec:
+        if not _same(resource, old):
             changed.append(ref)
     return changed
+
+
+def _too_late(resource: Resource, state: str) -> tuple[str, str]:
+    """Where and why a workflow that began can't become this."""
+    if WorkflowSpec.model_validate(resource.spec).disabled:
+        return "spec.disabled", f"the workflow is {state}: that holds back one that has not begun; cancel it"
+    return "spec", f"the workflow is {state}: delete it first, or choose another name"
+
+
+def _same(new: Resource, old: Resource | None) -> bool:
+    """Whether both specs mean the same: `disabled: false` is as good as nothing, for instance."""
+    return old is not None and _meant(new.spec) == _meant(old.spec)
+
+
+def _meant(spec: Mapping[str, object]) -> dict[str, object]:
+    return {key: value for key, value in spec.items() if value or key != "disabled"}
 
 
 def _check_identities(batch: Batch, known: Known) -> None:

@@ -125,17 +125,20 @@ async def _store(connection: AsyncConnection, admission: Admission, at: float) -
     for resource in changed:
         if resource.ref.kind is Kind.HARDWARE:
             await resource_rows.save_identities(connection, resource)
+    first = await workflow_rows.behind(connection, at) if admission.drafts else at
     for place, (ref, workflow) in enumerate(admission.drafts.items()):
         # Agents take the oldest first: a batch's workflows are a microsecond apart, in the files' order.
-        await _replace_workflow(connection, ref, workflow, at + place * 1e-6)
+        await _replace_workflow(connection, ref, workflow, at, first + place * 1e-6)
 
 
-async def _replace_workflow(connection: AsyncConnection, ref: Ref, workflow: Workflow, at: float) -> None:
+async def _replace_workflow(
+    connection: AsyncConnection, ref: Ref, workflow: Workflow, at: float, queued_at: float
+) -> None:
     old = await workflow_rows.get(connection, ref.namespace, ref.name, lock=True)
     if old is not None:
         await _delete_workflow(connection, old, at, force=False)
-    await workflow_rows.create(connection, accept(workflow, at), at)
-    if workflow.toggle_netboot:
+    await workflow_rows.create(connection, accept(workflow, at), at, queued_at)
+    if workflow.toggle_netboot and not workflow.disabled:
         await resource_rows.set_netboot(connection, hardware_of(workflow), True, at)
 
 
@@ -148,7 +151,7 @@ async def _delete_workflow(
         )
     await workflow_rows.delete(connection, workflow.namespace, workflow.name)
     # Once an action ran, the disk may be half written: netboot then stays on, so that nothing boots from it.
-    if not workflow.began and not workflow.ended and workflow.toggle_netboot:
+    if workflow.state is State.PENDING and not workflow.began and workflow.toggle_netboot:
         await release_netboot(connection, workflow, None, at)
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ _ATTRIBUTES: dict[str, Any] = {
 }
 _LISTS = {"block": "blockDevices", "network": "networkInterfaces", "pci": "pciDevices", "gpu": "gpuDevices"}
 _BEFORE = "{{ "
+_AGENTS = ThreadPoolExecutor(8, thread_name_prefix="if")  # as many as agents' calls are worked on at once
 _PLACE = re.compile(r"^line 1, column (\d+)")
 
 
@@ -45,7 +47,7 @@ def data(workflow: Workflow, task: Task, attributes: Mapping[str, Any]) -> dict[
 
 async def evaluate(condition: str, values: dict[str, Any]) -> Verdict:
     """The condition's verdict, by the rendering child."""
-    rendered = (await render_all([_job(condition, values)]))[0]
+    rendered = (await render_all([_job(condition, values)], _AGENTS))[0]
     holds = rendered.text.strip().lower() not in _FALSE and not rendered.fault
     return Verdict(holds, _placed(rendered.fault))
 

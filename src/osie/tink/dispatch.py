@@ -55,6 +55,11 @@ class Dispatch:
         self.rewriting = rewriting or Rewriting()
         self.desk = Desk()
 
+    async def names(self, agent_id: str) -> Collection[str]:
+        """The ids under which the agent that asks under this one may be meant."""
+        async with self._store.read() as connection:
+            return (await agent_rows.agent(connection, agent_id)).names
+
     async def get_action(
         self, agent_id: str, attributes: dict[str, Any] | None = None, boot_id: str = ""
     ) -> tuple[Workflow, Turn]:

@@ -20,6 +20,7 @@ def draft(ref: Ref, spec: WorkflowSpec, hardware: HardwareSpec, form: TemplateFo
         tasks=tuple(_task(task, agents(hardware)) for task in form.tasks),
         global_timeout_s=form.global_timeout,
         toggle_netboot=spec.bootOptions.toggleAllowNetboot,
+        disabled=spec.disabled,
     )
 
 

@@ -78,7 +78,7 @@ class OlderServices:
                     worker_id=worker_id,
                     volumes=action.volumes,
                     environment=action.environment,
-                    pid=action.pid or action.pid_namespace,
+                    pid=action.pid_namespace or action.pid,
                 )
             ]
         )

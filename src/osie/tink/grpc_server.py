@@ -47,7 +47,7 @@ class Services:
             command=action.command,
             volumes=action.volumes,
             environment=action.environment,
-            pid=action.pid,
+            pid=action.pid_namespace or action.pid,  # as upstream: older agents read this one only
             namespaces=tink_pb2.Namespaces(network=action.network_namespace, pid=action.pid_namespace),
         )
 
@@ -96,7 +96,7 @@ class Services:
 
 def _handlers(agents: Dispatch, hold_s: float) -> "tuple[grpc.GenericRpcHandler[Any, Any], ...]":
     services, desk = Services(agents), agents.desk
-    waiting_room = WaitingRoom(desk, agents.notifier, hold_s)
+    waiting_room = WaitingRoom(desk, agents.notifier, agents.names, hold_s)
     workflow = {
         "GetAction": unary(waiting_room, services.get_action, tink_pb2.ActionRequest),
         "ReportActionStatus": unary(desk, services.report_action_status, tink_pb2.ActionStatusRequest),

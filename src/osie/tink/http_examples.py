@@ -65,7 +65,8 @@ _ACTION = {
     "attempt": 1, "attempts": 3, "notBefore": None, "hook": None, "progress": _PROGRESS,
 }  # fmt: skip
 _STATUS = {
-    "state": "RUNNING", "message": "", "cause": "", "run": 1, "netboots": 0, "silentSince": None,
+    "state": "RUNNING", "disabled": False, "message": "", "cause": "", "run": 1, "netboots": 0,
+    "silentSince": None,
     "executionStart": _AT, "executionStop": None, "globalTimeout": 0,
     "currentAction": {
         "task": "install", "action": "write-os", "id": _ACTION_ID, "state": "RUNNING", "attempt": 1,

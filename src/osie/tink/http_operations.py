@@ -9,9 +9,10 @@ from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from osie.tink import http_forms
+from osie.tink.explain import Hindrances
 from osie.tink.explain import explain as explained
 from osie.tink.handed import handed
-from osie.tink.queries import Queries, runs_of
+from osie.tink.queries import Queries, runs_of_turn
 from osie.tink.resources import Kind, Ref
 from osie.tink.service import Tink
 from osie.tink.workflow import current
@@ -77,9 +78,11 @@ def router(tink: Tink, queries: Queries, now: Callable[[], float] = time.time) -
         events = await queries.events(workflow, 0, 10**9)
         turn = current(workflow)
         lines: list[str] = []
+        hindrances = Hindrances()
         if turn is not None:
-            lines = await queries.last_lines(workflow, runs_of(workflow, turn.action.name), _LAST_LINES)
-        return Explanation(sentences=explained(workflow, events, lines, now()))
+            lines = await queries.last_lines(workflow, runs_of_turn(workflow, turn), _LAST_LINES)
+            hindrances = await queries.hindrances(workflow, turn)
+        return Explanation(sentences=explained(workflow, events, lines, hindrances, now()))
 
     @routes.get("/render", responses={404: {"model": http_forms.Problem}})
     async def render(name: str, namespace: _Namespace = "default") -> dict[str, Any]:

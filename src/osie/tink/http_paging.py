@@ -31,6 +31,7 @@ PROBLEM: Responses = {
 }
 STREAM: Responses = {
     **PROBLEM,
+    204: {"description": "followed: there is nothing behind the id, and nothing will come"},
     200: {"content": {"text/event-stream": {"example": 'id: 7\ndata: {"id": 7, "at": 1767225600.0}\n\n'}}},
 }
 
@@ -67,8 +68,13 @@ async def numbered(source: Source, last: int | None, token: str | None, limit: i
     return answer(Page(items[:limit], after))
 
 
-def stream(tink: Tink, source: Source, after: int | None) -> Response:
-    """All there is behind the id `after`, and then what happens."""
+async def stream(tink: Tink, source: Source, after: int | None) -> Response:
+    """All there is behind the id `after`, and then what happens; 204 where there will be nothing.
+
+    A browser's EventSource takes the end of a stream for a cut, and asks again; 204 ends that (WHATWG HTML).
+    """
+    if await source.ended() and not await source.fetch(after or 0, 1):
+        return Response(status_code=204)
     return StreamingResponse(
         follow(tink.notifier, source, after or 0),
         media_type="text/event-stream",

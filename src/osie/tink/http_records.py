@@ -60,14 +60,16 @@ def workflows(tink: Tink, queries: Queries) -> fastapi.APIRouter:
     ) -> Any:
         """Changes of state. Followed, the stream ends with the workflow."""
         found = await source(name, namespace, queries.events)
-        return stream(tink, found, last) if follow else await numbered(found, last, after, limit)
+        return await stream(tink, found, last) if follow else await numbered(found, last, after, limit)
 
     @router.get("/logs", responses=STREAM, response_model=http_forms.Listing)
     async def logs(
         *,
         name: str,
         namespace: Namespace = "default",
-        action: Annotated[str | None, Query(description="only of the action with this name or id")] = None,
+        action: Annotated[
+            str | None, Query(description="only of the action with this name, TASK/NAME or id")
+        ] = None,
         follow: Follow = False,
         last: LastId = None,
         limit: Limit = 500,
@@ -77,7 +79,7 @@ def workflows(tink: Tink, queries: Queries) -> fastapi.APIRouter:
         if action is not None:  # told now: a stream that has begun can't be refused any more
             runs_of(await queries.workflow(Ref(Kind.WORKFLOW, namespace, name)), action)
         found = await source(name, namespace, lambda w, after, limit: queries.logs(w, action, after, limit))
-        return stream(tink, found, last) if follow else await numbered(found, last, after, limit)
+        return await stream(tink, found, last) if follow else await numbered(found, last, after, limit)
 
     return router
 
@@ -122,7 +124,7 @@ def machines(tink: Tink, queries: Queries) -> fastapi.APIRouter:
     ) -> Any:
         """What was seen of the machine, the netboot service's journal."""
         found = source(mac, machine_events, views.machine_event)
-        return stream(tink, found, last) if follow else await numbered(found, last, after, limit)
+        return await stream(tink, found, last) if follow else await numbered(found, last, after, limit)
 
     @router.get("/{mac}/logs", responses=STREAM, response_model=http_forms.Listing)
     async def logs(
@@ -130,6 +132,6 @@ def machines(tink: Tink, queries: Queries) -> fastapi.APIRouter:
     ) -> Any:
         """What the machine logged, by syslog."""
         found = source(mac, machine_logs, views.machine_line)
-        return stream(tink, found, last) if follow else await numbered(found, last, after, limit)
+        return await stream(tink, found, last) if follow else await numbered(found, last, after, limit)
 
     return router

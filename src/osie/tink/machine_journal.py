@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osie.contracts import mac as macs
@@ -20,6 +22,8 @@ _FLUSH_S = 0.25  # log lines are gathered for this long: a commit is a write to 
 _LOOK_S = 5.0  # how soon a change by another server on the same store is noticed
 _MOST_WAITING = 10_000
 _NETBOOTS = ("install", "custom")  # what boots calls its scripts
+
+_log = structlog.get_logger("osie.tink")
 
 
 class MachineJournal:
@@ -63,14 +67,21 @@ class MachineJournal:
 
     async def _flush_soon(self) -> None:
         await asyncio.sleep(_FLUSH_S)
-        await self.flush()
+        try:
+            await self.flush()
+        except (SQLAlchemyError, OSError) as error:  # the database is away: the next line tries again
+            _log.warning("machines' lines not stored", waiting=len(self._lines), error=str(error))
 
     async def flush(self) -> None:
-        """Store the lines that wait."""
+        """Store the lines that wait. Those that can't be stored go on waiting."""
         while self._lines:
             lines, self._lines = self._lines, []
-            async with self._store.write() as connection:
-                await journal.add_lines(connection, lines)
+            try:
+                async with self._store.write() as connection:
+                    await journal.add_lines(connection, lines)
+            except BaseException:
+                self._lines = [*lines, *self._lines][-_MOST_WAITING:]
+                raise
             for address in {address for address, _, _ in lines}:
                 self._notifier.ring(topics.machine(address))
 

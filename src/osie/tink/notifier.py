@@ -11,19 +11,29 @@ class Notifier:
 
     def __init__(self) -> None:
         self._bells: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._heard: dict[asyncio.Event, set[str]] = {}  # the topics that a bell rings for
         self.closed = False
 
     @contextmanager
     def listening(self, topic: str) -> Iterator[asyncio.Event]:
         """A bell for the block's time. Clear it, read, and only then wait: nothing is missed."""
         bell = asyncio.Event()
-        self._bells[topic].add(bell)
+        self._heard[bell] = set()
+        self.also(bell, topic)
         try:
             yield bell
         finally:
-            self._bells[topic].discard(bell)
-            if not self._bells[topic]:
-                del self._bells[topic]
+            for each in self._heard.pop(bell):
+                self._bells[each].discard(bell)
+                if not self._bells[each]:
+                    del self._bells[each]
+
+    def also(self, bell: asyncio.Event, *topics: str) -> None:
+        """Let the bell ring for these topics, too, if anybody listens to it still."""
+        if bell in self._heard:
+            self._heard[bell].update(topics)
+            for topic in topics:
+                self._bells[topic].add(bell)
 
     def ring(self, *topics: str) -> None:
         """Something under these topics changed."""

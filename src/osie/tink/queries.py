@@ -7,14 +7,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from osie.tink import journal, list_rows, resource_rows, views, workflow_rows
+from osie.tink import agent_rows, journal, list_rows, netboot, resource_rows, views, workflow_rows
 from osie.tink.errors import MissingError
+from osie.tink.explain import Hindrances
 from osie.tink.list_rows import Wanted, WantedWorkflows
 from osie.tink.resources import Kind, Ref, Resource
 from osie.tink.store import Store
 from osie.tink.tables import action_logs
 from osie.tink.views import Json
-from osie.tink.workflow import Workflow, runs
+from osie.tink.workflow import Turn, Workflow, runs
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,23 @@ class Queries:
             rows = await workflow_rows.logs_after(connection, workflow.id, wanted, after, limit)
         return [views.log_line(row, names) for row in rows]
 
+    async def hindrances(self, workflow: Workflow, turn: Turn) -> Hindrances:
+        """What may keep the agent whose turn it is from its action."""
+        async with self._store.read() as connection:
+            agent = await agent_rows.agent(connection, turn.task.agents[0])
+            machine = await resource_rows.hardware_of_agent(connection, turn.task.agents[0])
+            names = agent.names | set(turn.task.agents)
+            first = await agent_rows.oldest(connection, names)
+            seen = await journal.get(connection, names)
+        told = None if machine is None else netboot.with_netboot(machine.spec, machine.netboot)
+        return Hindrances(
+            hardware="" if machine is None else machine.ref.name,
+            ahead="" if first is None or first.id == workflow.id else f"{first.namespace}/{first.name}",
+            may_work=agent.may_work,
+            netboots=told is None or any(each.allow_pxe for each in netboot.interfaces(told)),
+            seen_at=max((row["last_seen"] for row in seen.values()), default=None),
+        )
+
     async def last_lines(self, workflow: Workflow, action_ids: Sequence[str], count: int) -> list[str]:
         """The last lines of these runs, oldest first."""
         columns = action_logs.c
@@ -115,12 +133,19 @@ class Queries:
 
 
 def runs_of(workflow: Workflow, action: str) -> list[str]:
-    """The ids of the runs of the action with this name or id. Raises MissingError that names the actions."""
-    found = [key for key, _, name in runs(workflow) if action in (key, name)]
+    """The ids of the runs of what has this name, TASK/NAME or id. Raises MissingError with the names."""
+    found = [key for key, task, name in runs(workflow) if action in (key, name, f"{task}/{name}")]
     if not found:
-        there = ", ".join(action.name for task in workflow.tasks for action in task.actions)
-        raise MissingError(f"workflow {workflow.name} has no action {action}; it has {there}")
+        there = [(task.name, each.name) for task in workflow.tasks for each in task.actions]
+        names = [name for _, name in there]
+        told = [f"{task}/{name}" if names.count(name) > 1 else name for task, name in there]
+        raise MissingError(f"workflow {workflow.name} has no action {action}; it has {', '.join(told)}")
     return found
+
+
+def runs_of_turn(workflow: Workflow, turn: Turn) -> list[str]:
+    """The ids of the runs, then and now, of the action or hook whose turn it is."""
+    return [key for key, task, name in runs(workflow) if (task, name) == (turn.task.name, turn.action.name)]
 
 
 async def _workflow(connection: AsyncConnection, ref: Ref) -> Workflow:

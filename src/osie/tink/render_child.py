@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -50,11 +51,17 @@ class _TimeIsUpError(BaseException):
     """Raised wherever the job is; no Exception, since a template's functions catch those and go on."""
 
 
-async def render_all(jobs: Sequence[Job]) -> list[Rendered]:
-    """Render every job, apart from the server; a job's failure does not touch the others."""
+_BATCHES = ThreadPoolExecutor(2, thread_name_prefix="render")  # of operators: the others wait
+
+
+async def render_all(jobs: Sequence[Job], threads: ThreadPoolExecutor = _BATCHES) -> list[Rendered]:
+    """Render every job, apart from the server; a job's failure does not touch the others.
+
+    `threads` wait for their children: those of one kind of caller can't use up another's.
+    """
     if not jobs:
         return []
-    return await asyncio.to_thread(_in_children, list(jobs))
+    return await asyncio.get_running_loop().run_in_executor(threads, _in_children, list(jobs))
 
 
 def _in_children(jobs: list[Job]) -> list[Rendered]:

@@ -75,6 +75,8 @@ class WorkflowSpec(BaseModel):
     hardwareRef: Annotated[
         str, BeforeValidator(lambda value: value or ""), Field(pattern=rf"^$|{_NAME}", max_length=253)
     ] = ""
+    # True: kept, and nothing of it is done until it is applied without.
+    disabled: Annotated[bool, BeforeValidator(lambda value: value or False)] = False
     hardwareMap: Annotated[dict[str, Text], BeforeValidator(lambda value: value or {})] = {}
     bootOptions: Annotated[BootOptions, BeforeValidator(lambda value: value or {})] = BootOptions()
 

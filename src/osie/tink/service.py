@@ -93,3 +93,5 @@ class Tink:
                 await self.tick()
             except (SQLAlchemyError, OSError) as error:  # the database is away: the next tick looks again
                 _log.warning("tick failed", error=str(error))
+            except Exception:  # noqa: BLE001 - a mistake of ours shall not end every timeout there is
+                _log.exception("tick failed")

@@ -22,6 +22,7 @@ from osie.tink.steps import (
     begin,
     end,
     move,
+    notice,
     put,
 )
 from osie.tink.workflow import (
@@ -32,17 +33,20 @@ from osie.tink.workflow import (
     State,
     Turn,
     Workflow,
-    current,
     find,
     find_past,
+    turn_of,
 )
 
 
 def accept(workflow: Workflow, at: float, who: str = SERVER) -> Step:
-    """The workflow is stored and its machine made ready: agents may ask for it."""
+    """The workflow is stored and its machine made ready: agents may ask for it, unless it is disabled."""
+    workflow = replace(workflow, created_at=at, state=State.PREPARING)
+    if workflow.disabled:
+        return Step(workflow, (Change(at, None, State.PREPARING, "applied, and disabled", who=who),))
     why = "netboot turned on" if workflow.toggle_netboot else "accepted"
     created = Change(at, None, State.PREPARING, "applied", who=who)
-    step = move(Step(replace(workflow, created_at=at, state=State.PREPARING)), State.PENDING, at, why)
+    step = move(Step(workflow), State.PENDING, at, why)
     return replace(step, changes=(created, *step.changes))
 
 
@@ -58,7 +62,7 @@ def hand_out(
     """
     step = Step(workflow)
     while True:
-        turn = None if step.workflow.ended else current(step.workflow)
+        turn = turn_of(step.workflow)
         if turn is None:
             return step, None
         refusal = _refusal(workflow.name, turn, agents, at)
@@ -110,8 +114,8 @@ def waiting_s(action: Action, at: float) -> float:
 
 def decide(workflow: Workflow, action_id: str, *, holds: bool, fault: str, at: float) -> Step:
     """The action's condition was evaluated: it holds, or it doesn't, or it can't be told (`fault`)."""
-    turn = current(workflow)
-    if workflow.ended or turn is None or turn.action.id != action_id or not undecided(turn):
+    turn = turn_of(workflow)
+    if turn is None or turn.action.id != action_id or not undecided(turn):
         return Step(workflow)
     if holds and not fault:
         return Step(put(workflow, replace(turn.action, decided=True)))
@@ -149,7 +153,7 @@ def report(
         raise OutOfTurnError(f"workflow {workflow.name}: this run of {told.action.name} is over")
     if over or state is ActionState.PENDING:
         return Step(workflow)
-    turn = current(workflow)
+    turn = turn_of(workflow)
     if turn is None or turn.action.id != action_id or undecided(turn):
         raise OutOfTurnError(f"workflow {workflow.name}: it is not the turn of action {told.action.name}")
     step, who = Step(workflow), agent_named(told, agents)
@@ -185,11 +189,14 @@ def booted(workflow: Workflow, agents: Collection[str], at: float, limit: int = 
 
     With `limit`: a machine that netbooted so often since its last success is stopped, rather than again.
     """
-    turn = None if workflow.ended else current(workflow)
+    turn = turn_of(workflow)
     if turn is None or not set(agents) & set(turn.task.agents):
         return Step(workflow)
     action, step = turn.action, Step(workflow)
     if action.reboot and (action.handed_out_at is not None or action.state is ActionState.RUNNING):
+        if workflow.silent_since is not None:
+            away_s = max(0.0, at - workflow.silent_since)
+            step = notice(replace(workflow, silent_since=None), f"back after {away_s:.0f} s", at, SERVER)
         if action.state is ActionState.PENDING:
             step = begin(step, turn, at, SERVER)
         return end(step, turn, ActionState.SUCCESS, at, "the machine booted", who=SERVER)
@@ -203,7 +210,7 @@ def booted(workflow: Workflow, agents: Collection[str], at: float, limit: int = 
 
 def netbooted(workflow: Workflow, agents: Collection[str]) -> Step:
     """The machine was given Osie to boot: counted until an action succeeds."""
-    turn = None if workflow.ended else current(workflow)
+    turn = turn_of(workflow)
     if turn is None or not set(agents) & set(turn.task.agents):
         return Step(workflow)
     return Step(replace(workflow, boots=workflow.boots + 1))

@@ -15,6 +15,7 @@ def operator(name: str) -> str:
 
 def cancel(workflow: Workflow, at: float, *, who: str, why: str = "") -> Step:
     """End it now, as FAILED; what runs is to be stopped, and no hook runs. Raises ConflictError."""
+    _enabled(workflow)
     if workflow.ended:
         raise ConflictError(f"workflow {workflow.name} is {workflow.state} already")
     told = f"cancelled by {who}" + (f": {why}" if why else "")
@@ -26,6 +27,7 @@ def retry(workflow: Workflow, at: float, *, who: str, action: str = "") -> Step:
 
     `action` is a name, TASK/NAME where several tasks have it, or an id.
     """
+    _enabled(workflow)
     if workflow.state not in {State.FAILED, State.TIMEOUT}:
         raise ConflictError(
             f"workflow {workflow.name} is {workflow.state}: only one that failed or timed out is retried",
@@ -40,6 +42,7 @@ def retry(workflow: Workflow, at: float, *, who: str, action: str = "") -> Step:
 
 def run_again(workflow: Workflow, at: float, *, who: str) -> Step:
     """Begin an ended workflow from its first action. Raises ConflictError."""
+    _enabled(workflow)
     if not workflow.ended:
         raise ConflictError(
             f"workflow {workflow.name} is {workflow.state}: it has not ended", hint="cancel it"
@@ -47,6 +50,14 @@ def run_again(workflow: Workflow, at: float, *, who: str) -> Step:
     turns = [Turn(task, each) for task in workflow.tasks for each in task.actions]
     counted = replace(workflow, run=workflow.run + 1)
     return _anew(counted, turns, at, who=who, why=f"run {counted.run} from the first action")
+
+
+def _enabled(workflow: Workflow) -> None:
+    if workflow.disabled:
+        raise ConflictError(
+            f"workflow {workflow.name} is disabled: nothing of it is done",
+            hint="apply it without `disabled: true`, or delete it",
+        )
 
 
 def _chosen(workflow: Workflow, reached: list[Turn], wanted: str) -> int:

@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from osie.tink.steps import SERVER, Change, Step, abort, agent_named, end
-from osie.tink.workflow import ActionState, Cause, State, Turn, Workflow, current
+from osie.tink.steps import SERVER, Step, abort, agent_named, end, notice
+from osie.tink.workflow import ActionState, Cause, State, Turn, Workflow, current, turn_of
 
 GRACE_S = 60.0  # the worker enforces an action's timeout itself; we step in where it is gone
 
@@ -17,6 +17,7 @@ class Patience:
     silent_after_s: float = 60.0
     on_silence: Literal["wait", "fail"] = "wait"
     silent_fail_after_s: float = 600.0
+    reboot_s: float = 600.0  # how long a machine may take to come back: a server's self-test is slow
     netboot_limit: int = 5  # 0: none
 
 
@@ -49,13 +50,13 @@ class Clock:
 
 def expire(workflow: Workflow, clock: Clock) -> Step:
     """End what is overdue. While we were down no report could arrive: grace begins no earlier than we did."""
-    turn = None if workflow.ended else current(workflow)
+    turn = turn_of(workflow)
     if turn is None:
         return Step(workflow)
-    hooked = _owner_stopped_at(turn)
-    if hooked is not None:
-        return _expire_hook(workflow, turn, hooked, clock)
     limit_s, action = turn.action.timeout_s, turn.action
+    hooked = _owner_stopped_at(turn)
+    if hooked is not None and action.state is ActionState.RUNNING:  # it may end, whatever the time is
+        return _expire_hook(workflow, turn, hooked, clock)
     if action.state is ActionState.RUNNING and limit_s and _over(action.started_at, limit_s, clock):
         why = f"no report within its timeout of {limit_s} s and {GRACE_S:g} s more"
         return end(Step(workflow), turn, ActionState.TIMEOUT, clock.now, why, who=SERVER)
@@ -64,7 +65,7 @@ def expire(workflow: Workflow, clock: Clock) -> Step:
         return abort(
             Step(workflow), clock.now, why, who=SERVER, cause=Cause.GLOBAL_TIMEOUT, state=State.TIMEOUT
         )
-    return Step(workflow)
+    return Step(workflow) if hooked is None else _expire_hook(workflow, turn, hooked, clock)
 
 
 def _over(since: float | None, limit_s: float, clock: Clock) -> bool:
@@ -94,26 +95,29 @@ def _expire_hook(workflow: Workflow, turn: Turn, ended_at: float, clock: Clock) 
 def listen(workflow: Workflow, heard: Heard | None, clock: Clock, patience: Patience) -> Step:
     """Notice that the agent whose turn it is does not speak, and do what the policy says.
 
-    An agent that sends no heartbeats is believed to be at its action, and one whose machine reboots to be
-    on its way: what bounds those is the action's timeout.
+    An agent that sends no heartbeats is believed to be at its action: what bounds that is the action's
+    timeout. One whose machine reboots has as long for it as machines may take.
     """
     turn = current(workflow)
     if workflow.state is not State.RUNNING or turn is None:
         return Step(workflow)
     action = turn.action
-    if action.state is ActionState.RUNNING and (action.reboot or heard is None or heard.beating != action.id):
+    reboots = action.reboot and action.state is ActionState.RUNNING
+    if action.state is ActionState.RUNNING and not reboots and (heard is None or heard.beating != action.id):
         return Step(workflow)
+    extra_s = patience.reboot_s if reboots else 0.0
     # The latest of them, not the largest figure: the clock may have been set in between.
     last = min((heard.at if heard else 0.0, *_before(workflow, turn)), key=clock.served)
     quiet_s = clock.served(last)
     who = turn.task.worker or turn.task.agents[0]
-    if patience.on_silence == "fail" and quiet_s > patience.silent_fail_after_s:
+    if patience.on_silence == "fail" and quiet_s > patience.silent_fail_after_s + extra_s:
         why = f"agent {who} is silent for {quiet_s:.0f} s; action {action.name} is {action.state}"
         return abort(Step(workflow), clock.now, why, who=SERVER, cause=Cause.SILENT)
-    if workflow.silent_since is not None or quiet_s <= patience.silent_after_s:
+    if workflow.silent_since is not None or quiet_s <= patience.silent_after_s + extra_s:
         return Step(workflow)
     why = f"agent {who} is silent: nothing was heard from it for {quiet_s:.0f} s"
-    return _noticed(replace(workflow, silent_since=last), why, clock.now, SERVER)
+    why += f", since {action.name} reboots its machine" if reboots else ""
+    return notice(replace(workflow, silent_since=last), why, clock.now, SERVER)
 
 
 def heard_again(workflow: Workflow, agents: Collection[str], at: float) -> Step:
@@ -123,11 +127,7 @@ def heard_again(workflow: Workflow, agents: Collection[str], at: float) -> Step:
     if since is None or workflow.ended or turn is None or not set(agents) & set(turn.task.agents):
         return Step(workflow)
     why = f"heard again after {max(0.0, at - since):.0f} s"
-    return _noticed(replace(workflow, silent_since=None), why, at, agent_named(turn, agents))
-
-
-def _noticed(workflow: Workflow, why: str, at: float, who: str) -> Step:
-    return Step(workflow, (Change(at, workflow.state, workflow.state, why, who=who),))
+    return notice(replace(workflow, silent_since=None), why, at, agent_named(turn, agents))
 
 
 def _before(workflow: Workflow, turn: Turn) -> Iterator[float]:

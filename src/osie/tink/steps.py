@@ -126,7 +126,11 @@ def end(
 def abort(step: Step, at: float, why: str, *, who: str, cause: Cause, state: State = State.FAILED) -> Step:
     """The workflow ends here, and what runs with it: no further attempt, no hook."""
     turn = current(step.workflow)
-    if turn is not None and turn.action.state is ActionState.RUNNING:
+    owner = None if turn is None else _owner(step.workflow, turn.action.id)
+    if turn is not None and owner is not None and turn.action.state is ActionState.PENDING:
+        # The hook never begins: what the workflow stands at is the action that failed.
+        step = replace(step, workflow=put(step.workflow, replace(owner, hook=None)))
+    elif turn is not None and turn.action.state is ActionState.RUNNING:
         ended = ActionState(state.value)
         action = replace(turn.action, state=ended, stopped_at=at, message=why)
         step = Step(put(step.workflow, action), step.changes)
@@ -142,6 +146,11 @@ def move(step: Step, state: State, at: float, why: str, *, who: str = SERVER) ->
     if state in ENDED:
         workflow = replace(workflow, silent_since=None)
     return Step(workflow, (*step.changes, change))
+
+
+def notice(workflow: Workflow, why: str, at: float, who: str) -> Step:
+    """Put on record what moves nothing."""
+    return Step(workflow, (Change(at, workflow.state, workflow.state, why, who=who),))
 
 
 def tell(

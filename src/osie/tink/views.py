@@ -58,6 +58,7 @@ def workflow(item: Resource, state: Workflow, progress: Mapping[str, Row]) -> Js
         }
     status = {
         "state": str(state.state),
+        "disabled": state.disabled,
         "message": state.message,
         "cause": str(state.cause),
         "run": state.run,

@@ -4,7 +4,7 @@ Upstream's server holds questions, too. A machine that waits asks seldom, and ge
 """
 
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from typing import Any, TypeVar
 
 from osie.contracts import tink_pb2
@@ -28,12 +28,17 @@ class WaitingRoom:
         self,
         desk: Desk,
         notifier: Notifier,
+        names: Callable[[str], Awaitable[Collection[str]]],
         hold_s: float,
         chance: Callable[[], float] = random.random,  # from 0 to 1
     ) -> None:
-        """Hold for up to `hold_s` seconds, less by up to half by chance: a rack shall not ask in step."""
+        """Hold for up to `hold_s` seconds, less by up to half by chance: a rack shall not ask in step.
+
+        `names` tells the ids of the agent that asks under one of them: a template may name it by another.
+        """
         self._desk = desk
         self._notifier = notifier
+        self._names = names
         self._hold_s = hold_s
         self._chance = chance
 
@@ -44,8 +49,14 @@ class WaitingRoom:
     ) -> _Reply:
         """What the call answers. Raises what it raises."""
         with self._notifier.listening(topics.agent(request.agent_id)) as bell:
+
+            async def look(asked: tink_pb2.ActionRequest) -> _Reply:
+                # In this order: what gives it another name rings under the one that it asks by.
+                self._notifier.also(bell, *map(topics.agent, await self._names(asked.agent_id)))
+                return await call(asked)
+
             try:
-                return await self._desk.serve(call, request)
+                return await self._desk.serve(look, request)
             except TooEarlyError:  # ends by the clock, for which no bell rings
                 raise
             except (NoWorkError, OutOfTurnError):

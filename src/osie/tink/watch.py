@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Collection, Sequence
 
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
 from osie.tink import agent_rows, attendance, workflow_rows
 from osie.tink.advancing import Advancing
 from osie.tink.states import booted, netbooted
@@ -9,6 +12,8 @@ from osie.tink.states_time import Clock, Heard, Patience, expire, listen
 from osie.tink.steps import Step
 from osie.tink.store import Store
 from osie.tink.workflow import Workflow, current
+
+_log = structlog.get_logger("osie.tink")
 
 
 class Watch:
@@ -32,7 +37,12 @@ class Watch:
                 overdue = expire(workflow, clock)
                 return overdue if overdue.changes else listen(workflow, heard, clock, self._patience)
 
-            await self._advance(seen, event)
+            try:
+                await self._advance(seen, event)
+            except (SQLAlchemyError, OSError):
+                raise
+            except Exception:  # noqa: BLE001 - a mistake of ours in one of them: the others' timeouts count on
+                _log.exception("workflow not looked at", workflow=f"{seen.namespace}/{seen.name}")
 
     async def booted(self, mac: str) -> None:
         """The machine started anew: a reboot that was handed out to it is done, or it goes in circles."""

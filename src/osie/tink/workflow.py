@@ -105,6 +105,7 @@ class Workflow:
     tasks: tuple[Task, ...]
     global_timeout_s: int = 0  # from the first action's start; 0: none
     toggle_netboot: bool = False
+    disabled: bool = False  # it stays PREPARING until it is applied anew without
     state: State = State.PREPARING
     created_at: float = 0.0
     started_at: float | None = None
@@ -149,9 +150,14 @@ def current(workflow: Workflow) -> Turn | None:
     return None
 
 
+def turn_of(workflow: Workflow) -> Turn | None:
+    """What its agent shall run now; None: nothing, since the workflow ended or is disabled."""
+    return None if workflow.ended or workflow.disabled else current(workflow)
+
+
 def concerns(workflow: Workflow, agents: Collection[str]) -> bool:
     """Whether there is anything left in the workflow for any of these ids."""
-    if workflow.ended:
+    if workflow.ended or workflow.disabled:
         return False
     return any(
         set(agents) & set(task.agents) and any(a.state not in ACTION_DONE for a in task.actions)
@@ -195,10 +201,10 @@ def runs(workflow: Workflow) -> Iterator[tuple[str, str, str]]:
 
 
 def find_past(workflow: Workflow, run_id: str) -> Turn | None:
-    """The action that an earlier run with this id was one of, or a hook of."""
+    """The action that an earlier run with this id was one of, or a hook of; also a hook that never began."""
     for task in workflow.tasks:
         for action in task.actions:
-            for past in action.past_ids:
+            for past in (*action.past_ids, action.id):
                 hooks = (hook_id(past, ended) for ended in (ActionState.FAILED, ActionState.TIMEOUT))
                 if run_id == past or run_id in hooks:
                     return Turn(task, action)

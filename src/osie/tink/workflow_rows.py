@@ -14,6 +14,10 @@ from osie.tink.workflow import ENDED, Action, ActionState, Cause, State, Task, W
 
 LOG_LINES = 10_000  # kept of an action: the last ones
 
+_OUT_OF_QUEUE = (*ENDED, State.PREPARING)  # PREPARING: disabled
+_IN_QUEUE = [state for state in State if state not in _OUT_OF_QUEUE]  # an index finds these
+_NEXT = 1e-6  # between two places in the queue, which are unix seconds
+
 
 def encode(workflow: Workflow) -> dict[str, Any]:
     """The workflow as JSON."""
@@ -49,11 +53,23 @@ def _row(workflow: Workflow, at: float) -> dict[str, Any]:
     }
 
 
-async def create(connection: AsyncConnection, step: Step, at: float) -> None:
-    """Store a new workflow and its first events."""
+async def behind(connection: AsyncConnection, at: float) -> float:
+    """The next place in the queue: now, or behind whoever waits or runs, if the clock was set back."""
+    query = sa.select(sa.func.max(workflows.c.queued_at)).where(workflows.c.state.in_(_IN_QUEUE))
+    last = (await connection.execute(query)).scalar()
+    return at if last is None else max(at, last + _NEXT)
+
+
+async def create(connection: AsyncConnection, step: Step, at: float, queued_at: float | None = None) -> None:
+    """Store a new workflow and its first events. `queued_at`: its place in its agents' queue, else `at`."""
     workflow = step.workflow
     names = {"id": workflow.id, "namespace": workflow.namespace, "name": workflow.name}
-    row = {**names, **_row(workflow, at), "created_at": at, "queued_at": at}
+    row = {
+        **names,
+        **_row(workflow, at),
+        "created_at": at,
+        "queued_at": at if queued_at is None else queued_at,
+    }
     await connection.execute(workflows.insert().values(**row))
     agents = sorted({agent for task in workflow.tasks for agent in task.agents})
     if agents:
@@ -65,7 +81,7 @@ async def create(connection: AsyncConnection, step: Step, at: float) -> None:
 async def save(connection: AsyncConnection, step: Step, at: float, *, queue: bool = False) -> None:
     """Store a workflow's next state, and its events, together. `queue`: it goes behind its agents' others."""
     query = workflows.update().where(workflows.c.id == step.workflow.id)
-    place = {"queued_at": at} if queue else {}
+    place = {"queued_at": await behind(connection, at)} if queue else {}
     await connection.execute(query.values(**_row(step.workflow, at), **place))
     await _record(connection, step)
 
@@ -98,23 +114,23 @@ async def get(
 
 
 async def of_agents(connection: AsyncConnection, agents: Collection[str]) -> list[Workflow]:
-    """The unfinished workflows in which any of these ids has a part, in the order of their queue."""
+    """The open workflows in which any of these ids has a part, in the order of their queue."""
     columns = workflows.c
     mine = sa.select(workflow_agents.c.workflow_id).where(workflow_agents.c.agent.in_(agents))
     query = (
         sa.select(columns.document)
-        .where(columns.id.in_(mine), columns.state.not_in(ENDED))
+        .where(columns.id.in_(mine), columns.state.not_in(_OUT_OF_QUEUE))
         .order_by(columns.queued_at, columns.id)
     )
     return [decode(value) for value in (await connection.execute(query)).scalars()]
 
 
 async def last_of_agents(connection: AsyncConnection, agents: Collection[str]) -> Workflow | None:
-    """An unfinished workflow in which these ids have a part; where all are over, the one that ended last."""
+    """An open workflow in which these ids have a part; where all are over, the one that ended last."""
     columns = workflows.c
     mine = sa.select(workflow_agents.c.workflow_id).where(workflow_agents.c.agent.in_(agents))
     over = sa.case((columns.state.in_(ENDED), 1), else_=0)
-    query = sa.select(columns.document).where(columns.id.in_(mine))
+    query = sa.select(columns.document).where(columns.id.in_(mine), columns.state != State.PREPARING)
     query = query.order_by(over, columns.updated_at.desc(), columns.id).limit(1)
     value = (await connection.execute(query)).scalar()
     return None if value is None else decode(value)
@@ -129,13 +145,13 @@ async def unfinished(connection: AsyncConnection) -> list[Workflow]:
 async def naming(
     connection: AsyncConnection, column: str, namespace: str, name: str, *, toggling: bool = False
 ) -> list[str]:
-    """The unfinished workflows of a "hardware" or "template"; `toggling`: only those that toggle netboot."""
+    """The unfinished workflows of a "hardware" or "template"; `toggling`: only those that do so now."""
     columns = workflows.c
     query = sa.select(columns.name).where(
         columns[column] == name, columns.namespace == namespace, columns.state.not_in(ENDED)
     )
     if toggling:
-        query = query.where(columns.toggle_netboot)
+        query = query.where(columns.toggle_netboot, columns.state != State.PREPARING)
     return list((await connection.execute(query.order_by(columns.name))).scalars())
 
 

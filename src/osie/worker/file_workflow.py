@@ -173,7 +173,7 @@ class _Reader:
             volumes=(*self._texts(task, "volumes", at), *self._texts(own, "volumes", at)),
             environment=tuple(f"{name}={value}" for name, value in environment.items()),
             network=str(namespaces.get("network") or ""),
-            pid=str(own.get("pid") or namespaces.get("pid") or ""),
+            pid=str(namespaces.get("pid") or own.get("pid") or ""),
         )
         return Step(
             action=action,

@@ -34,6 +34,24 @@ def unanswered(error: GRPCError) -> Unreachable:
     return (Unspoken if error.status is Status.UNIMPLEMENTED else Unreachable)(said(error))
 
 
+def action_of(told: tink_pb2.ActionResponse, agent_id: str) -> Action:
+    """The action that the server's answer is."""
+    return Action(
+        workflow_id=told.workflow_id,
+        task_id=told.task_id,
+        agent_id=told.agent_id or agent_id,
+        action_id=told.action_id,
+        name=told.name,
+        image=told.image,
+        timeout_s=max(0, told.timeout),
+        command=tuple(told.command),
+        volumes=tuple(told.volumes),
+        environment=tuple(told.environment),
+        network=told.namespaces.network,
+        pid=told.namespaces.pid or told.pid,  # upstream: the latter is the deprecated one
+    )
+
+
 class GrpcSource:
     """Asks the server for actions. `boot_id`: of the machine's start; "": it is not told."""
 
@@ -66,20 +84,7 @@ class GrpcSource:
         except Unreachable:
             self._request = None
             raise
-        return Action(
-            workflow_id=told.workflow_id,
-            task_id=told.task_id,
-            agent_id=told.agent_id or self._agent_id,
-            action_id=told.action_id,
-            name=told.name,
-            image=told.image,
-            timeout_s=max(0, told.timeout),
-            command=tuple(told.command),
-            volumes=tuple(told.volumes),
-            environment=tuple(told.environment),
-            network=told.namespaces.network,
-            pid=told.pid or told.namespaces.pid,
-        )
+        return action_of(told, self._agent_id)
 
 
 def timestamp(at: float) -> Timestamp:

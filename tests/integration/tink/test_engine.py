@@ -1,20 +1,28 @@
 """The engine's use cases, on both databases."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import cast
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+from structlog.testing import capture_logs
 
+from osie.tink import topics
 from osie.tink.dispatch import NoWorkError
 from osie.tink.errors import ConflictError, MissingError
 from osie.tink.list_rows import Wanted
+from osie.tink.machine_journal import MachineJournal
 from osie.tink.manifest import RefusedError
+from osie.tink.notifier import Notifier, wait
 from osie.tink.queries import Queries
 from osie.tink.resources import Kind, Ref
 from osie.tink.service import Tink
 from osie.tink.steps import NotYoursError, OutOfTurnError, UnknownActionError
 from osie.tink.store import Store
-from osie.tink.tables import machine_events
+from osie.tink.tables import machine_events, machine_logs, workflows
 from osie.tink.workflow import ActionState, State, Turn
 
 from .conftest import HARDWARE, MAC, OTHER_MAC, TEMPLATE, Clock, manifests
@@ -193,6 +201,71 @@ async def test_a_workflow_that_began_can_not_be_changed(tink: Tink) -> None:
         await tink.resources.delete(MACHINE)
 
 
+def disabled(*files: tuple[str, str]) -> list[tuple[str, str]]:
+    """The same, its workflows with `disabled: true`."""
+    return [(name, text.replace("  templateRef", "  disabled: true\n  templateRef")) for name, text in files]
+
+
+async def test_a_disabled_workflow_is_kept_and_nothing_of_it_is_done(tink: Tink) -> None:
+    """`disabled: true` is accepted; its agent gets no work, its machine boots as the operator wrote, and
+    whatever is asked of it says why, until it is applied without."""
+    assert await changes(tink, disabled(*manifests())) == ["created"] * 3
+    assert (await state(tink), await netboots(tink)) == (State.PREPARING, False)
+    with pytest.raises(NoWorkError):
+        await tink.agents.get_action(MAC)
+    shown = (await Queries(tink.store).resource(WORKFLOW))["status"]
+    assert (shown["state"], shown["disabled"]) == ("PREPARING", True)
+    for operation in (tink.operations.cancel, tink.operations.retry, tink.operations.run_again):
+        with pytest.raises(ConflictError, match="is disabled"):
+            await operation(WORKFLOW)
+    await tink.tick()
+    await tink.record_machine_event(MAC, "ipxe_script", {"kind": "install"})
+    await tink.machine_booted(MAC)
+    assert await state(tink) is State.PREPARING
+    assert await changes(tink, manifests()[2:]) == ["configured"]
+    assert (await state(tink), await netboots(tink)) == (State.PENDING, True)
+    assert (await tink.agents.get_action(MAC))[1].action.name == "write"
+
+
+async def test_a_disabled_workflow_is_in_nobodys_way(tink: Tink) -> None:
+    """A younger workflow of the machine runs to its end, and netboot then goes off; enabling the older one
+    puts it behind, and deleting it while it is disabled leaves netboot alone."""
+    await changes(tink, disabled(*manifests()))
+    second = manifests()[2][1].replace("install-m1", "second")
+    await changes(tink, [("w", second)])
+    for _ in range(2):
+        workflow, turn = await tink.agents.get_action(MAC)
+        assert workflow.name == "second"
+        await tink.agents.report("default/second", MAC, turn.action.id, ActionState.SUCCESS)
+    assert not await netboots(tink)
+    await changes(tink, [("h", manifests()[0][1].replace("allowPXE: false", "allowPXE: true"))])
+    await tink.operations.run_again(Ref(Kind.WORKFLOW, "default", "second"))
+    await tink.operations.cancel(Ref(Kind.WORKFLOW, "default", "second"))
+    await tink.resources.delete(WORKFLOW)
+    assert await netboots(tink)
+
+
+async def test_what_has_not_begun_can_be_disabled(tink: Tink) -> None:
+    """A pending workflow can be taken out of the queue, whatever its agent was handed; one that runs is
+    refused with what to do. `disabled: false` is the same as nothing, at any time."""
+    await changes(tink, manifests())
+    _, turn = await tink.agents.get_action(MAC)
+    assert await changes(tink, disabled(*manifests())[2:]) == ["configured"]
+    assert not await netboots(tink)
+    with pytest.raises(UnknownActionError):
+        await tell(tink, turn, ActionState.RUNNING)
+    with pytest.raises(NoWorkError):
+        await tink.agents.get_action(MAC)
+    enabled = disabled(*manifests())[2][1].replace("true", "false", 1)
+    await changes(tink, [("w", enabled)])
+    _, turn = await tink.agents.get_action(MAC)
+    await tell(tink, turn, ActionState.RUNNING)
+    assert await changes(tink, manifests()[2:]) == ["configured"]
+    with pytest.raises(RefusedError, match=r"spec.disabled: the workflow is RUNNING: .*cancel it"):
+        await changes(tink, disabled(*manifests())[2:])
+    await tell(tink, turn, ActionState.SUCCESS)  # it went on
+
+
 async def test_deleting_what_never_began_takes_netboot_back(tink: Tink) -> None:
     """A pending workflow is deleted without force, and the machine boots as the operator wrote."""
     await changes(tink, manifests())
@@ -242,6 +315,37 @@ async def test_a_lost_reboot_report_is_made_up_by_the_boot(tink: Tink) -> None:
     assert (await state(tink), await netboots(tink)) == (State.SUCCESS, False)
 
 
+async def test_a_clock_that_is_set_back_lets_nobody_push_in(tink: Tink, clock: Clock) -> None:
+    """What is applied, or retried, is behind what was there before, whatever the clock says: two workflows
+    never interleave on a machine."""
+    await changes(tink, manifests())
+    _, turn = await tink.agents.get_action(MAC)
+    await tell(tink, turn, ActionState.RUNNING)
+    clock.at -= 3600
+    others = [manifests()[2][1].replace("install-m1", name) for name in ("b", "a")]
+    await changes(tink, [("w", "---\n".join(others))])
+    await tell(tink, turn, ActionState.FAILED)
+    clock.at -= 3600
+    await tink.operations.retry(WORKFLOW)
+    order = []
+    for _ in range(3):
+        workflow, _ = await tink.agents.get_action(MAC)
+        order.append(workflow.name)
+        await tink.operations.cancel(Ref(Kind.WORKFLOW, "default", workflow.name))
+    assert order == ["b", "a", "install-m1"]
+
+
+async def test_who_runs_is_not_pushed_aside(tink: Tink, clock: Clock) -> None:
+    """An agent in the middle of a workflow goes on with that, though one was applied with an earlier time."""
+    await changes(tink, manifests())
+    _, turn = await tink.agents.get_action(MAC)
+    await tell(tink, turn, ActionState.SUCCESS)
+    clock.at -= 3600
+    await changes(tink, [("w", manifests()[2][1].replace("install-m1", "second"))])
+    workflow, turn = await tink.agents.get_action(MAC)
+    assert (workflow.name, turn.action.name) == ("install-m1", "restart")
+
+
 async def test_netboot_stays_on_for_the_next_workflow(tink: Tink) -> None:
     """One workflow's success leaves netboot on while another on the same machine waits for it."""
     *rest, (name, text) = manifests()
@@ -282,6 +386,55 @@ async def test_allow_workflow_false_gives_no_work(tink: Tink) -> None:
         await tink.agents.get_action(MAC)
 
 
+async def _overdue(tink: Tink, clock: Clock) -> None:
+    """Two machines' workflows, each with an action that takes longer than it may."""
+    await changes(tink, [*manifests(), *(manifests("m2", OTHER_MAC, "10.0.0.2")[i] for i in (0, 2))])
+    for mac in (MAC, OTHER_MAC):
+        workflow, turn = await tink.agents.get_action(mac)
+        await tink.agents.report(f"default/{workflow.name}", mac, turn.action.id, ActionState.RUNNING)
+    clock.at += 1000
+
+
+async def test_one_workflow_s_defect_keeps_no_other_waiting(tink: Tink, clock: Clock) -> None:
+    """What can't be looked at is logged and left; the others' timeouts are enforced."""
+    await _overdue(tink, clock)
+    columns = workflows.c
+    async with tink.store.write() as connection:
+        found = sa.select(columns.document).where(columns.name == "install-m1")
+        document = (await connection.execute(found)).scalar_one()
+        document["tasks"][0]["actions"][0]["started_at"] = "yesterday"
+        broken = workflows.update().where(columns.name == "install-m1").values(document=document)
+        await connection.execute(broken)
+    with capture_logs() as logs:
+        await tink.watch.look(serving_since=0)
+    told = [each for each in logs if each["event"] == "workflow not looked at"]
+    assert [each["workflow"] for each in told] == ["default/install-m1"]
+    other = await Queries(tink.store).workflow(Ref(Kind.WORKFLOW, "default", "install-m2"))
+    assert other.state is State.TIMEOUT
+
+
+async def test_a_tick_that_fails_is_followed_by_the_next(store: Store, clock: Clock) -> None:
+    """Whatever it was that failed: it is logged, and timeouts are enforced by the tick after it."""
+    asked = 0
+
+    def steady() -> float:
+        nonlocal asked
+        asked += 1
+        if asked == 2:  # the first tick; before it the engine looked once
+            raise LookupError("no clock")
+        return clock.at
+
+    with capture_logs() as logs:
+        async with Tink(store, tick_s=0.05, now=clock, steady=steady) as tink:
+            await _overdue(tink, clock)
+            found = await Queries(store).workflow(WORKFLOW)
+            with tink.notifier.listening(topics.workflow(found)) as bell:
+                while await state(tink) is not State.TIMEOUT:
+                    assert await wait(bell, 30)
+                    bell.clear()
+    assert "tick failed" in {each["event"] for each in logs}
+
+
 async def test_overdue_actions_are_ended_by_the_tick(tink: Tink, clock: Clock) -> None:
     """A silent worker's action times out, and the workflow says which."""
     await changes(tink, manifests())
@@ -293,6 +446,41 @@ async def test_overdue_actions_are_ended_by_the_tick(tink: Tink, clock: Clock) -
     clock.at += 2
     await tink.watch.look(serving_since=0)
     assert await state(tink) is State.TIMEOUT
+
+
+class Away:
+    """A store that can't be written to while it is away."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.away = True
+        self.asked = asyncio.Event()
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """As the store, or an error."""
+        self.asked.set()
+        if self.away:
+            raise OSError("no such database")
+        async with self._store.write() as connection:
+            yield connection
+
+
+async def _nothing(_mac: str) -> None:
+    """Of a netboot."""
+
+
+async def test_a_machine_s_lines_wait_for_a_store_that_is_away(store: Store, clock: Clock) -> None:
+    """What it logs meanwhile is stored in its order once the store is back."""
+    away = Away(store)
+    machines = MachineJournal(cast(Store, away), Notifier(), _nothing, clock)
+    machines.log(MAC, "one")
+    await asyncio.wait_for(away.asked.wait(), 30)
+    machines.log(MAC, "two")
+    away.away = False
+    await machines.close()
+    rows = await Queries(store).machine_rows(machine_logs, MAC, 0, 10)
+    assert [row["text"] for row in rows] == ["one", "two"]
 
 
 async def test_hardware_changes_are_told(tink: Tink) -> None:

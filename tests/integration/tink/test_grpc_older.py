@@ -100,7 +100,8 @@ async def test_one_action_after_the_other(tink: Tink, worker: Worker) -> None:
     """The list is the one action whose turn it is, as the config wants it; the last report ends it."""
     assert await worker.contexts() == []
     await tink.resources.apply(with_actions("{name: write, image: quay.io/actions/image2disk, timeout: 60,"
-                                            " pid: host, command: [a, b], environment: {DISK: /dev/vda}}",
+                                            " pid: private, namespaces: {pid: host}, command: [a, b],"
+                                            " environment: {DISK: /dev/vda}}",
                                             "{name: rest, image: i}"))  # fmt: skip
     [context] = await worker.contexts()
     assert (context.workflow_id, context.current_worker) == ("default/install-m1", MAC)

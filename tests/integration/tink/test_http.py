@@ -135,6 +135,24 @@ async def test_events_are_followed_live_to_the_end(tink: Tink, client: httpx.Asy
     assert [item["to"] for item in behind] == ["SUCCESS"]
 
 
+async def test_a_reader_of_a_finished_stream_is_sent_away(tink: Tink, client: httpx.AsyncClient) -> None:
+    """An EventSource that comes back behind the last item of an ended workflow is told 204, which ends it, so
+    is one that was told nothing, since there is nothing. Once it runs again there is a stream."""
+    await client.post("/apply", json=body(manifests()))
+    await client.post("/workflows/install-m1/cancel")
+    events = "/workflows/install-m1/events"
+    last = (await client.get(events)).json()["items"][-1]["id"]
+    behind = {"Last-Event-ID": str(last)}
+    for path, headers in ((events, behind), ("/workflows/install-m1/logs", {})):
+        answer = await client.get(path, params={"follow": "true"}, headers=headers)
+        assert (answer.status_code, answer.content) == (204, b"")
+    assert (await client.get(events, headers=behind)).json()["items"] == []  # a page is a page
+    await client.post("/workflows/install-m1/run-again")
+    async with asyncio.timeout(30), aclosing(follow(client, events, **behind)) as stream:
+        assert (await anext(stream))["to"] == "PENDING"
+        tink.end_streams()
+
+
 async def test_logs_are_followed_by_action(tink: Tink, client: httpx.AsyncClient) -> None:
     """Lines arrive live, name their action, and may be asked for by it."""
     await client.post("/apply", json=body(manifests()))

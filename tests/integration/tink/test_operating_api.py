@@ -6,7 +6,9 @@ import httpx
 import pytest
 
 from osie.tink import http_api
+from osie.tink.resources import Kind, Ref
 from osie.tink.service import Tink
+from osie.tink.steps import OutOfTurnError
 from osie.tink.workflow import ActionState
 from osie.tink.workflow_rows import LogLine
 
@@ -59,6 +61,86 @@ async def test_explain_tells_the_failure_its_last_lines_and_what_to_do(
     assert [line["action"] for line in lines] == ["write"]
     refused = await client.get("/workflows/install-m1/logs", params={"action": "nosuch", "follow": "true"})
     assert (refused.status_code, "it has write, restart" in refused.text) == (404, True)
+
+
+TWO_TASKS = """\
+apiVersion: tinkerbell.org/v1alpha1
+kind: Template
+metadata: {name: install}
+spec:
+  data: |
+    version: "0.1"
+    name: install
+    tasks:
+      - {name: one, worker: "{{ .device_1 }}", actions: [{name: a, image: i}, {name: b, image: i}]}
+      - {name: two, worker: "{{ .device_1 }}", actions: [{name: a, image: i, on-failure: [x]}]}
+"""
+
+
+async def _run(tink: Tink, line: str, state: ActionState) -> None:
+    workflow, turn = await tink.agents.get_action(MAC)
+    ids = (f"default/{workflow.name}", MAC, turn.action.id)
+    await tink.agents.report(*ids, ActionState.RUNNING)
+    await tink.agents.logs(*ids, [LogLine(1, 1.0, "stdout", line)])
+    await tink.agents.report(*ids, state, message="exit code 1")
+
+
+async def test_actions_of_one_name_are_told_apart(tink: Tink, client: httpx.AsyncClient) -> None:
+    """Two tasks have an action `a`: the evidence of a failure is what that one printed, TASK/NAME gets the
+    lines of one, its name alone those of both, and a refusal tells which there are."""
+    hardware, _, workflow = manifests()
+    await tink.resources.apply([hardware, ("t", TWO_TASKS)])
+    await tink.resources.delete(Ref(Kind.WORKFLOW, "default", "install-m1"))
+    await tink.resources.apply([workflow])
+    path = "/workflows/install-m1"
+    for line in ("first a", "b"):
+        await _run(tink, line, ActionState.SUCCESS)
+    told = (await client.get(f"{path}/explain")).json()["sentences"]
+    assert "  first a" not in told
+    await _run(tink, "second a", ActionState.FAILED)
+    await _run(tink, "cleaned", ActionState.SUCCESS)  # its hook
+    told = (await client.get(f"{path}/explain")).json()["sentences"]
+    assert told[told.index("The last lines of action a:") + 1 :][0] == "  second a"
+    assert "  first a" not in told
+
+    async def lines(action: str) -> list[str]:
+        found = (await client.get(f"{path}/logs", params={"action": action})).json()
+        return [line["text"] for line in found["items"]]
+
+    assert await lines("two/a") == ["second a"]
+    assert await lines("two/a.on-failure") == ["cleaned"]
+    assert await lines("a") == ["first a", "second a"]
+    refused = await client.get(f"{path}/logs", params={"action": "three/a"})
+    assert (refused.status_code, refused.json()["detail"]) == (
+        404,
+        "workflow install-m1 has no action three/a; it has one/a, b, two/a",
+    )
+
+
+async def test_explain_tells_what_is_in_the_way(tink: Tink, client: httpx.AsyncClient) -> None:
+    """A machine that was never seen, one that its Hardware gives no work or no netboot, a workflow that is
+    before this one: each has its own sentence."""
+
+    async def told(name: str) -> str:
+        return "\n".join((await client.get(f"/workflows/{name}/explain")).json()["sentences"])
+
+    hardware, _, workflow = manifests()
+    assert "The machine was never seen" in await told("install-m1")
+    assert "allowPXE" not in await told("install-m1")  # it was toggled
+    plain = workflow[1].replace("toggleAllowNetboot: true", "toggleAllowNetboot: false")
+    await tink.resources.apply([("w", plain)])
+    assert "allowPXE is false" in await told("install-m1")
+    await tink.resources.apply([("w", plain.replace("install-m1", "second"))])
+    assert "has workflow default/install-m1 before it" in await told("second")
+    await tink.resources.apply([("h", hardware[1].replace("allowWorkflow: true", "allowWorkflow: false"))])
+    with pytest.raises(OutOfTurnError):
+        await tink.agents.get_action(MAC)
+    assert "allowWorkflow is false" in await told("install-m1")
+    assert "has yet to ask" not in await told("install-m1")
+    await tink.resources.apply([hardware])
+    assert "never seen" not in await told("install-m1")
+    await _fail(tink)
+    assert "before it" not in await told("second")
 
 
 async def test_render_shows_what_is_handed_out(tink: Tink, client: httpx.AsyncClient) -> None:

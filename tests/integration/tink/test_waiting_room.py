@@ -10,7 +10,7 @@ from osie.contracts import tink_pb2
 from osie.tink import elsewhere
 from osie.tink.dispatch import NoWorkError
 from osie.tink.grpc_server import Services
-from osie.tink.notifier import wait
+from osie.tink.notifier import Notifier, wait
 from osie.tink.resources import Kind, Ref
 from osie.tink.service import Tink
 from osie.tink.steps import OutOfTurnError, TooEarlyError
@@ -38,9 +38,9 @@ HARDWARE, TEMPLATE, INSTALL = manifests()
 WORKFLOW = Ref(Kind.WORKFLOW, "default", "install-m1")
 
 
-def question(mac: str) -> tink_pb2.ActionRequest:
-    """What an agent asks with; it may write its id otherwise than the template does."""
-    return tink_pb2.ActionRequest(agent_id=mac.upper().replace(":", "-"))
+def question(agent: str) -> tink_pb2.ActionRequest:
+    """What an agent asks with; it may write its hardware address otherwise than the template does."""
+    return tink_pb2.ActionRequest(agent_id=agent.upper().replace(":", "-") if ":" in agent else agent)
 
 
 class Room:
@@ -50,7 +50,7 @@ class Room:
         self._services = Services(tink.agents)
         self.looked = asyncio.Event()
         self.looks = 0
-        self._room = WaitingRoom(tink.agents.desk, tink.notifier, LONG_S)
+        self._room = WaitingRoom(tink.agents.desk, tink.notifier, tink.agents.names, LONG_S)
 
     async def _call(self, request: tink_pb2.ActionRequest) -> Any:
         self.looks += 1
@@ -113,6 +113,13 @@ async def _blocked(tink: Tink) -> None:
     await tink.resources.apply([("t", text), ("w", flow)])
 
 
+async def _two_tasks_and_a_name(tink: Tink) -> None:
+    """The template names the second machine by its hardware address; its worker asks by another name."""
+    await _two_tasks(tink)
+    name, text = manifests("m2", OTHER_MAC, "10.0.0.2")[0]
+    await tink.resources.apply([(name, text.replace("spec:\n", "spec:\n  agentID: rack-7\n"))])
+
+
 Deed = Callable[[Tink], Coroutine[Any, Any, object]]
 
 
@@ -125,6 +132,13 @@ DEEDS = pytest.mark.parametrize(
         pytest.param(MAC, _shut, lambda tink: tink.resources.apply([HARDWARE]), "write", id="machine opened"),
         pytest.param(
             OTHER_MAC, _two_tasks, lambda tink: _report(tink, MAC, ActionState.SUCCESS), "b", id="its turn"
+        ),
+        pytest.param(
+            "rack-7",
+            _two_tasks_and_a_name,
+            lambda tink: _report(tink, MAC, ActionState.SUCCESS),
+            "b",
+            id="its turn by another name",
         ),
         pytest.param(MAC, _failed, lambda tink: tink.operations.retry(WORKFLOW), "write", id="retried"),
         pytest.param(MAC, _failed, lambda tink: tink.operations.run_again(WORKFLOW), "write", id="run again"),
@@ -175,6 +189,33 @@ async def test_it_is_told_to_ask_again(
         await waiting
     assert room.looks == 1  # an old question is handed nothing
     assert (await room.ask(mac)).name == expected
+
+
+async def test_a_name_that_it_gets_while_it_waits_is_its_own(tink: Tink, room: Room) -> None:
+    """An agent that no Hardware had waits; the one that names it rings, and so does then its work there."""
+    await _two_tasks(tink)
+    waiting = await room.waits("rack-7")
+    name, text = manifests("m2", OTHER_MAC, "10.0.0.2")[0]
+    await tink.resources.apply([(name, text.replace("spec:\n", "spec:\n  agentID: rack-7\n"))])
+    with pytest.raises(NoWorkError):
+        await waiting
+    waiting = await room.waits("rack-7")
+    await _report(tink, MAC, ActionState.SUCCESS)
+    with pytest.raises(OutOfTurnError):
+        await waiting
+
+
+def test_a_bell_that_nobody_hears_is_hung_up_nowhere() -> None:
+    """Listening ends with its block: what is added then is dropped, or the notifier would grow."""
+    notifier = Notifier()
+    with notifier.listening("one") as bell:
+        notifier.also(bell, "one", "two")
+        notifier.ring("two")
+        assert bell.is_set()
+    bell.clear()
+    notifier.also(bell, "three")
+    notifier.ring("one", "two", "three")
+    assert not bell.is_set()
 
 
 @pytest.fixture
@@ -246,7 +287,7 @@ async def test_what_the_clock_ends_is_not_waited_for(tink: Tink, room: Room) -> 
 @pytest.mark.parametrize("chance", [0.0, 1.0])
 async def test_it_waits_no_longer_than_that(tink: Tink, chance: float) -> None:
     """With nobody ringing the time is the one given, or by chance down to half of it."""
-    room = WaitingRoom(tink.agents.desk, tink.notifier, 0.2, chance=lambda: chance)
+    room = WaitingRoom(tink.agents.desk, tink.notifier, tink.agents.names, 0.2, chance=lambda: chance)
     began = asyncio.get_running_loop().time()
     with pytest.raises(NoWorkError):
         await room.serve(Services(tink.agents).get_action, question(MAC))

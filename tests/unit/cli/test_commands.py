@@ -85,6 +85,12 @@ def test_tables_show_what_matters() -> None:
     ]
 
 
+def test_a_disabled_workflow_is_seen_to_be_so() -> None:
+    """Beside the state, where a silent agent is told, too."""
+    item = {"metadata": {"name": "w"}, "spec": {}, "status": {"state": "PREPARING", "disabled": True}}
+    assert show.row("workflows", item)[3] == "PREPARING [yellow]disabled[/]"
+
+
 def test_the_scenario_s_values_reach_the_workflow() -> None:
     """Each value of the run is in the workflow's hardwareMap, and none in the template."""
     run = scenario.Run("8c1f", "http://i/x", "sha256:00", 3, "http://p/")

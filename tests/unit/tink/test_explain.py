@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from osie.tink.explain import explain, span
+from osie.tink.explain import Hindrances, explain, span
 from osie.tink.workflow import Action, ActionState, Cause, State, Task, Workflow
 
 AGENT = "52:54:00:00:00:01"
@@ -18,8 +18,16 @@ def _workflow(*actions: Action, **fields: Any) -> Workflow:
     return Workflow("w", "default", "w1", "m1", "debian", (task,), **{"state": State.PENDING, **fields})
 
 
-def _told(workflow: Workflow, *events: dict[str, Any], lines: tuple[str, ...] = ()) -> str:
-    return "\n".join(explain(workflow, events, lines, 1000.0))
+FREE = Hindrances("m1", seen_at=990.0)
+
+
+def _told(
+    workflow: Workflow,
+    *events: dict[str, Any],
+    lines: tuple[str, ...] = (),
+    hindrances: Hindrances = FREE,
+) -> str:
+    return "\n".join(explain(workflow, events, lines, hindrances, 1000.0))
 
 
 @pytest.mark.parametrize(
@@ -47,11 +55,87 @@ def test_whose_turn_it_is(action: Action, told: str) -> None:
     assert "`osie workflow cancel w1` ends it now." in text
 
 
+ASKS = "has yet to ask for it"
+
+
+@pytest.mark.parametrize(
+    ("hindrances", "told", "asks"),
+    [
+        (FREE, "", True),
+        (
+            replace(FREE, ahead="default/w0"),
+            f"Agent {AGENT} has workflow default/w0 before it, and they run one after the other: "
+            "`osie workflow explain w0` tells where that stands.",
+            False,
+        ),
+        (replace(FREE, ahead="lab/w0"), "`osie workflow explain w0 -n lab`", False),
+        (
+            replace(FREE, may_work=False),
+            "allowWorkflow is false: set it to true in Hardware m1, and apply that.",
+            False,
+        ),
+        (
+            Hindrances("m1"),
+            "The machine was never seen: is it on, and does it netboot in this server's network?",
+            True,
+        ),
+        (Hindrances("m1", seen_at=100.0), "The machine was last seen 15 min ago: is it on?", True),
+        (
+            Hindrances("m1", netboots=False),
+            "does not netboot, since allowPXE is false: set it to true in Hardware m1, or toggleAllowNetboot",
+            True,
+        ),
+        (
+            Hindrances(),
+            f"No Hardware has the agent id {AGENT}: only a machine that asks under exactly that id gets it.",
+            True,
+        ),
+    ],
+)
+def test_what_keeps_an_agent_from_its_action_is_told(hindrances: Hindrances, told: str, asks: bool) -> None:
+    """The reason and what to do about it, rather than that it has yet to ask where it may not, or can't."""
+    text = _told(_workflow(), hindrances=hindrances)
+    assert told in text
+    assert (ASKS in text) == asks
+    handed = replace(WRITE, state=ActionState.RUNNING, started_at=970.0)
+    assert told not in _told(_workflow(handed), hindrances=hindrances) or not told
+
+
+def test_a_machine_that_waits_in_osie_need_not_netboot() -> None:
+    """allowPXE matters where the machine is not there already."""
+    assert "allowPXE" not in _told(_workflow(), hindrances=replace(FREE, netboots=False))
+
+
+def test_cancelled_after_a_retry_is_not_before_any_action() -> None:
+    """What ran before the retry did run; the sentence and the tally agree."""
+    done = replace(WRITE, state=ActionState.SUCCESS)
+    again = replace(RESTART, past_ids=("1",))
+    text = _told(_workflow(done, again, state=State.FAILED, cause=Cause.CANCELLED, stopped_at=900.0))
+    assert (
+        "It failed before any action began anew, since an operator cancelled it: 1 of 2 actions succeeded"
+        in text
+    )
+    never = _told(_workflow(state=State.FAILED, cause=Cause.CANCELLED, stopped_at=900.0))
+    assert "It failed before any action began, since" in never
+
+
 def test_silence_and_netboots_are_told() -> None:
     """A silent agent with the time since it was heard; boots that led nowhere, counted."""
     text = _told(_workflow(silent_since=880.0, boots=2))
     assert f"Agent {AGENT} has not been heard for 2 min" in text
     assert "netbooted 2 times since" in text
+    away = replace(RESTART, reboot=True, state=ActionState.RUNNING, started_at=100.0)
+    text = _told(_workflow(away, state=State.RUNNING, silent_since=100.0))
+    assert "not been heard for 15 min: did the machine come back from its reboot, and" in text
+
+
+def test_a_disabled_workflow_is_told_to_be_so() -> None:
+    """Nobody has yet to ask for anything: its operator said so, and is told how to let it begin."""
+    text = _told(_workflow(disabled=True, state=State.PREPARING))
+    assert "It is disabled: nothing of it is handed out" in text
+    assert "Apply it without `disabled: true`, and it may begin." in text
+    assert "has yet to ask" not in text
+    assert "cancel" not in text
 
 
 @pytest.mark.parametrize("cause", [cause for cause in Cause if cause])

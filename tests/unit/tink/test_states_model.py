@@ -227,6 +227,18 @@ class Model(RuleBasedStateMachine):
         self.tell(ActionState.RUNNING)
         self.ask(right=True, holds=True, fine=True, boot=then)
 
+    @precondition(lambda self: not self.over)
+    @rule(
+        state=st.sampled_from([ActionState.FAILED, ActionState.TIMEOUT]),
+        seconds=st.sampled_from([70.0, 400.0]),
+    )
+    def leave(self, state: ActionState, seconds: float) -> None:
+        """A run ends badly, and nobody comes for what follows: another attempt, a hook."""
+        self.ask(right=True, holds=True, fine=True, boot="")
+        self.tell(state)
+        if not self.over:
+            self.wait(seconds)
+
     @precondition(lambda self: getattr(self, "seen_ids", None))
     @rule(data=st.data(), state=REPORTS)
     def tell_late(self, data: st.DataObject, state: ActionState) -> None:
@@ -278,14 +290,15 @@ class Model(RuleBasedStateMachine):
         assert self.workflow.state is before  # silence alone moves nothing
         self.take(expire(self.workflow, Clock(self.now)))
         bound = TIMEOUT_S + GRACE_S
-        if self.hook:
-            if self.now - (self.since if self.running else self.hook_since) > bound:
-                self.ended = self.hook
-        elif self.running and self.now - self.since > bound:
+        if self.running and self.now - self.since > bound:
             self.fall("TIMEOUT")
+        elif self.running and self.hook:
+            pass  # what has begun to clean up may end
         elif self.began_at is not None and self.now - self.began_at > GLOBAL_S + GRACE_S:
             self.ended = "TIMEOUT"
             assert self.workflow.cause is Cause.GLOBAL_TIMEOUT
+        elif self.hook and self.now - self.hook_since > bound:
+            self.ended = self.hook
 
     @precondition(lambda self: not self.over and self.now > 100)
     @rule()

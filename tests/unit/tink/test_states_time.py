@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from osie.tink.states import accept, hand_out, report
+from osie.tink.states import accept, booted, hand_out, report
 from osie.tink.states_time import GRACE_S, Clock, Heard, Patience, expire, heard_again, listen
+from osie.tink.steps import OutOfTurnError
 from osie.tink.timekeeper import Timekeeper
 from osie.tink.workflow import Action, ActionState, Cause, State, Task, Workflow, current
 
@@ -37,6 +38,48 @@ def test_only_time_that_passed_counts(clock: Clock, over: bool) -> None:
     assert bool(expire(running(), clock).changes) == over
 
 
+def failed_with_hook() -> Workflow:
+    """A workflow of at most 500 s that began at 1000; its action failed at 1400, and its hook is next."""
+    base = running()
+    (task,) = base.tasks
+    actions = (replace(task.actions[0], on_failure=("clean",)),)
+    hooked = replace(base, global_timeout_s=500, tasks=(replace(task, actions=actions),))
+    return report(hooked, ME, "a", ActionState.FAILED, 1400.0).workflow
+
+
+def test_no_hook_follows_the_global_timeout() -> None:
+    """One that nobody fetched, or that was handed out and not begun, is never begun: the workflow is TIMEOUT,
+    and a worker that comes for it late is told so."""
+    over = Clock(1501 + GRACE_S)
+    assert expire(failed_with_hook(), Clock(1499 + GRACE_S)).changes == ()
+    step = expire(failed_with_hook(), over)
+    assert (step.workflow.state, step.workflow.cause) == (State.TIMEOUT, Cause.GLOBAL_TIMEOUT)
+    at = current(step.workflow)
+    assert at is not None
+    assert (at.action.name, at.action.state) == ("write", ActionState.FAILED)  # what it stands at
+    handed, turn = hand_out(failed_with_hook(), ME, 1480.0)
+    assert turn is not None
+    assert turn.action.name == "write.on-failure"
+    ended = expire(handed.workflow, over).workflow
+    assert ended.cause is Cause.GLOBAL_TIMEOUT
+    assert hand_out(ended, ME, 1570.0)[1] is None
+    with pytest.raises(OutOfTurnError):
+        report(ended, ME, turn.action.id, ActionState.RUNNING, 1570.0)
+
+
+def test_a_hook_that_runs_outlives_the_global_timeout() -> None:
+    """It may clean up to its end, or its own timeout; the workflow then ends as its action did."""
+    hooked = failed_with_hook()
+    turn = current(hooked)
+    assert turn is not None
+    begun = report(hooked, ME, turn.action.id, ActionState.RUNNING, 1499.0).workflow
+    assert expire(begun, Clock(1501 + GRACE_S)).changes == ()
+    ended = expire(begun, Clock(1600 + GRACE_S)).workflow
+    assert (ended.state, ended.cause) == (State.FAILED, Cause.ACTION)
+    told = report(begun, ME, turn.action.id, ActionState.SUCCESS, 1590.0).workflow
+    assert (told.state, told.cause) == (State.FAILED, Cause.ACTION)
+
+
 def test_an_attempt_does_not_wait_for_a_clock_that_was_set_back() -> None:
     """The backoff is at most itself."""
     failed = report(running(retries=1), ME, "a", ActionState.FAILED, 1010.0).workflow
@@ -53,6 +96,7 @@ def test_an_attempt_does_not_wait_for_a_clock_that_was_set_back() -> None:
         (running(), None, False),
         (running(), Heard(1050.0, "a"), False),
         (running(reboot=True), Heard(1000.0, "a"), False),  # it is on its way
+        (running(reboot=True), None, False),
     ],
 )
 def test_who_is_silent(workflow: Workflow, heard: Heard | None, silent: bool) -> None:
@@ -70,6 +114,25 @@ def test_an_agent_that_never_came_for_its_action_is_silent() -> None:
     assert step.workflow.silent_since == 1015.0
     assert heard_again(step.workflow, {"other"}, 1100.0).changes == ()
     assert heard_again(step.workflow, ME, 1100.0).changes[0].why == "heard again after 85 s"
+
+
+@pytest.mark.parametrize("heard", [None, Heard(1000.0, "a"), Heard(1000.0, "another")])
+def test_a_machine_that_never_comes_back_is_silent(heard: Heard | None) -> None:
+    """A reboot takes minutes, and not for ever: then it is told, whether its agent sends heartbeats or not,
+    and by policy the workflow fails."""
+    workflow, patience = running(reboot=True, timeout_s=0), Patience(reboot_s=500)
+    assert listen(workflow, heard, Clock(1560.0), patience).changes == ()
+    step = listen(workflow, heard, Clock(1561.0), patience)
+    assert step.workflow.silent_since == 1000.0
+    assert step.changes[0].why.endswith(
+        "nothing was heard from it for 561 s, since write reboots its machine"
+    )
+    strict = replace(patience, on_silence="fail")
+    assert listen(step.workflow, heard, Clock(2100.0), strict).changes == ()
+    assert listen(step.workflow, heard, Clock(2101.0), strict).workflow.cause is Cause.SILENT
+    back = booted(step.workflow, ME, 1600.0)
+    assert (back.workflow.state, back.workflow.silent_since) == (State.SUCCESS, None)
+    assert [change.why for change in back.changes[:2]] == ["back after 600 s", "the machine booted"]
 
 
 def test_silence_ends_a_workflow_only_by_policy() -> None:

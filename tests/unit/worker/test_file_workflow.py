@@ -36,6 +36,15 @@ def test_in_order() -> None:
     assert next_of(written, ("1-1.1", State.SUCCESS), ("1-2.1", State.SUCCESS)) == Next(None)
 
 
+def test_the_namespace_s_pid_counts_before_the_older_key() -> None:
+    """In a file as with a server."""
+    both = {"pid": "host", "namespaces": {"pid": "container:a"}}
+    first, second = (next_of(document(each)).action for each in (both, {"pid": "host"}))
+    assert first is not None
+    assert second is not None
+    assert (first.pid, second.pid) == ("container:a", "host")
+
+
 def test_retries() -> None:
     """A failed action is tried again as another run, each time after twice the pause, 300 s at most."""
     written = document({"retries": 8, "retry-backoff": 10}, {})

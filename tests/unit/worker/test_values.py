@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given as generate
 from hypothesis import strategies as st
 
-from osie.contracts import action_events, telemetry_pb2
+from osie.contracts import action_events, telemetry_pb2, tink_pb2
 from osie.core.errors import OsieError
 from osie.core.room import Room
 from osie.worker import container, image_name, journal, oom, settings
 from osie.worker.action import Action, Outcome, Report, Run, State
 from osie.worker.backoff import Backoff
 from osie.worker.engine import Container
-from osie.worker.grpc_transport import status_request
+from osie.worker.grpc_transport import action_of, status_request
 from osie.worker.verdict import Tail, judge
 
 ACTION = Action("ns/w", "t", "a", "id/1", "write", "image:1", timeout_s=60)
@@ -24,6 +24,20 @@ PLENTY = Room(size=300 << 20, free=200 << 20)
 def ended(exit_code: int, *, ran_s: float = 1.25, out_of_memory: bool = False) -> Container:
     """A container that isn't running any more."""
     return Container("c", "exited", exit_code, out_of_memory, 1000.0, 1000.0 + ran_s)
+
+
+@pytest.mark.parametrize(
+    ("told", "pid"),
+    [
+        ({"pid": "host"}, "host"),
+        ({"namespaces": {"pid": "host"}}, "host"),
+        ({"pid": "host", "namespaces": {"pid": "container:a", "network": "host"}}, "container:a"),
+        ({"pid": "host", "namespaces": {"network": "host"}}, "host"),
+    ],
+)
+def test_the_namespace_s_pid_counts_before_the_older_key(told: dict, pid: str) -> None:
+    """As upstream's agent reads the answer, and its CRD says: `pid` is what is left of an older format."""
+    assert action_of(tink_pb2.ActionResponse(**told), "a").pid == pid
 
 
 @pytest.mark.parametrize(
