@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.live import Live
 
 from osie.cli import show
-from osie.cli.client import Client, Json
+from osie.cli.client import Client, Json, at
 from osie.cli.completion import names, one_of
 from osie.cli.resources import PLURALS, listed, plural, server_option
 
@@ -59,12 +59,13 @@ def _refuse(listing: str, name: str | None, wanted: Mapping[str, Any]) -> None:
 async def _get(
     server: str, listing: str, name: str | None, wanted: Mapping[str, Any], *, output: str, watch: bool
 ) -> None:
+    has = "mac" if listing == "machines" else "metadata"
     async with Client(server) as client:
 
         async def fetch() -> list[Json]:
             if name is None:
                 return await client.every(f"/{listing}", wanted)
-            return [await client.request("GET", f"/{listing}/{name}", params=wanted)]
+            return [await client.request("GET", at(listing, name), has=has, params=wanted)]
 
         if watch:
             await _watch(fetch, listing, wide=output == "wide")

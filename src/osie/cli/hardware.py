@@ -8,7 +8,7 @@ import yaml
 
 from osie.cli import hardware_csv
 from osie.cli.client import Client, Json
-from osie.cli.resources import read_files, server_option
+from osie.cli.resources import FILE, read_file, server_option
 
 
 @click.group()
@@ -21,7 +21,7 @@ def _documents(manifests: list[Json]) -> str:
 
 
 @hardware.command("import")
-@click.argument("file")
+@click.argument("file", type=FILE)
 @click.option("--dry-run", is_flag=True, help="Print the resources as YAML, and apply nothing.")
 @server_option
 def import_(file: str, dry_run: bool, server: str) -> None:
@@ -29,7 +29,7 @@ def import_(file: str, dry_run: bool, server: str) -> None:
 
     The first line names the columns; docs/reference/cli.md lists them.
     """
-    ((name, text),) = read_files([file])
+    name, text = read_file(file)
     imported = hardware_csv.read(name, text)
     if imported.ignored:
         click.echo(f"{name}: {', '.join(imported.ignored)}: ignored, a Hardware has no such field", err=True)

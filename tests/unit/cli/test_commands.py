@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,58 @@ def test_no_server_is_one_clear_line() -> None:
     assert done.returncode == 1
     assert "no Osie server answers at http://127.0.0.1:9" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        "http://[::1",
+        "http://h:99999",
+        "http://h:0",
+        "h:7080",
+        "ftp://h",
+        "http://",
+        "http://a..b",
+        "http://h?x",
+    ],
+)
+def test_a_server_that_is_no_url_is_wrong_usage(server: str) -> None:
+    """Exit status 2 and the value, with what is expected; the same for OSIE_SERVER."""
+    done = _osie("get", "workflows", "--server", server)
+    assert (done.returncode, f"'--server': '{server}'" in done.stderr) == (2, True), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_answer_of_another_server_is_one_clear_line() -> None:
+    """No JSON, or JSON of something else: the address and what is missing, exit status 1."""
+
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = self.path.partition("prefix=")[2].encode() or b"{}"
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Other) as server:
+        url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        for arguments, expected in (
+            (("get", "hardware"), "answered JSON without 'items': that is no Osie server"),
+            (("get", "hardware", "m1"), "answered JSON without 'metadata'"),
+            (("get", "hardware", "--prefix", "hello"), "answered 200, not JSON"),
+            (("get", "hardware", "--prefix", "7"), "answered JSON without 'items'"),
+            (("workflow", "explain", "w"), "answered JSON without 'sentences'"),
+            (("workflow", "logs", "w", "-f"), "answered JSON without 'status'"),
+        ):
+            done = _osie(*arguments, "--server", url)
+            assert (done.returncode, expected in done.stderr) == (1, True), done.stderr
+            assert "Traceback" not in done.stderr
+        server.shutdown()
+        thread.join()
 
 
 def test_an_unknown_kind_names_the_kinds() -> None:
