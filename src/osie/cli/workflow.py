@@ -6,12 +6,10 @@ from datetime import datetime
 import click
 
 from osie.cli import operations
-from osie.cli.client import Client, Json
+from osie.cli.client import Client, Json, at
+from osie.cli.following import Workflow
 from osie.cli.operations import name_argument, namespace_option
 from osie.cli.resources import server_option
-from osie.core.errors import OsieError
-
-_ENDED = {"SUCCESS", "FAILED", "TIMEOUT"}
 
 
 @click.group()
@@ -47,15 +45,10 @@ def watch(name: str, namespace: str, server: str) -> int:
     async def work() -> str:
         state = ""
         async with Client(server) as client:
-            async for event in client.follow(f"/workflows/{name}/events", namespace=namespace):
+            async for event in Workflow(client, name, namespace).follow("events"):
                 click.echo(event_line(event))
                 if not event.get("action"):
                     state = str(event["to"])
-        if state not in _ENDED:
-            raise OsieError(
-                f"workflow {name}: the server closed the stream before the workflow ended",
-                hint="was it deleted, or the server stopped? Watch it again",
-            )
         return state
 
     return 0 if asyncio.run(work()) == "SUCCESS" else 1
@@ -78,16 +71,15 @@ def logs(
     name: str, *, follow: bool, action: str | None, timestamps: bool, namespace: str, server: str
 ) -> None:
     """Print what the workflow's actions printed, in all of their attempts and runs."""
-    query = {"namespace": namespace} | ({"action": action} if action else {})
-    path = f"/workflows/{name}/logs"
+    query = {"action": action} if action else {}
 
     async def work() -> None:
         async with Client(server) as client:
             if follow:
-                async for line in client.follow(path, 0, **query):
-                    click.echo(log_line(line, timestamps=timestamps))
-                return
-            async for line in client.items(path, query):
+                lines = Workflow(client, name, namespace).follow("logs", query)
+            else:
+                lines = client.items(at("workflows", name, "logs"), {"namespace": namespace, **query})
+            async for line in lines:
                 click.echo(log_line(line, timestamps=timestamps))
 
     asyncio.run(work())

@@ -1,0 +1,58 @@
+"""`osie workflow watch` and `logs -f` through what becomes of the server and of the workflow."""
+
+import pytest
+from operator_api import Operator
+
+from osie.tink.workflow import ActionState
+
+
+async def _restarted(operator: Operator) -> None:
+    await operator.stop()
+    await operator.start()
+
+
+@pytest.mark.parametrize("command", ["watch", "logs"])
+async def test_a_workflow_is_followed_through_restarts(operator: Operator, command: str) -> None:
+    """Each line once and none left out, with one line on standard error for each time the server was away."""
+    await operator.osie("apply", "-f", "files.yaml")
+    await operator.end(ActionState.FAILED, "once")
+    arguments, first = (
+        (["watch", "w1"], "PENDING -> RUNNING")
+        if command == "watch"
+        else (["logs", "-f", "w1"], "write: this is write")
+    )
+    async with operator.going_on("workflow", *arguments) as following:
+        told = await following.until(first)
+        await _restarted(operator)
+        await operator.end(ActionState.SUCCESS)
+        told += "\n" + await following.until("SUCCESS" if command == "watch" else "write: this is write")
+        await _restarted(operator)
+        await operator.end(ActionState.SUCCESS)
+        status, rest, errors = await following.end()
+    told = (told + "\n" + rest).strip()
+    assert (status, told) == (0, (await operator.osie("workflow", *arguments))[1].strip())
+    assert len(told.splitlines()) == (3 if command == "logs" else len(set(told.splitlines())))
+    assert errors.count("waiting for it (Ctrl-C to end)\n") == errors.count("\n") == 2, errors
+
+
+async def test_a_workflow_that_goes_ends_its_following(operator: Operator) -> None:
+    """Deleted, or another in its place: a sentence and exit status 1, not silence."""
+    await operator.osie("apply", "-f", "files.yaml")
+    await operator.end(ActionState.FAILED, "once")
+    async with operator.going_on("workflow", "logs", "-f", "w1") as following:
+        await following.until("this is write")
+        await operator.osie("delete", "workflow", "w1", "--force")
+        status, _, errors = await following.end()
+    assert (status, errors) == (1, "osie: there is no Workflow default/w1\n")
+
+
+async def test_following_is_interrupted_while_the_server_is_away(operator: Operator) -> None:
+    """Ctrl-C ends it with 130; where no server answers from the first on, it isn't waited for."""
+    await operator.osie("apply", "-f", "files.yaml")
+    async with operator.going_on("workflow", "watch", "w1") as following:
+        await following.until("PENDING")
+        await operator.stop()
+        await following.until("waiting for it", errors=True)
+        await following.stop()
+    status, told = await operator.osie("workflow", "watch", "w1")
+    assert (status, "no Osie server answers" in told) == (1, True), told
