@@ -73,8 +73,12 @@ async def _get(
         found = await fetch()
     if output in {"table", "wide"}:
         print_table(listing, found, wide=output == "wide")
+    elif name is not None:
+        click.echo(show.encode(found[0], output))
+    elif found or output == "json":
+        click.echo(show.encode_all(found, output))
     else:
-        click.echo(show.encode(found[0] if name is not None else found, output))
+        _nothing(listing)
 
 
 def _console() -> Console:
@@ -88,7 +92,11 @@ def print_table(listing: str, found: list[Json], *, wide: bool) -> None:
     if found:
         _console().print(show.table(listing, found, wide=wide))
     else:
-        click.echo(f"no {listing} found", err=True)
+        _nothing(listing)
+
+
+def _nothing(listing: str) -> None:
+    click.echo(f"no {listing} found", err=True)
 
 
 async def _watch(fetch: Any, listing: str, *, wide: bool) -> None:

@@ -21,6 +21,13 @@ def encode(value: object, form: str) -> str:
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True).rstrip("\n")
 
 
+def encode_all(values: list[Json], form: str) -> str:
+    """Several, so that `osie apply` takes them again: documents in YAML, one List in JSON, as kubectl's."""
+    if form == "json":
+        return encode({"apiVersion": "v1", "kind": "List", "items": values}, form)
+    return "\n---\n".join(encode(value, form) for value in values)
+
+
 class _Dumper(yaml.SafeDumper):
     """Text of several lines as a block, as whoever wrote a template had it."""
 

@@ -1,5 +1,6 @@
 """The operator's commands against a real server of the API, as processes: what a person sees."""
 
+import pytest
 import yaml
 from operator_api import FILES, MAC, Operator
 
@@ -75,6 +76,26 @@ async def test_options_that_select_nothing_are_refused(operator: Operator) -> No
     assert (status, "--known is of machines" in told) == (2, True), told
     status, told = await operator.osie("get", "hardware", "-l", "a in (b)")
     assert (status, "expected KEY=VALUE" in told) == (1, True), told
+
+
+@pytest.mark.parametrize("output", ["yaml", "json"])
+async def test_what_get_prints_can_be_applied_again(operator: Operator, output: str) -> None:
+    """One of a kind or all of them, in YAML and in JSON: unchanged where they are, made anew where not."""
+    second = FILES.replace("m1", "m2").replace("00:00:01", "00:00:02").replace("w1", "w2").split("---")
+    await operator.osie("apply", "-f", "-", text="---\n".join([FILES, second[0], second[2]]))
+    printed = {}
+    for kind, names in (("hardware", ["m1", "m2"]), ("template", ["install"]), ("workflow", ["w1", "w2"])):
+        _, one = await operator.osie("get", kind, names[0], "-o", output)
+        told = f"{kind}/{names[0]} unchanged\n"
+        assert await operator.osie("apply", "-f", "-", text=one) == (0, told), one
+        _, printed[kind] = await operator.osie("get", kind, "-o", output)
+        told = "".join(f"{kind}/{name} unchanged\n" for name in names)
+        assert await operator.osie("apply", "-f", "-", text=printed[kind]) == (0, told), printed[kind]
+    for kind, name in (("workflow", "w1"), ("workflow", "w2"), ("hardware", "m1"), ("hardware", "m2")):
+        await operator.osie("delete", kind, name)
+    assert (await operator.osie("get", "hardware", "-o", output))[0] == 0
+    status, told = await operator.osie("apply", "-f", "-", text=printed["hardware"])
+    assert (status, told) == (0, "hardware/m1 created\nhardware/m2 created\n")
 
 
 async def test_a_name_means_only_itself(operator: Operator) -> None:
