@@ -6,14 +6,13 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.live import Live
 
-from osie.cli import show
+from osie.cli import show, watching
 from osie.cli.client import Client, Json, at
 from osie.cli.completion import names, one_of
 from osie.cli.resources import PLURALS, listed, plural, server_option
+from osie.cli.watching import Listing
 
-_LOOK_S = 2.0
 _STATES = ["PREPARING", "PENDING", "RUNNING", "POST", "SUCCESS", "FAILED", "TIMEOUT"]
 _FOR = {  # the API's parameters, and the lists that have them
     "namespace": {"hardware", "templates", "workflows"},
@@ -68,7 +67,10 @@ async def _get(
             return [await client.request("GET", at(listing, name), has=has, params=wanted)]
 
         if watch:
-            await _watch(fetch, listing, wide=output == "wide")
+            selected = bool(wanted.keys() - {"namespace"})
+            await watching.watch(
+                _console(), Listing(listing, wide=output == "wide", selected=selected), fetch
+            )
             return
         found = await fetch()
     if output in {"table", "wide"}:
@@ -90,31 +92,11 @@ def _console() -> Console:
 def print_table(listing: str, found: list[Json], *, wide: bool) -> None:
     """The table, or on standard error that there is nothing to show."""
     if found:
-        _console().print(show.table(listing, found, wide=wide))
+        console = _console()
+        console.print(show.table(listing, found, wide=wide, width=console.width))
     else:
         _nothing(listing)
 
 
 def _nothing(listing: str) -> None:
     click.echo(f"no {listing} found", err=True)
-
-
-async def _watch(fetch: Any, listing: str, *, wide: bool) -> None:
-    """On a terminal the table as it is now; elsewhere each row that is new or changed."""
-    console = _console()
-    if console.is_terminal:
-        with Live(console=console, auto_refresh=False) as live:
-            while True:
-                live.update(show.table(listing, await fetch(), wide=wide), refresh=True)
-                await asyncio.sleep(_LOOK_S)
-    told: dict[str, list[str]] = {}
-    while True:
-        changed = []
-        for item in await fetch():
-            key, row = show.key(item), show.row(listing, item, wide=wide)
-            if told.get(key) != row[:-1]:  # the last is the age
-                told[key] = row[:-1]
-                changed.append(item)
-        if changed:
-            console.print(show.table(listing, changed, wide=wide))
-        await asyncio.sleep(_LOOK_S)

@@ -135,16 +135,6 @@ async def test_input_that_is_no_text_is_one_clear_line(operator: Operator) -> No
         assert (status, told.count("\n"), expected in told) == (1 + (command[0] == "diff"), 1, True), told
 
 
-async def test_what_changes_is_watched(operator: Operator) -> None:
-    """Without a terminal each row is printed when it is new or changed."""
-    await operator.osie("apply", "-f", "files.yaml")
-    async with operator.going_on("get", "workflows", "--watch") as watch:
-        await watch.until("PENDING")
-        await operator.end(ActionState.SUCCESS)
-        await watch.until("RUNNING")
-        await watch.stop()
-
-
 async def test_names_are_completed_from_their_namespace(operator: Operator) -> None:
     """Those of -n; without it an argument's are the default ones, an option's are all."""
     await operator.osie("apply", "-f", "files.yaml")

@@ -1,5 +1,6 @@
 """The command line, as a process: what a person sees."""
 
+import io
 import subprocess
 import sys
 import threading
@@ -7,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from osie.cli import show
 from osie.cli.demo import scenario
@@ -137,6 +139,27 @@ def test_tables_show_what_matters() -> None:
         "2/4",
         "write 25%",
     ]
+
+
+def test_a_narrow_table_leaves_out_what_matters_least() -> None:
+    """Of a list that is wider than the terminal columns go, and no cell is cut; "wide" keeps all of them."""
+    item = {
+        "metadata": {"name": "install-machine-1"},
+        "spec": {"hardwareRef": "machine-1", "templateRef": "debian"},
+        "status": {"state": "SUCCESS"},
+    }
+    titles = [str(column.header) for column in show.table("workflows", [item], width=40).columns]
+    assert titles == ["NAME", "STATE", "ACTION"]
+    assert len(show.table("workflows", [item], width=40, wide=True).columns) == 12
+    assert len(show.table("workflows", [item], width=200).columns) == 8
+
+
+def test_brackets_in_names_are_shown() -> None:
+    """What a template or a machine calls itself is no markup of ours."""
+    named = {"metadata": {"name": "w"}, "status": {"currentAction": {"action": "a[/b]"}}}
+    told = io.StringIO()
+    Console(file=told, width=100).print(show.table("workflows", [named]))
+    assert "a[/b]" in told.getvalue()
 
 
 def test_the_scenario_s_values_reach_the_workflow() -> None:
