@@ -10,6 +10,7 @@ import click
 from osie.cli import config, show
 from osie.cli.client import Json, ask, at
 from osie.cli.completion import names
+from osie.cli.operations import namespace_option
 from osie.cli.resources import FILE, file_option, read_files, server_option
 from osie.cli.telling import tell
 from osie.core.errors import OsieError
@@ -67,7 +68,7 @@ def validate(paths: tuple[str, ...]) -> None:
 @click.option(
     "--config", "config_path", type=click.Path(path_type=Path), help="With -f: the server's config."
 )
-@click.option("-n", "--namespace", default="default", show_default=True)
+@namespace_option
 @click.option("-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml")
 @server_option
 def render(

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from osie.cli import show, watching
 from osie.cli.client import Client, Json, at
-from osie.cli.completion import names, one_of
+from osie.cli.completion import names, namespaces, one_of
 from osie.cli.resources import PLURALS, listed, plural, server_option
 from osie.cli.watching import Listing
 
@@ -27,7 +27,12 @@ _OPTIONS = {"labels": "--selector", "known": "--known"}
 @click.command()
 @click.argument("kind", shell_complete=one_of(PLURALS))
 @click.argument("name", required=False, shell_complete=names(listed))
-@click.option("-n", "--namespace", help="Only of this namespace; with a NAME: default.")
+@click.option(
+    "-n",
+    "--namespace",
+    help="Only of this namespace; with a NAME: default.",
+    shell_complete=namespaces(listed),
+)
 @click.option("-l", "--selector", "labels", help="Only with these labels: KEY=VALUE,KEY!=VALUE,KEY,!KEY.")
 @click.option("--prefix", help="Only names (machines: addresses) that begin so.")
 @click.option("--state", multiple=True, type=click.Choice(_STATES, case_sensitive=False), help="Workflows.")

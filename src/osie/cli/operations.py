@@ -5,11 +5,17 @@ import getpass
 import click
 
 from osie.cli.client import ask, at
-from osie.cli.completion import names
+from osie.cli.completion import actions, names, namespaces
 from osie.cli.resources import server_option
 
 name_argument = click.argument("name", shell_complete=names(lambda _context: "/workflows"))
-namespace_option = click.option("-n", "--namespace", default="default", show_default=True)
+namespace_option = click.option(
+    "-n",
+    "--namespace",
+    default="default",
+    show_default=True,
+    shell_complete=namespaces(lambda _context: "/workflows"),
+)
 
 
 def _me() -> str:
@@ -40,7 +46,9 @@ def cancel(name: str, why: str, namespace: str, server: str) -> None:
 
 @click.command()
 @name_argument
-@click.option("--action", default="", help="Go on from this action rather than the failed one.")
+@click.option(
+    "--action", default="", shell_complete=actions, help="Go on from this action rather than the failed one."
+)
 @namespace_option
 @server_option
 def retry(name: str, action: str, namespace: str, server: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from osie.cli.client import DEFAULT_SERVER, ApiError, Client, Json, ask, at, server_url
-from osie.cli.completion import names, one_of
+from osie.cli.completion import given, names, namespaces, one_of
 from osie.core.errors import OsieError
 
 KINDS = {
@@ -66,7 +66,7 @@ def plural(kind: str) -> str:
 
 def listed(context: click.Context) -> str | None:
     """The API's list of the kind that the command line names so far."""
-    kind = KINDS.get(str(context.params.get("kind")).lower())
+    kind = KINDS.get(str(given(context, "kind")).lower())
     return None if kind is None else f"/{kind}"
 
 
@@ -139,7 +139,7 @@ def apply(paths: tuple[str, ...], server: str) -> None:
 @click.command()
 @click.argument("kind", shell_complete=one_of(PLURALS))
 @click.argument("name", shell_complete=names(listed))
-@click.option("-n", "--namespace", default="default", show_default=True)
+@click.option("-n", "--namespace", default="default", show_default=True, shell_complete=namespaces(listed))
 @click.option("--force", is_flag=True, help="Even a workflow that is running.")
 @server_option
 def delete(kind: str, name: str, namespace: str, force: bool, server: str) -> None:

@@ -7,6 +7,7 @@ import click
 
 from osie.cli import operations
 from osie.cli.client import Client, Json, at
+from osie.cli.completion import actions
 from osie.cli.following import Workflow
 from osie.cli.operations import name_argument, namespace_option
 from osie.cli.resources import server_option
@@ -63,7 +64,7 @@ def log_line(line: Json, *, timestamps: bool) -> str:
 @workflow.command()
 @name_argument
 @click.option("-f", "--follow", is_flag=True, help="Go on until the workflow ends.")
-@click.option("--action", default=None, help="Of this action only, by its name or its run's id.")
+@click.option("--action", shell_complete=actions, help="Of this action only, by its name or its run's id.")
 @click.option("-t", "--timestamps", is_flag=True, help="With the time at which each was printed.")
 @namespace_option
 @server_option

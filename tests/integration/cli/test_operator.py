@@ -70,6 +70,17 @@ async def test_a_failure_is_seen_explained_and_retried(operator: Operator) -> No
     assert (await operator.osie("get", "workflows", "--state", "FAILED"))[1] == "no workflows found\n"
 
 
+async def test_what_the_server_refuses_of_a_spreadsheet_is_told_by_line(operator: Operator) -> None:
+    """An address that another Hardware has: the file and its line, and nothing is imported."""
+    await operator.osie("apply", "-f", "files.yaml")
+    text = f"hostname,mac\nm2,52:54:00:00:00:02\nm3,{MAC}\n"
+    status, told = await operator.osie("hardware", "import", "-", text=text)
+    (refused,) = told.splitlines()[1:]
+    assert (status, refused.partition(": ")[0]) == (1, "  standard input, line 3")
+    assert refused.endswith(f"{MAC} belongs to Hardware default/m1 already")
+    assert (await operator.osie("get", "hardware", "m2"))[0] == 1
+
+
 async def test_options_that_select_nothing_are_refused(operator: Operator) -> None:
     """An option of another list, a selector in no syntax: one line says what would do."""
     status, told = await operator.osie("get", "hardware", "--known")
@@ -136,7 +147,7 @@ async def test_input_that_is_no_text_is_one_clear_line(operator: Operator) -> No
 
 
 async def test_names_are_completed_from_their_namespace(operator: Operator) -> None:
-    """Those of -n; without it an argument's are the default ones, an option's are all."""
+    """Those of -n; without it an argument's are the default ones, an option's all; so are -n and --action."""
     await operator.osie("apply", "-f", "files.yaml")
     lab = FILES.replace("{name: m1,", "{name: m2, namespace: lab,").replace("00:00:01", "00:00:02")
     lab = lab.replace("{name: install}", "{name: install, namespace: lab}").replace(
@@ -154,5 +165,13 @@ async def test_names_are_completed_from_their_namespace(operator: Operator) -> N
         (("get", "workflows", "--hardware", ""), ["m1", "m2"]),
         (("get", "workflows", "-n", "lab", "--hardware", ""), ["m2"]),
         (("get", "-n", "lab", "machines", ""), [MAC, "52:54:00:00:00:02"]),
+        (("get", "hardware", "-n", ""), ["default", "lab"]),
+        (("delete", "template", "-n", "l"), ["lab"]),
+        (("workflow", "cancel", "w1", "--namespace", ""), ["default", "lab"]),
+        (("render", "-n", "x"), []),
+        (("workflow", "logs", "w1", "--action", ""), ["write", "restart"]),
+        (("workflow", "retry", "w2", "-n", "lab", "--action", "wr"), ["write"]),
+        (("workflow", "retry", "w2", "--action", ""), []),
+        (("workflow", "logs", "--action", ""), []),
     ):
         assert await operator.completed(*words) == names, words
