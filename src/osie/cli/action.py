@@ -19,7 +19,7 @@ from osie.cli.progress import TerminalProgress
 from osie.contracts.action_events import Progress, decode
 from osie.core.errors import OsieError
 from osie.core.process import clean_environment
-from osie.image.profile import nearest
+from osie.image.findings import nearest
 
 _INTERRUPTED, _TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from osie.core.errors import OsieError
 from osie.core.process import run
-from osie.image.profile import Profile, module_classes, nearest
+from osie.image.findings import nearest
+from osie.image.profile import Profile, module_classes
 
 _MODULES = Path("usr/lib/modules")
 _SUFFIX = ".ko.xz"

@@ -8,7 +8,8 @@ from osie.core import mirror, packages
 from osie.core.cache import Cache
 from osie.core.debian import PackageSet
 from osie.core.errors import OsieError
-from osie.image.profile import Profile, module_classes, nearest
+from osie.image.findings import nearest
+from osie.image.profile import Profile, module_classes
 
 _EXCLUDE = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*")
 

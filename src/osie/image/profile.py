@@ -1,6 +1,5 @@
 """Profiles: what a ramdisk contains, as TOML. Owns their form, how one extends another, and their errors."""
 
-import difflib
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
@@ -10,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from osie.core.errors import OsieError
+from osie.image.findings import formed, nearest, sentence
 
 _LONGEST_CHAIN = 8
 _LISTS = ("packages", "without_packages", "exclude", "firmware", "kernel_parameters")
@@ -21,12 +21,6 @@ def module_classes() -> Mapping[str, tuple[str, ...]]:
     """The kernel module classes by name: see module_classes.toml."""
     text = Path(__file__).with_name("module_classes.toml").read_text()
     return {name: tuple(entries) for name, entries in tomllib.loads(text).items()}
-
-
-def nearest(word: str, known: list[str]) -> str:
-    """`; did you mean ...?` with the most similar known word, or nothing."""
-    similar = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"; did you mean {similar[0]!r}?" if similar else ""
 
 
 def _known_class(name: str) -> str:
@@ -44,11 +38,21 @@ def _absolute(path: str) -> str:
     return path
 
 
-Package = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9+.-]+$")]
+Package = Annotated[
+    str,
+    AfterValidator(formed(r"[a-z0-9][a-z0-9+.-]+", "a package: lower-case letters, digits, '+', '.', '-'")),
+]
 ModuleClass = Annotated[str, AfterValidator(_known_class)]
-ModuleName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
-Parameter = Annotated[str, Field(pattern=r"^[^\s\"=]+(=[^\s\"]*)?$")]
-Pattern = Annotated[str, Field(pattern=r"^/")]
+ModuleName = Annotated[
+    str, AfterValidator(formed(r"[A-Za-z0-9_-]+", "a module: letters, digits, '_' and '-'"))
+]
+Parameter = Annotated[
+    str,
+    AfterValidator(
+        formed(r"[^\s\"=]+(=[^\s\"]*)?", "a kernel parameter: NAME or NAME=VALUE, no space or quote")
+    ),
+]
+Pattern = Annotated[str, AfterValidator(formed(r"(?s)/.*", "a path's pattern: it begins with '/'"))]
 
 
 class _Strict(BaseModel):
@@ -68,7 +72,9 @@ class File(_Strict):
     path: Annotated[str, AfterValidator(_absolute)]
     content: str | None = None
     source: Path | None = None
-    mode: Annotated[str, Field(pattern=r"^0[0-7]{3}$")] = "0644"
+    mode: Annotated[str, AfterValidator(formed(r"0[0-7]{3}", "a mode: four octal digits such as 0644"))] = (
+        "0644"
+    )
 
     @model_validator(mode="after")
     def _one_of_both(self) -> "File":
@@ -84,8 +90,10 @@ class File(_Strict):
 class _Partial(_Strict):
     """One profile file by itself: anything may come from the profile that it extends."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-    description: Annotated[str, Field(pattern=r"^[^\n]*$")] = ""
+    name: Annotated[
+        str, AfterValidator(formed(r"[a-z0-9][a-z0-9-]*", "a name: lower-case letters, digits and '-'"))
+    ]
+    description: Annotated[str, AfterValidator(formed(r"[^\n]*", "one line"))] = ""
     extends: str | None = None
     suite: str | None = None
     mirror: str | None = None
@@ -200,10 +208,7 @@ def _sentences(path: Path, error: ValidationError) -> list[str]:
     lines = []
     for one in error.errors(include_url=False):
         where = ".".join(str(part) for part in one["loc"]) or "(top level)"
-        message = one["msg"].removeprefix("Value error, ")
-        if one["type"] == "extra_forbidden":
-            message = f"unknown key{nearest(str(one['loc'][-1]), known)}"
-        lines.append(f"{path}: {where}: {message}")
+        lines.append(f"{path}: {where}: {sentence(one, known)}")
     return lines
 
 
