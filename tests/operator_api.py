@@ -66,7 +66,7 @@ class Command:
         """Its exit status, the rest of its output, and its errors."""
         async with asyncio.timeout(60):
             out, err = await self._process.communicate()
-        return self._process.returncode or 0, out.decode(), err.decode()
+        return self._process.returncode or 0, (out or b"").decode(), err.decode()
 
     async def stop(self) -> str:
         """Interrupt it as Ctrl-C does; its errors."""
@@ -117,9 +117,11 @@ class Operator:
         return process.returncode or 0, told.decode()
 
     @asynccontextmanager
-    async def going_on(self, *arguments: str) -> AsyncIterator[Command]:
+    async def going_on(
+        self, *arguments: str, output: int = asyncio.subprocess.PIPE
+    ) -> AsyncIterator[Command]:
         """The command, which is ended with the block where it hasn't by itself."""
-        process = await self._begun(asyncio.subprocess.PIPE, arguments, {})
+        process = await self._begun(asyncio.subprocess.PIPE, arguments, {}, output)
         try:
             yield Command(process)
         finally:
@@ -128,7 +130,11 @@ class Operator:
             await process.communicate()
 
     async def _begun(
-        self, errors: int, arguments: tuple[str, ...], environment: dict[str, str]
+        self,
+        errors: int,
+        arguments: tuple[str, ...],
+        environment: dict[str, str],
+        output: int = asyncio.subprocess.PIPE,
     ) -> asyncio.subprocess.Process:
         environment = {
             **os.environ, "OSIE_SERVER": self.url, "USER": "alice", "LOGNAME": "alice", **environment
@@ -136,7 +142,7 @@ class Operator:
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "osie.cli", *arguments),
             cwd=self.folder, env=environment, stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE, stderr=errors,
+            stdout=output, stderr=errors,
         )  # fmt: skip
 
     async def completed(self, *words: str) -> list[str]:

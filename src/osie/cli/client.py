@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
@@ -147,7 +147,7 @@ class Client:
 
     async def items(
         self, path: str, wanted: Mapping[str, Any] | None = None, after: int = 0
-    ) -> AsyncIterator[Json]:
+    ) -> AsyncGenerator[Json]:
         """The items of a list, page by page; of numbered ones those behind the id `after`."""
         query = dict(wanted or {})
         headers = {"Last-Event-ID": str(after)} if after else {}
@@ -165,7 +165,7 @@ class Client:
         after: int = 0,
         wanted: Mapping[str, str] | None = None,
         opened: Callable[[], None] = lambda: None,
-    ) -> AsyncIterator[Json]:
+    ) -> AsyncGenerator[Json]:
         """The events of `path` behind the id `after`, as they happen (SSE: WHATWG HTML 9.2).
 
         Ends where the server ends it: with what is followed, or because the server stops.
@@ -182,19 +182,13 @@ class Client:
                     _checked(response)
                     raise ApiError(f"{response.request.url} answered no stream: that is no Osie server")
                 opened()
-                async for item in _events(response.aiter_lines()):
-                    yield item
-
-
-async def _events(lines: AsyncIterator[str]) -> AsyncIterator[Json]:
-    """A stream's events; one that was cut off before its empty line is none."""
-    data = ""
-    async for line in lines:
-        if line.startswith("data:"):
-            data = line[5:]
-        elif not line and data:
-            yield json.loads(data)
-            data = ""
+                data = ""
+                async for line in response.aiter_lines():
+                    if line.startswith("data:"):
+                        data = line[5:]
+                    elif not line and data:  # one that was cut off before its empty line is no event
+                        yield json.loads(data)
+                        data = ""
 
 
 def ask(server: str, method: str, path: str, **options: Any) -> Json:

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 
 import click
 
@@ -45,24 +46,26 @@ class Workflow:
         self._name = name
         self._namespace = {"namespace": namespace}
 
-    async def follow(self, records: str, wanted: Mapping[str, str] | None = None) -> AsyncIterator[Json]:
+    async def follow(self, records: str, wanted: Mapping[str, str] | None = None) -> AsyncGenerator[Json]:
         """Its `records` ("events" or "logs"), as they come. Raises ApiError as soon as it can't be known."""
         path, query = at("workflows", self._name, records), {**self._namespace, **(wanted or {})}
         begun = await self._now()
         outage, last = Outage(), 0
         while True:
             try:
-                async for item in self._client.follow(path, last, query, opened=outage.over):
-                    last = item["id"]
-                    yield item
+                async with aclosing(self._client.follow(path, last, query, opened=outage.over)) as items:
+                    async for item in items:
+                        last = item["id"]
+                        yield item
                 now = await self._now()
                 if now["metadata"]["createdAt"] != begun["metadata"]["createdAt"]:
                     raise ApiError(f"workflow {self._name} was deleted, and there is another of this name")
                 if now["status"]["state"] in _ENDED:
                     # A server that stops ends its streams early, too; a list's last page is known to be it.
-                    async for item in self._client.items(path, query, after=last):
-                        last = item["id"]
-                        yield item
+                    async with aclosing(self._client.items(path, query, after=last)) as items:
+                        async for item in items:
+                            last = item["id"]
+                            yield item
                     return
                 await outage.wait(AwayError("the server ended the stream before the workflow ended"))
             except AwayError as error:

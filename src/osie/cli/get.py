@@ -97,7 +97,8 @@ def _console() -> Console:
 def print_table(listing: str, found: list[Json], *, wide: bool) -> None:
     """The table, or on standard error that there is nothing to show."""
     if found:
-        console = _console()
+        # Of the wide table nothing is left out or cut: its lines may go on in the terminal's next one.
+        console = Console(width=10_000) if wide else _console()
         console.print(show.table(listing, found, wide=wide, width=console.width))
     else:
         _nothing(listing)

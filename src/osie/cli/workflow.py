@@ -1,6 +1,7 @@
 """`osie workflow`: one workflow while it runs, and what can be done to it."""
 
 import asyncio
+from contextlib import aclosing
 from datetime import datetime
 
 import click
@@ -45,8 +46,11 @@ def watch(name: str, namespace: str, server: str) -> int:
 
     async def work() -> str:
         state = ""
-        async with Client(server) as client:
-            async for event in Workflow(client, name, namespace).follow("events"):
+        async with (
+            Client(server) as client,
+            aclosing(Workflow(client, name, namespace).follow("events")) as told,
+        ):
+            async for event in told:
                 click.echo(event_line(event))
                 if not event.get("action"):
                     state = str(event["to"])
@@ -80,7 +84,8 @@ def logs(
                 lines = Workflow(client, name, namespace).follow("logs", query)
             else:
                 lines = client.items(at("workflows", name, "logs"), {"namespace": namespace, **query})
-            async for line in lines:
-                click.echo(log_line(line, timestamps=timestamps))
+            async with aclosing(lines):
+                async for line in lines:
+                    click.echo(log_line(line, timestamps=timestamps))
 
     asyncio.run(work())
