@@ -113,7 +113,13 @@ class Client:
 
     def __init__(self, server: str) -> None:
         self._server = server_url(server)
-        self._http = httpx.AsyncClient(base_url=f"{self._server}/api/v1", timeout=httpx.Timeout(15))
+        try:
+            self._http = httpx.AsyncClient(base_url=f"{self._server}/api/v1", timeout=httpx.Timeout(15))
+        except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
+            raise ApiError(
+                f"the environment's proxy or certificates can't be used: {error}",
+                hint="see ALL_PROXY, HTTP_PROXY, HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE",
+            ) from None
 
     async def __aenter__(self) -> "Client":
         return self

@@ -75,8 +75,8 @@ def parse(files: Sequence[tuple[str, str]]) -> Batch:
             batch.faults.append(Fault(name, None, "", f"longer than {documents.MAX_CHARACTERS} characters"))
             continue
         for document in documents.split(text):
-            found = True
             for item, value in _listed(document.value):
+                found = True
                 _read(batch, Source(name, document.index, item), value)
         if not found:
             batch.faults.append(Fault(name, None, "", "no document in it"))

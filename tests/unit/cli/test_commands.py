@@ -18,10 +18,12 @@ from osie.cli.main import _COMMANDS
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def _osie(*arguments: str, path: str = "/usr/sbin:/usr/bin:/sbin:/bin") -> subprocess.CompletedProcess[str]:
+def _osie(
+    *arguments: str, path: str = "/usr/sbin:/usr/bin:/sbin:/bin", **environment: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", "from osie.cli.main import main; main()", *arguments],
-        capture_output=True, text=True, timeout=60, check=False, env={"PATH": path},
+        capture_output=True, text=True, timeout=60, check=False, env={"PATH": path, **environment},
     )  # fmt: skip
 
 
@@ -59,6 +61,16 @@ def test_a_server_that_is_no_url_is_wrong_usage(server: str) -> None:
     done = _osie("get", "workflows", "--server", server)
     assert (done.returncode, f"'--server': '{server}'" in done.stderr) == (2, True), done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "environment", [{"ALL_PROXY": "socks5://h"}, {"HTTP_PROXY": "http://[::1"}, {"SSL_CERT_FILE": "/none"}]
+)
+def test_an_environment_that_can_t_be_used_is_one_clear_line(environment: dict[str, str]) -> None:
+    """A proxy of an unknown kind, certificates that aren't there: said so, with the variables to look at."""
+    done = _osie("get", "workflows", **environment)
+    assert done.returncode == 1
+    assert done.stderr.startswith("osie: the environment's proxy or certificates can't be used: ")
 
 
 def test_an_answer_of_another_server_is_one_clear_line() -> None:

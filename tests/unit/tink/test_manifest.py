@@ -49,6 +49,7 @@ def test_a_list_s_items_are_read_each() -> None:
     batch = parse([("a.json", json.dumps({"apiVersion": "v1", "kind": "List", "items": [good, bad, 7]}))])
     assert set(batch.resources) == {Ref(Kind.HARDWARE, "default", "m1")}
     assert [fault[:2] for fault in faults(batch)] == [(1, "items[1].metadata.name"), (1, "items[2]")]
+    assert faults(parse([("b.json", '{"kind": "List", "items": []}')])) == [(None, "", "no document in it")]
 
 
 def test_unknown_hardware_fields_are_kept() -> None:
