@@ -76,6 +76,17 @@ class Command:
         return err
 
 
+@asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[Tink]:
+    """The engine on the folder's store."""
+    store = await Store.open(f"sqlite+aiosqlite:///{folder / 'tink.db'}")
+    try:
+        async with Tink(store, rewrite_images={"quay.io/": "10.0.0.1:5000/"}) as tink:
+            yield tink
+    finally:
+        await store.close()
+
+
 class Operator:
     """The engine behind a served API, and the command."""
 
@@ -88,10 +99,7 @@ class Operator:
 
     async def start(self) -> None:
         """Serve."""
-        store = await Store.open(f"sqlite+aiosqlite:///{self.folder / 'tink.db'}")
-        self._stack.push_async_callback(store.close)
-        rewrite = {"quay.io/": "10.0.0.1:5000/"}
-        self.tink = await self._stack.enter_async_context(Tink(store, rewrite_images=rewrite))
+        self.tink = await self._stack.enter_async_context(opened(self.folder))
         listening = self._stack.enter_context(socket.create_server(("127.0.0.1", self._port)))
         config = uvicorn.Config(
             http_api.create(self.tink), log_level="warning", lifespan="off", timeout_graceful_shutdown=3

@@ -45,34 +45,41 @@ class Workflow:
         self._client = client
         self._name = name
         self._namespace = {"namespace": namespace}
+        self._created: float | None = None  # when it was; another of its name has another time
 
     async def follow(self, records: str, wanted: Mapping[str, str] | None = None) -> AsyncGenerator[Json]:
         """Its `records` ("events" or "logs"), as they come. Raises ApiError as soon as it can't be known."""
         path, query = at("workflows", self._name, records), {**self._namespace, **(wanted or {})}
-        begun = await self._now()
-        outage, last = Outage(), 0
+        outage, last, cut = Outage(), 0, False
         while True:
             try:
-                async with aclosing(self._client.follow(path, last, query, opened=outage.over)) as items:
-                    async for item in items:
-                        last = item["id"]
-                        yield item
-                now = await self._now()
-                if now["metadata"]["createdAt"] != begun["metadata"]["createdAt"]:
-                    raise ApiError(f"workflow {self._name} was deleted, and there is another of this name")
-                if now["status"]["state"] in _ENDED:
-                    # A server that stops ends its streams early, too; a list's last page is known to be it.
+                if await self._ended():
+                    # As pages: a stopping server ends its streams early, a list's last page says what it is.
                     async with aclosing(self._client.items(path, query, after=last)) as items:
                         async for item in items:
                             last = item["id"]
                             yield item
                     return
-                await outage.wait(AwayError("the server ended the stream before the workflow ended"))
+                if cut:
+                    await outage.wait(AwayError("the server ended the stream before the workflow ended"))
+                async with aclosing(self._client.follow(path, last, query, opened=outage.over)) as items:
+                    async for item in items:
+                        last = item["id"]
+                        yield item
+                cut = True
             except AwayError as error:
+                if self._created is None:  # it never was there
+                    raise
                 await outage.wait(error)
+                cut = False
 
-    async def _now(self) -> Json:
-        found: Json = await self._client.request(
+    async def _ended(self) -> bool:
+        """Whether it has. Raises ApiError where it is gone, or is another by now."""
+        found = await self._client.request(
             "GET", at("workflows", self._name), has="status", params=self._namespace
         )
-        return found
+        created = found["metadata"]["createdAt"]
+        if created != (self._created or created):
+            raise ApiError(f"workflow {self._name} was deleted, and there is another of this name")
+        self._created = created
+        return found["status"]["state"] in _ENDED

@@ -31,8 +31,12 @@ _COMMANDS = {
     "completion": ("osie.cli.completion", "completion", "Have your shell complete commands and names."),
     "doctor": ("osie.cli.doctor", "doctor", "Say what this host lacks, and how to get it."),
 }
-# What the host refuses, whichever file it is: no fault of ours that a traceback would explain.
-_HOST_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+# What the host refuses, whichever file it is, and given paths that don't lead where they should: no fault of
+# ours that a traceback would explain.
+_HOST_ERRORS = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),
+    *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP),
+)
 
 
 class _Lazy(click.Group):

@@ -3,8 +3,9 @@
 import os
 
 import pytest
-from operator_api import Operator
+from operator_api import FILES, Operator, opened
 
+from osie.tink.resources import Kind, Ref
 from osie.tink.workflow import ActionState
 
 
@@ -38,11 +39,21 @@ async def test_a_workflow_is_followed_through_restarts(operator: Operator, comma
 
 
 async def test_a_workflow_that_goes_ends_its_following(operator: Operator) -> None:
-    """Deleted, or another in its place: a sentence and exit status 1, not silence."""
+    """Deleted, or another in its place: a sentence and exit status 1, and nothing of the other."""
     await operator.osie("apply", "-f", "files.yaml")
     await operator.end(ActionState.FAILED, "once")
     async with operator.going_on("workflow", "logs", "-f", "w1") as following:
         await following.until("this is write")
+        await operator.stop()
+        async with opened(operator.folder) as tink:
+            await tink.resources.delete(Ref(Kind.WORKFLOW, "default", "w1"), force=True)
+            await tink.resources.apply([("files.yaml", FILES)])
+        await operator.start()
+        status, told, errors = await following.end()
+    assert (status, told) == (1, "")
+    assert errors.endswith("osie: workflow w1 was deleted, and there is another of this name\n"), errors
+    async with operator.going_on("workflow", "watch", "w1") as following:
+        await following.until("PENDING")
         await operator.osie("delete", "workflow", "w1", "--force")
         status, _, errors = await following.end()
     assert (status, errors) == (1, "osie: there is no Workflow default/w1\n")

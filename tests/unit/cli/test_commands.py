@@ -63,6 +63,14 @@ def test_a_server_that_is_no_url_is_wrong_usage(server: str) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_path_that_leads_elsewhere_is_one_clear_line(tmp_path: Path) -> None:
+    """A folder that can't be made, since a file is in its way: its path and the reason, no traceback."""
+    (tmp_path / "file").touch()
+    done = _osie("image", "key", str(tmp_path / "file" / "in" / "it"))
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert f"{tmp_path}/file" in done.stderr
+
+
 @pytest.mark.parametrize(
     "environment", [{"ALL_PROXY": "socks5://h"}, {"HTTP_PROXY": "http://[::1"}, {"SSL_CERT_FILE": "/none"}]
 )
