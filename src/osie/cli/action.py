@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import IO, NoReturn
+from typing import IO, Any
 
 import click
 from rich.console import Console
@@ -19,9 +19,7 @@ from osie.cli.progress import TerminalProgress
 from osie.contracts.action_events import Progress, decode
 from osie.core.errors import OsieError
 from osie.core.process import clean_environment
-from osie.image.classes import nearest
-
-_INTERRUPTED, _TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
+from osie.image.findings import nearest
 
 
 @click.group()
@@ -99,46 +97,63 @@ def _to_the_end(name: str, environment: Mapping[str, str], lines: Lines) -> int:
 
     It is a session of its own: a terminal's Ctrl-C would end it before it could clean up.
     """
-    process = subprocess.Popen(
-        [sys.executable, "-m", f"osie.actions.{name}"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        env=clean_environment(environment),
-        start_new_session=True,
-    )
-    assert process.stdout is not None and process.stderr is not None  # noqa: S101 - both are pipes
-    readers = [
-        threading.Thread(target=_read, args=(process.stdout, lines.log)),
-        threading.Thread(target=_read, args=(process.stderr, lines.error)),
-    ]
-    for reader in readers:
-        reader.start()
-    before = signal.signal(signal.SIGTERM, _asked_to_end)
-    asked = 0
-    try:
+    with _Requests() as requests:  # before there is a child, and it may be asked for
+        process = subprocess.Popen(
+            [sys.executable, "-m", f"osie.actions.{name}"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            env=clean_environment(environment),
+            start_new_session=True,
+        )
+        assert process.stdout is not None and process.stderr is not None  # noqa: S101 - both are pipes
+        requests.pass_on_to(process)
+        readers = [
+            threading.Thread(target=_read, args=(process.stdout, lines.log)),
+            threading.Thread(target=_read, args=(process.stderr, lines.error)),
+        ]
+        for reader in readers:
+            reader.start()
         status = process.wait()
-    except (KeyboardInterrupt, _AskedToEnd) as request:
-        asked = _INTERRUPTED if isinstance(request, KeyboardInterrupt) else _TERMINATED
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        process.terminate()
-        status = process.wait()
-    finally:
         for reader in readers:
             reader.join()
-        signal.signal(signal.SIGTERM, before)
-    return asked or (status if status >= 0 else 128 - status)
+    return requests.status or (status if status >= 0 else 128 - status)
 
 
-class _AskedToEnd(BaseException):
-    """SIGTERM arrived."""
+class _Requests:
+    """Requests to end (SIGINT where it isn't ignored, SIGTERM); the first is passed on to a child."""
 
+    def __init__(self) -> None:
+        self.status = 0  # to exit with, once asked
+        self._process: subprocess.Popen[str] | None = None
+        self._passed_on = False
+        self._before: dict[int, Any] = {}
 
-def _asked_to_end(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise _AskedToEnd
+    def __enter__(self) -> "_Requests":
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self._asked)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, before)
+
+    def pass_on_to(self, process: subprocess.Popen[str]) -> None:
+        """From now on, and what was asked for before."""
+        self._process = process
+        self._end()
+
+    def _asked(self, number: int, _frame: FrameType | None) -> None:
+        self.status = self.status or 128 + number
+        self._end()
+
+    def _end(self) -> None:
+        if self.status and self._process is not None and not self._passed_on:
+            self._passed_on = True
+            self._process.terminate()
 
 
 def _read(pipe: IO[str], show_line: Callable[[str], None]) -> None:

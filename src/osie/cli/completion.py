@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import click
 from click.shell_completion import CompletionItem, FishComplete, get_completion_class
 
-from osie.cli.client import DEFAULT_SERVER, Client
+from osie.cli.client import DEFAULT_SERVER, Client, Json, at
 from osie.core.errors import OsieError
 
 _VARIABLE = "_OSIE_COMPLETE"
@@ -48,8 +48,18 @@ def one_of(words: Sequence[str]) -> _Complete:
     return complete
 
 
+def given(context: click.Context, argument: str) -> str | None:
+    """What was typed for an argument. Click assigns none while an option before the tab lacks its value."""
+    value = context.params.get(argument)
+    arguments = [param.name for param in context.command.params if isinstance(param, click.Argument)]
+    place = arguments.index(argument)
+    if value is None and place < len(context.args):
+        value = context.args[place]
+    return value
+
+
 def names(path_of: Callable[[click.Context], str | None]) -> _Complete:
-    """Completes names from the list at that path of the API; nothing where no server answers at once.
+    """Completes names from the list at that path of the API.
 
     They are those of --namespace. Without one an argument names something in `default`, as the commands
     have it; an option selects among all.
@@ -57,25 +67,70 @@ def names(path_of: Callable[[click.Context], str | None]) -> _Complete:
 
     def complete(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
         path = path_of(context)
-        if path is None:
-            return []
         query = {"limit": str(_MOST), "prefix": begun}
         namespace = context.params.get("namespace") or (
             "default" if isinstance(parameter, click.Argument) else None
         )
         if namespace and path != "/machines":
             query["namespace"] = namespace
-        server = context.params.get("server") or os.environ.get("OSIE_SERVER") or DEFAULT_SERVER
-        try:
-            found = asyncio.run(_names(server, path, query))
-        except (OsieError, TimeoutError):
-            return []
-        return [CompletionItem(name) for name in found if name.startswith(begun)]
+        return _offered(context, path, query, _names, begun)
 
     return complete
 
 
-async def _names(server: str, path: str, query: dict[str, str]) -> list[str]:
+def namespaces(path_of: Callable[[click.Context], str | None]) -> _Complete:
+    """Completes the namespaces of the list at that path of the API, as far as a page of it tells."""
+
+    def complete(context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+        path = path_of(context)
+        if path == "/machines":  # are in none
+            path = None
+        return _offered(context, path, {"limit": str(_MOST)}, _namespaces, begun)
+
+    return complete
+
+
+def actions(context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Completes the actions of the workflow that the command line names."""
+    name = given(context, "name")
+    path = at("workflows", name) if name else None
+    query = {"namespace": context.params.get("namespace") or "default"}
+    return _offered(context, path, query, _actions, begun)
+
+
+def _offered(
+    context: click.Context,
+    path: str | None,
+    query: dict[str, str],
+    words_of: Callable[[Json], list[str]],
+    begun: str,
+) -> list[CompletionItem]:
+    """The words in the server's answer that begin so; nothing where it doesn't answer at once."""
+    if path is None:
+        return []
+    server = context.params.get("server") or os.environ.get("OSIE_SERVER") or DEFAULT_SERVER
+    try:
+        words = words_of(asyncio.run(_answer(server, path, query)))
+    except (OsieError, TimeoutError, KeyError, TypeError):  # of no server, or of another one
+        return []
+    return [CompletionItem(word) for word in words if word.startswith(begun)]
+
+
+async def _answer(server: str, path: str, query: dict[str, str]) -> Json:
     async with asyncio.timeout(_PATIENCE_S), Client(server) as client:
-        page = await client.request("GET", path, params=query)
+        answer: Json = await client.request("GET", path, params=query)
+    return answer
+
+
+def _names(page: Json) -> list[str]:
     return [item["mac"] if "mac" in item else item["metadata"]["name"] for item in page["items"]]
+
+
+def _namespaces(page: Json) -> list[str]:
+    return sorted({item["metadata"]["namespace"] for item in page["items"]})
+
+
+def _actions(workflow: Json) -> list[str]:
+    return list(
+        dict.fromkeys(action["name"] for task in workflow["status"]["tasks"] for action in task["actions"])
+    )

@@ -4,11 +4,12 @@ import ipaddress
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from osie.core.errors import OsieError
+from osie.image.findings import sentence
 
 
 def _ipv4(text: str) -> str:
@@ -103,14 +104,21 @@ class ServeConfig(_Section):
 def load(path: Path) -> ServeConfig:
     """Read and check the file. Raises OsieError with every error and its path in the file."""
     try:
-        with path.open("rb") as file:
-            values = tomllib.load(file)
+        values = tomllib.loads(path.read_bytes().decode())
     except OSError as error:
-        raise OsieError(f"{path}: {error.strerror}", hint="docs/reference/serve.md has an example") from error
-    except tomllib.TOMLDecodeError as error:
-        raise OsieError(f"{path}: not TOML: {error}") from error
+        raise OsieError(f"{path}: {error.strerror}", hint="docs/reference/serve.md has an example") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise OsieError(f"{path}: not TOML: {error}") from None
     try:
         return ServeConfig.model_validate(values)
     except ValidationError as error:
-        told = "".join(f"\n  {'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors())
+        told = "".join(f"\n  {_place(found)}: {sentence(found, _KEYS)}" for found in error.errors())
         raise OsieError(f"{path} can't be used:{told}", hint="docs/reference/serve.md") from None
+
+
+_SECTIONS = (ServeConfig, Network, Boots, Registry, Tink, Operator)
+_KEYS = [key for section in _SECTIONS for key in section.model_fields]
+
+
+def _place(found: Mapping[str, Any]) -> str:
+    return ".".join(str(part) for part in found["loc"])

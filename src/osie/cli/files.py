@@ -8,9 +8,11 @@ from pathlib import Path
 import click
 
 from osie.cli import config, show
-from osie.cli.client import Json, ask
+from osie.cli.client import Json, ask, at
 from osie.cli.completion import names
+from osie.cli.operations import namespace_option
 from osie.cli.resources import FILE, file_option, read_files, server_option
+from osie.cli.telling import tell
 from osie.core.errors import OsieError
 from osie.tink import diffing
 from osie.tink.handed import handed
@@ -22,11 +24,11 @@ from osie.tink.rewriting import Rewriting
 @server_option
 def diff(paths: tuple[str, ...], server: str) -> int:
     """Show what applying the files would change. Exits with 1 where something differs, with 2 on errors."""
-    files = [{"name": name, "text": text} for name, text in read_files(list(paths))]
     try:
-        found = ask(server, "POST", "/diff", json={"files": files})["differences"]
+        files = [{"name": name, "text": text} for name, text in read_files(list(paths))]
+        found = ask(server, "POST", "/diff", has="differences", json={"files": files})["differences"]
     except OsieError as error:
-        click.echo(f"osie: {error}", err=True)
+        tell(error)
         return 2
     differing = [item for item in found if item["change"] != "unchanged"]
     for item in differing:
@@ -66,7 +68,7 @@ def validate(paths: tuple[str, ...]) -> None:
 @click.option(
     "--config", "config_path", type=click.Path(path_type=Path), help="With -f: the server's config."
 )
-@click.option("-n", "--namespace", default="default", show_default=True)
+@namespace_option
 @click.option("-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml")
 @server_option
 def render(
@@ -87,7 +89,7 @@ def render(
     elif name is None:
         raise click.UsageError("name a workflow, or files with -f")
     else:
-        document = ask(server, "GET", f"/workflows/{name}/render", params={"namespace": namespace})
+        document = ask(server, "GET", at("workflows", name, "render"), params={"namespace": namespace})
     click.echo(show.encode(document, output))
 
 

@@ -6,14 +6,13 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.live import Live
 
-from osie.cli import show
-from osie.cli.client import Client, Json
-from osie.cli.completion import names, one_of
+from osie.cli import show, watching
+from osie.cli.client import Client, Json, at
+from osie.cli.completion import names, namespaces, one_of
 from osie.cli.resources import PLURALS, listed, plural, server_option
+from osie.cli.watching import Listing
 
-_LOOK_S = 2.0
 _STATES = ["PREPARING", "PENDING", "RUNNING", "POST", "SUCCESS", "FAILED", "TIMEOUT"]
 _FOR = {  # the API's parameters, and the lists that have them
     "namespace": {"hardware", "templates", "workflows"},
@@ -28,7 +27,12 @@ _OPTIONS = {"labels": "--selector", "known": "--known"}
 @click.command()
 @click.argument("kind", shell_complete=one_of(PLURALS))
 @click.argument("name", required=False, shell_complete=names(listed))
-@click.option("-n", "--namespace", help="Only of this namespace; with a NAME: default.")
+@click.option(
+    "-n",
+    "--namespace",
+    help="Only of this namespace; with a NAME: default.",
+    shell_complete=namespaces(listed),
+)
 @click.option("-l", "--selector", "labels", help="Only with these labels: KEY=VALUE,KEY!=VALUE,KEY,!KEY.")
 @click.option("--prefix", help="Only names (machines: addresses) that begin so.")
 @click.option("--state", multiple=True, type=click.Choice(_STATES, case_sensitive=False), help="Workflows.")
@@ -59,21 +63,29 @@ def _refuse(listing: str, name: str | None, wanted: Mapping[str, Any]) -> None:
 async def _get(
     server: str, listing: str, name: str | None, wanted: Mapping[str, Any], *, output: str, watch: bool
 ) -> None:
+    has = "mac" if listing == "machines" else "metadata"
     async with Client(server) as client:
 
         async def fetch() -> list[Json]:
             if name is None:
                 return await client.every(f"/{listing}", wanted)
-            return [await client.request("GET", f"/{listing}/{name}", params=wanted)]
+            return [await client.request("GET", at(listing, name), has=has, params=wanted)]
 
         if watch:
-            await _watch(fetch, listing, wide=output == "wide")
+            selected = bool(wanted.keys() - {"namespace"})
+            await watching.watch(
+                _console(), Listing(listing, wide=output == "wide", selected=selected), fetch
+            )
             return
         found = await fetch()
     if output in {"table", "wide"}:
         print_table(listing, found, wide=output == "wide")
+    elif name is not None:
+        click.echo(show.encode(found[0], output))
+    elif found or output == "json":
+        click.echo(show.encode_all(found, output))
     else:
-        click.echo(show.encode(found[0] if name is not None else found, output))
+        _nothing(listing)
 
 
 def _console() -> Console:
@@ -85,27 +97,12 @@ def _console() -> Console:
 def print_table(listing: str, found: list[Json], *, wide: bool) -> None:
     """The table, or on standard error that there is nothing to show."""
     if found:
-        _console().print(show.table(listing, found, wide=wide))
+        # Of the wide table nothing is left out or cut: its lines may go on in the terminal's next one.
+        console = Console(width=10_000) if wide else _console()
+        console.print(show.table(listing, found, wide=wide, width=console.width))
     else:
-        click.echo(f"no {listing} found", err=True)
+        _nothing(listing)
 
 
-async def _watch(fetch: Any, listing: str, *, wide: bool) -> None:
-    """On a terminal the table as it is now; elsewhere each row that is new or changed."""
-    console = _console()
-    if console.is_terminal:
-        with Live(console=console, auto_refresh=False) as live:
-            while True:
-                live.update(show.table(listing, await fetch(), wide=wide), refresh=True)
-                await asyncio.sleep(_LOOK_S)
-    told: dict[str, list[str]] = {}
-    while True:
-        changed = []
-        for item in await fetch():
-            key, row = show.key(item), show.row(listing, item, wide=wide)
-            if told.get(key) != row[:-1]:  # the last is the age
-                told[key] = row[:-1]
-                changed.append(item)
-        if changed:
-            console.print(show.table(listing, changed, wide=wide))
-        await asyncio.sleep(_LOOK_S)
+def _nothing(listing: str) -> None:
+    click.echo(f"no {listing} found", err=True)

@@ -1,14 +1,13 @@
 """`osie hardware import`: machines from a spreadsheet."""
 
 import asyncio
-from pathlib import Path
 
 import click
 import yaml
 
 from osie.cli import hardware_csv
-from osie.cli.client import Client, Json
-from osie.cli.resources import read_files, server_option
+from osie.cli.client import ApiError, Client, Json
+from osie.cli.resources import FILE, read_file, server_option
 
 
 @click.group()
@@ -21,7 +20,7 @@ def _documents(manifests: list[Json]) -> str:
 
 
 @hardware.command("import")
-@click.argument("file")
+@click.argument("file", type=FILE)
 @click.option("--dry-run", is_flag=True, help="Print the resources as YAML, and apply nothing.")
 @server_option
 def import_(file: str, dry_run: bool, server: str) -> None:
@@ -29,7 +28,7 @@ def import_(file: str, dry_run: bool, server: str) -> None:
 
     The first line names the columns; docs/reference/cli.md lists them.
     """
-    ((name, text),) = read_files([file])
+    name, text = read_file(file)
     imported = hardware_csv.read(name, text)
     if imported.ignored:
         click.echo(f"{name}: {', '.join(imported.ignored)}: ignored, a Hardware has no such field", err=True)
@@ -38,9 +37,24 @@ def import_(file: str, dry_run: bool, server: str) -> None:
         click.echo(documents, nl=False)
         return
 
-    async def work() -> list[Json]:
-        async with Client(server) as client:
-            return await client.apply([(str(Path(name).with_suffix(".yaml").name), documents)])
-
-    for item in asyncio.run(work()):
+    for item in asyncio.run(_applied(server, name, imported.lines, documents)):
         click.echo(f"hardware/{item['name']} {item['change']}")
+
+
+async def _applied(server: str, name: str, lines: list[int], documents: str) -> list[Json]:
+    """What the server did. Raises ApiError with the lines of the CSV that it refuses."""
+    async with Client(server) as client:
+        try:
+            return await client.apply([(name, documents)])
+        except ApiError as error:
+            if not error.faults:
+                raise
+            raise ApiError("nothing was imported:" + _by_line(name, lines, error.faults)) from None
+
+
+def _by_line(name: str, lines: list[int], faults: list[Json]) -> str:
+    told = ""
+    for fault in faults:
+        line = f", line {lines[fault['document'] - 1]}" if fault.get("document") else ""
+        told += f"\n  {name}{line}: {fault['message']}"
+    return told

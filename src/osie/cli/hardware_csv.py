@@ -6,13 +6,15 @@ The columns are those of the hardware.csv that Tinkerbell's installers read, and
 import csv
 import difflib
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from osie.core.errors import OsieError
-from osie.tink.hardware import HardwareSpec
+from osie.tink.manifest import explain
+from osie.tink.resources import HardwareResource
 
 Json = dict[str, Any]
 
@@ -34,6 +36,17 @@ COLUMNS: Mapping[str, str] = {
 _IGNORED = {"bmc_ip", "bmc_username", "bmc_password", "vendor"}
 _REQUIRED = ("hostname", "mac")
 _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_PLACES = {  # in the manifest, or below its interface's dhcp
+    "metadata.name": "hostname",
+    "mac": "mac",
+    "ip.address": "ip_address",
+    "ip.netmask": "netmask",
+    "ip.gateway": "gateway",
+    "vlan_id": "vlan_id",
+    "name_servers": "nameservers",
+    "time_servers": "timeservers",
+    "spec.agentID": "agent_id",
+}
 _UNIQUE = ("hostname", "mac", "ip_address", "agent_id")
 
 
@@ -41,6 +54,7 @@ class Imported(NamedTuple):
     """What a file holds."""
 
     manifests: list[Json]
+    lines: list[int]  # of the file, on which each of them ends
     ignored: list[str]  # columns that have no place in a Hardware
 
 
@@ -65,7 +79,9 @@ def read(name: str, text: str) -> Imported:
         faults = [f"{name}: no machine in it"]
     if faults:
         raise OsieError("\n  ".join(faults), hint=f"columns: {', '.join(COLUMNS)}")
-    return Imported(manifests, [column for column in columns if column in _IGNORED])
+    return Imported(
+        manifests, [line for line, _ in rows], [column for column in columns if column in _IGNORED]
+    )
 
 
 def _wrong_columns(columns: list[str]) -> Iterator[str]:
@@ -104,14 +120,19 @@ def _wrong_values(fields: Mapping[str, str], manifest: Json) -> Iterator[str]:
     for label in _several(fields.get("labels", "")):
         if not label.partition("=")[0] or "=" not in label:
             yield f"labels: {label!r} is not KEY=VALUE"
-    if not fields.get("mac"):
-        return
     try:
-        HardwareSpec.model_validate(manifest["spec"])
+        HardwareResource.model_validate(manifest)
     except ValidationError as error:
-        for fault in error.errors():
-            place = ".".join(str(part) for part in fault["loc"])
-            yield f"{place}: {fault['msg'].removeprefix('Value error, ')}"
+        for path, message in explain(error):
+            column = column_of(path)
+            if column not in _REQUIRED or fields.get(column):  # that they are empty is told already
+                yield f"{column}: {message}"
+
+
+def column_of(path: str) -> str:
+    """The column from which a place in the manifest comes, or the path itself."""
+    place = re.sub(r"\[\d+\]", "", path)
+    return _PLACES.get(place.removeprefix("spec.interfaces.dhcp."), path)
 
 
 def _several(text: str) -> list[str]:

@@ -1,6 +1,8 @@
 """`osie image`: manifests of disk images, their signatures, and comparing images with them."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -35,8 +37,9 @@ def manifest(image: Path, output: Path | None, key_file: Path | None, sector_siz
     """Describe IMAGE, raw or compressed, block by block."""
     target = output or image.with_name(f"{image.name}.manifest")
     # before the long work: a wrong key or password is told at once
-    key = minisign_secret.read(_content(key_file), _password) if key_file else None
-    with TerminalProgress(Console()) as progress:
+    with _about(key_file):
+        key = minisign_secret.read(_content(key_file), _password) if key_file else None
+    with TerminalProgress(Console()) as progress, _about(image):
         libc.keep_memory_together()
         tell = _telling(progress, f"reading {image.name}")
         made = making.make(image, tell, sector_size=int(sector_size) if sector_size else None)
@@ -106,6 +109,15 @@ def key(name: Path, password: bool) -> None:
     write_atomically(secret, minisign_secret.secret_file(pair, asked), mode=0o600)
     write_atomically(public, minisign_secret.public_file(pair))
     _say([f"{secret}: secret, keep it", f"{public}: SIGNATURE_KEY is its second line"])
+
+
+@contextmanager
+def _about(path: Path | None) -> Iterator[None]:
+    """What is wrong with this file is told with its name."""
+    try:
+        yield
+    except OsieError as error:
+        raise ImageCommandError(f"{path}: {error}", hint=error.hint) from error.__cause__
 
 
 def _say(lines: list[str]) -> None:

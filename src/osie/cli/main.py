@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import click
 from click.shell_completion import CompletionItem
 
-from osie.core.errors import OsieError, chain
+from osie.cli.telling import tell
+from osie.core.errors import OsieError
 
 # name -> (module, attribute, one line of help): a command's module is imported only when it runs.
 _COMMANDS = {
@@ -30,8 +31,12 @@ _COMMANDS = {
     "completion": ("osie.cli.completion", "completion", "Have your shell complete commands and names."),
     "doctor": ("osie.cli.doctor", "doctor", "Say what this host lacks, and how to get it."),
 }
-# What the host refuses, whichever file it is: no fault of ours that a traceback would explain.
-_HOST_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+# What the host refuses, whichever file it is, and given paths that don't lead where they should: no fault of
+# ours that a traceback would explain.
+_HOST_ERRORS = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),
+    *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP),
+)
 
 
 class _Lazy(click.Group):
@@ -67,24 +72,6 @@ def cli(debug: bool) -> None:
     """Osie: the operating system installation environment for bare metal."""
 
 
-def _tell(error: OsieError) -> None:
-    first, *causes = chain(error)
-    click.secho("osie: ", fg="red", bold=True, nl=False, err=True)
-    click.echo(first, err=True)
-    for cause in causes:
-        click.echo(f"  because: {cause}", err=True)
-    hint = next((e.hint for e in _causes(error) if isinstance(e, OsieError) and e.hint), "")
-    if hint:
-        click.echo(f"  try: {hint}", err=True)
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    found: list[BaseException] = [error]
-    while (cause := found[-1].__cause__) is not None:
-        found.append(cause)
-    return found
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -99,11 +86,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     except OSError as error:
         if "--debug" in arguments or error.errno not in _HOST_ERRORS:
             raise
-        _tell(OsieError(f"{error.filename or 'writing'}: {error.strerror}"))
+        tell(OsieError(f"{error.filename or 'writing'}: {error.strerror}"))
         sys.exit(1)
     except OsieError as error:
         if "--debug" in arguments:
             raise
-        _tell(error)
+        tell(error)
         sys.exit(1)
     sys.exit(status if isinstance(status, int) else 0)

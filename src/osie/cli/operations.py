@@ -4,12 +4,18 @@ import getpass
 
 import click
 
-from osie.cli.client import ask
-from osie.cli.completion import names
+from osie.cli.client import ask, at
+from osie.cli.completion import actions, names, namespaces
 from osie.cli.resources import server_option
 
 name_argument = click.argument("name", shell_complete=names(lambda _context: "/workflows"))
-namespace_option = click.option("-n", "--namespace", default="default", show_default=True)
+namespace_option = click.option(
+    "-n",
+    "--namespace",
+    default="default",
+    show_default=True,
+    shell_complete=namespaces(lambda _context: "/workflows"),
+)
 
 
 def _me() -> str:
@@ -20,8 +26,9 @@ def _me() -> str:
 
 
 def _do(server: str, namespace: str, name: str, operation: str, **fields: str) -> None:
-    path, body = f"/workflows/{name}/{operation}", {"who": _me(), **fields}
-    status = ask(server, "POST", path, params={"namespace": namespace}, json=body)["status"]
+    body, query = {"who": _me(), **fields}, {"namespace": namespace}
+    path = at("workflows", name, operation)
+    status = ask(server, "POST", path, has="status", params=query, json=body)["status"]
     action = (status.get("currentAction") or {}).get("action")
     begins = f", begins with action {action}" if action and operation != "cancel" else ""
     click.echo(f"workflow/{name} is {status['state']}{begins}")
@@ -39,7 +46,9 @@ def cancel(name: str, why: str, namespace: str, server: str) -> None:
 
 @click.command()
 @name_argument
-@click.option("--action", default="", help="Go on from this action rather than the failed one.")
+@click.option(
+    "--action", default="", shell_complete=actions, help="Go on from this action rather than the failed one."
+)
 @namespace_option
 @server_option
 def retry(name: str, action: str, namespace: str, server: str) -> None:
@@ -62,6 +71,7 @@ def run_again(name: str, namespace: str, server: str) -> None:
 @server_option
 def explain(name: str, namespace: str, server: str) -> None:
     """Tell in plain sentences why a workflow is where it is."""
-    told = ask(server, "GET", f"/workflows/{name}/explain", params={"namespace": namespace})
+    path = at("workflows", name, "explain")
+    told = ask(server, "GET", path, has="sentences", params={"namespace": namespace})
     for sentence in told["sentences"]:
         click.echo(sentence)

@@ -1,13 +1,14 @@
 """`osie apply` and `osie delete`: resources, through the operator API."""
 
 import asyncio
+import io
 import sys
 from pathlib import Path
 
 import click
 
-from osie.cli.client import DEFAULT_SERVER, Client, Json, ask
-from osie.cli.completion import names, one_of
+from osie.cli.client import DEFAULT_SERVER, ApiError, Client, Json, ask, at, server_url
+from osie.cli.completion import given, names, namespaces, one_of
 from osie.core.errors import OsieError
 
 KINDS = {
@@ -24,8 +25,27 @@ KINDS = {
 
 PLURALS = sorted(set(KINDS.values()))
 
+
+class _Server(click.ParamType[str]):
+    """A server's URL."""
+
+    name = "url"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The URL, or wrong usage."""
+        try:
+            return server_url(str(value))
+        except ApiError as error:
+            self.fail(str(error), param, ctx)
+
+
 server_option = click.option(
-    "--server", envvar="OSIE_SERVER", default=DEFAULT_SERVER, show_default=True, help="The operator API."
+    "--server",
+    type=_Server(),
+    envvar="OSIE_SERVER",
+    default=DEFAULT_SERVER,
+    show_default=True,
+    help="The operator API.",
 )
 
 FILE = click.Path(allow_dash=True)  # so that shells complete it
@@ -46,7 +66,7 @@ def plural(kind: str) -> str:
 
 def listed(context: click.Context) -> str | None:
     """The API's list of the kind that the command line names so far."""
-    kind = KINDS.get(str(context.params.get("kind")).lower())
+    kind = KINDS.get(str(given(context, "kind")).lower())
     return None if kind is None else f"/{kind}"
 
 
@@ -60,21 +80,42 @@ def read_files(paths: list[str]) -> list[tuple[str, str]]:
     """(name, text) of each file; "-" is standard input, a folder stands for its YAML and JSON files."""
     files = []
     for path in paths:
-        if path == "-":
-            files.append(("standard input", sys.stdin.read()))
-            continue
         here = Path(path)
-        found = [here]
-        if here.is_dir():
-            found = sorted(p for p in here.iterdir() if p.suffix in {".yaml", ".yml", ".json"})
-            if not found:
-                raise OsieError(f"{path}: no .yaml, .yml or .json file in this folder")
-        for file in found:
-            try:
-                files.append((str(file), file.read_text()))
-            except (OSError, UnicodeDecodeError) as error:
-                raise OsieError(f"{file}: can't be read: {error}") from error
+        found = [path]
+        try:
+            if path != "-" and here.is_dir():
+                found = sorted(str(p) for p in here.iterdir() if p.suffix in {".yaml", ".yml", ".json"})
+        except OSError as error:
+            raise _unreadable(path, error) from None
+        if not found:
+            raise OsieError(f"{click.format_filename(path)}: no .yaml, .yml or .json file in this folder")
+        files += [read_file(file) for file in found]
     return files
+
+
+def read_file(path: str) -> tuple[str, str]:
+    """The name to call a file by, and its text: UTF-8, with any kind of line's end. "-" is standard input."""
+    name = "standard input" if path == "-" else click.format_filename(path)
+    try:
+        data = _standard_input() if path == "-" else Path(path).read_bytes()
+        return name, io.StringIO(data.decode(), newline=None).read()
+    except OSError as error:
+        raise _unreadable(name, error) from None
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise OsieError(
+            f"{name}, line {line}: not UTF-8 text (byte {data[error.start]:#04x}, {error.reason})"
+        ) from None
+
+
+def _standard_input() -> bytes:
+    if sys.stdin is None:  # closed by whoever started us
+        raise OsieError("standard input is closed")
+    return sys.stdin.buffer.read()
+
+
+def _unreadable(path: str, error: OSError) -> OsieError:
+    return OsieError(f"{click.format_filename(path)}: {error.strerror}")
 
 
 @click.command()
@@ -98,11 +139,14 @@ def apply(paths: tuple[str, ...], server: str) -> None:
 @click.command()
 @click.argument("kind", shell_complete=one_of(PLURALS))
 @click.argument("name", shell_complete=names(listed))
-@click.option("-n", "--namespace", default="default", show_default=True)
+@click.option("-n", "--namespace", default="default", show_default=True, shell_complete=namespaces(listed))
 @click.option("--force", is_flag=True, help="Even a workflow that is running.")
 @server_option
 def delete(kind: str, name: str, namespace: str, force: bool, server: str) -> None:
     """Delete one resource."""
+    listing = plural(kind)
+    if listing == "machines":
+        raise OsieError("a machine is what was seen of it: delete its hardware")
     query = {"namespace": namespace, "force": str(force).lower()}
-    ask(server, "DELETE", f"/{plural(kind)}/{name}", params=query)
+    ask(server, "DELETE", at(listing, name), has="deleted", params=query)
     click.echo(f"{kind}/{name} deleted")

@@ -125,7 +125,8 @@ def _operator_socket(listen: str) -> socket.socket:
     try:
         return socket.create_server((host, int(number)))
     except OSError as error:
-        what = "is taken" if error.errno == errno.EADDRINUSE else os.strerror(error.errno or 0).lower()
+        reason = (error.strerror or "").partition(" (while")[0].lower()  # create_server's addition
+        what = "is taken" if error.errno == errno.EADDRINUSE else reason
         raise OsieError(
             f"operator.listen: {listen}: {what}", hint="choose another with operator.listen in the config"
         ) from error

@@ -3,15 +3,18 @@
 import json
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
+from rich.cells import cell_len
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from osie.cli.client import Json
 from osie.tink.documents import Dumper
 
+_GAP = 2  # between columns, as rich pads them
 _STATE_COLOURS = {"SUCCESS": "green", "FAILED": "red", "TIMEOUT": "red", "RUNNING": "cyan"}
 
 
@@ -20,6 +23,13 @@ def encode(value: object, form: str) -> str:
     if form == "json":
         return json.dumps(value, indent=2)
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True).rstrip("\n")
+
+
+def encode_all(values: list[Json], form: str) -> str:
+    """Several, so that `osie apply` takes them again: documents in YAML, one List in JSON, as kubectl's."""
+    if form == "json":
+        return encode({"apiVersion": "v1", "kind": "List", "items": values}, form)
+    return "\n---\n".join(encode(value, form) for value in values)
 
 
 class _Dumper(Dumper):
@@ -68,14 +78,16 @@ def _path(item: Json, *keys: str | int) -> Any:
 
 
 def _text(value: object) -> str:
-    return "-" if value in (None, "") else str(value)
+    """As rich markup: brackets in names are theirs."""
+    return "-" if value in (None, "") else escape(str(value))
 
 
 def _progress(item: Json) -> str:
     progress = _path(item, "status", "currentAction", "progress")
     if not progress:
         return "-"
-    return f"{progress['phase']} {amount(progress['done'], progress.get('total'), progress.get('unit', ''))}"
+    done = amount(progress["done"], progress.get("total"), progress.get("unit", ""))
+    return f"{_text(progress['phase'])} {done}"
 
 
 def _attempt(item: Json) -> str:
@@ -85,9 +97,12 @@ def _attempt(item: Json) -> str:
 
 
 def _message(item: Json) -> str:
-    text = _text(_path(item, "status", "message"))
-    first = text.splitlines()[0]
-    return escape(first if len(first) <= 80 else first[:79] + "…")
+    first, *_ = str(_path(item, "status", "message") or "").splitlines() or [""]
+    return _text(first if len(first) <= 80 else first[:79] + "…")
+
+
+def _netboot(item: Json) -> str:
+    return "on" if _path(item, "spec", "interfaces", 0, "netboot", "allowPXE") else "off"
 
 
 def _noted(item: Json) -> str:
@@ -102,33 +117,41 @@ def _labels(item: Json) -> str:
     return _text(",".join(f"{key}={value}" for key, value in sorted(labels.items())))
 
 
-_Column = tuple[str, Callable[[Json], str]]
-_NAME: _Column = ("name", lambda i: _text(_path(i, "metadata", "name")))
-_AGE: _Column = ("age", lambda i: age(_path(i, "metadata", "createdAt")))
+class _Column(NamedTuple):
+    title: str
+    cell: Callable[[Json], str]
+    ticks: bool = False  # an age: it is another every second, and nothing has changed
+    spare: int = 0  # left out where there is no room, the highest first; 0: never
+
+
+_NAME = _Column("name", lambda i: _text(_path(i, "metadata", "name")))
+_AGE = _Column("age", lambda i: age(_path(i, "metadata", "createdAt")), ticks=True, spare=3)
 _COLUMNS: dict[str, list[_Column]] = {
     "hardware": [
         _NAME,
-        ("mac", lambda i: _text(_path(i, "spec", "interfaces", 0, "dhcp", "mac"))),
-        ("address", lambda i: _text(_path(i, "spec", "interfaces", 0, "dhcp", "ip", "address"))),
-        ("netboot", lambda i: "on" if _path(i, "spec", "interfaces", 0, "netboot", "allowPXE") else "off"),
+        _Column("mac", lambda i: _text(_path(i, "spec", "interfaces", 0, "dhcp", "mac"))),
+        _Column(
+            "address", lambda i: _text(_path(i, "spec", "interfaces", 0, "dhcp", "ip", "address")), spare=1
+        ),
+        _Column("netboot", _netboot, spare=2),
         _AGE,
     ],
     "templates": [_NAME, _AGE],
     "workflows": [
         _NAME,
-        ("hardware", lambda i: _text(_path(i, "spec", "hardwareRef"))),
-        ("template", lambda i: _text(_path(i, "spec", "templateRef"))),
-        ("state", lambda i: state(_text(_path(i, "status", "state"))) + _noted(i)),
-        ("action", lambda i: _text(_path(i, "status", "currentAction", "action"))),
-        ("attempt", _attempt),
-        ("progress", _progress),
+        _Column("hardware", lambda i: _text(_path(i, "spec", "hardwareRef")), spare=4),
+        _Column("template", lambda i: _text(_path(i, "spec", "templateRef")), spare=5),
+        _Column("state", lambda i: state(_text(_path(i, "status", "state"))) + _noted(i)),
+        _Column("action", lambda i: _text(_path(i, "status", "currentAction", "action"))),
+        _Column("attempt", _attempt, spare=2),
+        _Column("progress", _progress, spare=1),
         _AGE,
     ],
     "machines": [
-        ("mac", lambda i: _text(i.get("mac"))),
-        ("hardware", lambda i: _text(i.get("hardware") or "discovered")),
-        ("last event", lambda i: _text(_path(i, "lastEvent", "event"))),
-        ("seen", lambda i: age(i.get("lastSeen"))),
+        _Column("mac", lambda i: _text(i.get("mac"))),
+        _Column("hardware", lambda i: _text(i.get("hardware") or "discovered")),
+        _Column("last event", lambda i: _text(_path(i, "lastEvent", "event"))),
+        _Column("seen", lambda i: age(i.get("lastSeen")), ticks=True, spare=1),
     ],
 }
 
@@ -136,18 +159,18 @@ _COLUMNS: dict[str, list[_Column]] = {
 # What "wide" adds; before the age, which stays last.
 _WIDE: dict[str, list[_Column]] = {
     "hardware": [
-        ("agent", lambda i: _text(_path(i, "spec", "agentID"))),
-        ("disk", lambda i: _text(_path(i, "spec", "disks", 0, "device"))),
-        ("labels", _labels),
+        _Column("agent", lambda i: _text(_path(i, "spec", "agentID"))),
+        _Column("disk", lambda i: _text(_path(i, "spec", "disks", 0, "device"))),
+        _Column("labels", _labels),
     ],
-    "templates": [("labels", _labels)],
+    "templates": [_Column("labels", _labels)],
     "workflows": [
-        ("run", lambda i: _text(_path(i, "status", "run"))),
-        ("cause", lambda i: _text(_path(i, "status", "cause"))),
-        ("message", _message),
-        ("labels", _labels),
+        _Column("run", lambda i: _text(_path(i, "status", "run"))),
+        _Column("cause", lambda i: _text(_path(i, "status", "cause"))),
+        _Column("message", _message),
+        _Column("labels", _labels),
     ],
-    "machines": [("first seen", lambda i: age(i.get("firstSeen")))],
+    "machines": [_Column("first seen", lambda i: age(i.get("firstSeen")), ticks=True)],
 }
 
 
@@ -161,19 +184,51 @@ def key(item: Json) -> str:
     return str(item["mac"]) if "mac" in item else "/".join(item["metadata"][k] for k in ("namespace", "name"))
 
 
-def row(kind: str, item: Json, *, wide: bool = False) -> list[str]:
-    """An item's cells, as rich markup."""
-    return [cell(item) for _, cell in _columns(kind, wide=wide)]
+def steady(kind: str, item: Json, *, wide: bool = False) -> list[str]:
+    """An item's cells but for its ages: while they are the same, nothing has changed."""
+    return [column.cell(item) for column in _columns(kind, wide=wide) if not column.ticks]
 
 
-def table(kind: str, items: list[Json], *, wide: bool = False) -> Table:
-    """A table of the API's `kind`; with their namespaces, where not all are in the default one."""
-    titles = [title.upper() for title, _ in _columns(kind, wide=wide)]
+def latest(item: Json) -> float:
+    """When something last happened to an item, as far as it tells."""
+    told = (
+        _path(item, "lastSeen"),
+        _path(item, "metadata", "createdAt"),
+        _path(item, "status", "executionStart"),
+        _path(item, "status", "executionStop"),
+    )
+    return max((float(at) for at in told if at), default=0.0)
+
+
+def _fitting(columns: list[_Column], items: list[Json], width: int) -> list[_Column]:
+    """As many of the columns as have room side by side."""
+    taken = {
+        column.title: max(
+            [cell_len(column.title), *(Text.from_markup(column.cell(item)).cell_len for item in items)]
+        )
+        for column in columns
+    }
+    left = list(columns)
+    while sum(taken.values()) + _GAP * (len(left) - 1) > width and any(column.spare for column in left):
+        out = max(left, key=lambda column: column.spare)
+        left.remove(out)
+        del taken[out.title]
+    return left
+
+
+def table(kind: str, items: list[Json], *, wide: bool = False, width: int | None = None) -> Table:
+    """A table of the API's `kind`; with their namespaces, where not all are in the default one.
+
+    Columns are left out for what is wider than `width`; never of the wide table, all of which was asked for.
+    """
+    columns = _columns(kind, wide=wide)
     spaces = [_path(item, "metadata", "namespace") or "default" for item in items]
     placed = kind != "machines" and set(spaces) - {"default"}
+    if width is not None and not wide:
+        columns = _fitting(columns, items, width - (max(map(len, spaces)) + _GAP if placed else 0))
     shown = Table(box=None, pad_edge=False, header_style="bold")
-    for title in (["NAMESPACE"] if placed else []) + titles:
+    for title in (["NAMESPACE"] if placed else []) + [column.title.upper() for column in columns]:
         shown.add_column(title, no_wrap=True)
     for item, space in zip(items, spaces, strict=True):
-        shown.add_row(*([space] if placed else []), *row(kind, item, wide=wide))
+        shown.add_row(*([space] if placed else []), *(column.cell(item) for column in columns))
     return shown

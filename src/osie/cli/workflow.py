@@ -1,17 +1,17 @@
 """`osie workflow`: one workflow while it runs, and what can be done to it."""
 
 import asyncio
+from contextlib import aclosing
 from datetime import datetime
 
 import click
 
 from osie.cli import operations
-from osie.cli.client import Client, Json
+from osie.cli.client import Client, Json, at
+from osie.cli.completion import actions
+from osie.cli.following import Workflow
 from osie.cli.operations import name_argument, namespace_option
 from osie.cli.resources import server_option
-from osie.core.errors import OsieError
-
-_ENDED = {"SUCCESS", "FAILED", "TIMEOUT"}
 
 
 @click.group()
@@ -46,16 +46,14 @@ def watch(name: str, namespace: str, server: str) -> int:
 
     async def work() -> str:
         state = ""
-        async with Client(server) as client:
-            async for event in client.follow(f"/workflows/{name}/events", namespace=namespace):
+        async with (
+            Client(server) as client,
+            aclosing(Workflow(client, name, namespace).follow("events")) as told,
+        ):
+            async for event in told:
                 click.echo(event_line(event))
                 if not event.get("action"):
                     state = str(event["to"])
-        if state not in _ENDED:
-            raise OsieError(
-                f"workflow {name}: the server closed the stream before the workflow ended",
-                hint="was it deleted, or the server stopped? Watch it again",
-            )
         return state
 
     return 0 if asyncio.run(work()) == "SUCCESS" else 1
@@ -70,7 +68,7 @@ def log_line(line: Json, *, timestamps: bool) -> str:
 @workflow.command()
 @name_argument
 @click.option("-f", "--follow", is_flag=True, help="Go on until the workflow ends.")
-@click.option("--action", default=None, help="Of this action only, by its name or its run's id.")
+@click.option("--action", shell_complete=actions, help="Of this action only, by its name or its run's id.")
 @click.option("-t", "--timestamps", is_flag=True, help="With the time at which each was printed.")
 @namespace_option
 @server_option
@@ -78,16 +76,16 @@ def logs(
     name: str, *, follow: bool, action: str | None, timestamps: bool, namespace: str, server: str
 ) -> None:
     """Print what the workflow's actions printed, in all of their attempts and runs."""
-    query = {"namespace": namespace} | ({"action": action} if action else {})
-    path = f"/workflows/{name}/logs"
+    query = {"action": action} if action else {}
 
     async def work() -> None:
         async with Client(server) as client:
             if follow:
-                async for line in client.follow(path, 0, **query):
+                lines = Workflow(client, name, namespace).follow("logs", query)
+            else:
+                lines = client.items(at("workflows", name, "logs"), {"namespace": namespace, **query})
+            async with aclosing(lines):
+                async for line in lines:
                     click.echo(log_line(line, timestamps=timestamps))
-                return
-            async for line in client.items(path, query):
-                click.echo(log_line(line, timestamps=timestamps))
 
     asyncio.run(work())

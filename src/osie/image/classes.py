@@ -1,10 +1,11 @@
-"""Kernel modules and firmware by what they are for: the tables beside this file, and their nearest word."""
+"""Kernel modules and firmware by what they are for: the tables beside this file."""
 
-import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+
+from osie.image.findings import nearest
 
 _FOLDER = Path(__file__).parent
 
@@ -19,12 +20,6 @@ def module_classes() -> Mapping[str, tuple[str, ...]]:
 def firmware_classes() -> Mapping[str, tuple[str, ...]]:
     """Debian packages by class: see firmware_classes.toml."""
     return _table("firmware_classes.toml")
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """`; did you mean ...?` with the most similar known word, or nothing."""
-    similar = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {similar[0]!r}?" if similar else ""
 
 
 def known_class(kind: str, name: str, classes: Mapping[str, object]) -> str:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from osie.core.errors import OsieError
 from osie.core.process import run
-from osie.image.classes import module_classes, nearest
+from osie.image.classes import module_classes
+from osie.image.findings import nearest
 from osie.image.profile import Profile
 
 _MODULES = Path("usr/lib/modules")

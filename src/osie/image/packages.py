@@ -7,7 +7,8 @@ from pathlib import Path
 from osie.core import mirror, packages
 from osie.core.cache import Cache
 from osie.core.debian import PackageSet
-from osie.image.classes import firmware_classes, module_classes, nearest
+from osie.image.classes import firmware_classes, module_classes
+from osie.image.findings import nearest
 from osie.image.profile import Profile
 
 _EXCLUDE = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*")

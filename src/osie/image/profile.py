@@ -19,7 +19,8 @@ from pydantic import (
 import osie
 from osie.contracts.artifacts import EMBEDDED_WORKER
 from osie.core.errors import OsieError
-from osie.image.classes import firmware_classes, known_class, module_classes, nearest
+from osie.image.classes import firmware_classes, known_class, module_classes
+from osie.image.findings import formed, nearest, sentence
 from osie.image.reference import Reference
 
 _LONGEST_CHAIN = 8
@@ -70,14 +71,24 @@ def _absolute(path: str) -> str:
     return path
 
 
-Package = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9+.-]+$")]
+Package = Annotated[
+    str,
+    AfterValidator(formed(r"[a-z0-9][a-z0-9+.-]+", "a package: lower-case letters, digits, '+', '.', '-'")),
+]
 ModuleClass = Annotated[str, AfterValidator(_known_module_class)]
 FirmwareClass = Annotated[str, AfterValidator(_known_firmware_class)]
 Action = Annotated[str, AfterValidator(_known_action)]
 ImageName = Annotated[str, AfterValidator(_reference)]
-ModuleName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
-Parameter = Annotated[str, Field(pattern=r"^[^\s\"=]+(=[^\s\"]*)?$")]
-Pattern = Annotated[str, Field(pattern=r"^/")]
+ModuleName = Annotated[
+    str, AfterValidator(formed(r"[A-Za-z0-9_-]+", "a module: letters, digits, '_' and '-'"))
+]
+Parameter = Annotated[
+    str,
+    AfterValidator(
+        formed(r"[^\s\"=]+(=[^\s\"]*)?", "a kernel parameter: NAME or NAME=VALUE, no space or quote")
+    ),
+]
+Pattern = Annotated[str, AfterValidator(formed(r"(?s)/.*", "a path's pattern: it begins with '/'"))]
 
 
 class _Strict(BaseModel):
@@ -131,7 +142,9 @@ class File(_Strict):
     path: Annotated[str, AfterValidator(_absolute)]
     content: str | None = None
     source: Path | None = None
-    mode: Annotated[str, Field(pattern=r"^0[0-7]{3}$")] = "0644"
+    mode: Annotated[str, AfterValidator(formed(r"0[0-7]{3}", "a mode: four octal digits such as 0644"))] = (
+        "0644"
+    )
 
     @model_validator(mode="after")
     def _one_of_both(self) -> "File":
@@ -147,8 +160,10 @@ class File(_Strict):
 class _Partial(_Strict):
     """One profile file by itself: anything may come from the profile that it extends."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-    description: Annotated[str, Field(pattern=r"^[^\n]*$")] = ""
+    name: Annotated[
+        str, AfterValidator(formed(r"[a-z0-9][a-z0-9-]*", "a name: lower-case letters, digits and '-'"))
+    ]
+    description: Annotated[str, AfterValidator(formed(r"[^\n]*", "one line"))] = ""
     extends: str | None = None
     suite: str | None = None
     mirror: str | None = None
@@ -273,10 +288,7 @@ def _sentences(path: Path, error: ValidationError) -> list[str]:
     lines = []
     for one in error.errors(include_url=False):
         where = ".".join(str(part) for part in one["loc"]) or "(top level)"
-        message = one["msg"].removeprefix("Value error, ")
-        if one["type"] == "extra_forbidden":
-            message = f"unknown key{nearest(str(one['loc'][-1]), known)}"
-        lines.append(f"{path}: {where}: {message}")
+        lines.append(f"{path}: {where}: {sentence(one, known)}")
     return lines
 
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from osie.tink import conditions, documents, hardware, scalars
 from osie.tink.drafting import draft
 from osie.tink.hardware import HardwareSpec
-from osie.tink.manifest import Batch, explain, path_of
+from osie.tink.manifest import Batch, Fault, explain, path_of
 from osie.tink.render_child import Job, Rendered, render_all
 from osie.tink.resources import Kind, Ref, Resource, TemplateSpec, WorkflowSpec
 from osie.tink.template import TemplateForm
@@ -239,9 +239,9 @@ def references(ref: Ref, spec: WorkflowSpec) -> list[tuple[str, Ref]]:
 
 
 def _is_faulty(batch: Batch, ref: Ref) -> bool:
-    source = batch.sources[ref]
+    data = Fault.at(batch.sources[ref], "spec.data", "")
     return any(
-        (f.file, f.document) == (source.file, source.document) and f.path.startswith("spec.data")
+        (f.file, f.document) == (data.file, data.document) and f.path.startswith(data.path)
         for f in batch.faults
     )
 

@@ -19,6 +19,7 @@ class Source:
 
     file: str
     document: int | None  # from 1; None: the file as a whole
+    item: str = ""  # such as items[3], where the document is a List
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class Fault:
     @classmethod
     def at(cls, source: Source, path: str, message: str) -> "Fault":
         """A fault in `source`."""
-        return cls(source.file, source.document, path, message)
+        within = ".".join(part for part in (source.item, path) if part)
+        return cls(source.file, source.document, within, message)
 
     def json(self) -> dict[str, Any]:
         """As the API tells it."""
@@ -73,11 +75,19 @@ def parse(files: Sequence[tuple[str, str]]) -> Batch:
             batch.faults.append(Fault(name, None, "", f"longer than {documents.MAX_CHARACTERS} characters"))
             continue
         for document in documents.split(text):
-            found = True
-            _read(batch, Source(name, document.index), document.value)
+            for item, value in _listed(document.value):
+                found = True
+                _read(batch, Source(name, document.index, item), value)
         if not found:
             batch.faults.append(Fault(name, None, "", "no document in it"))
     return batch
+
+
+def _listed(value: Any) -> list[tuple[str, Any]]:
+    """A List's items, as `get -o json` and kubectl print several; anything else is itself, alone."""
+    if isinstance(value, dict) and value.get("kind") == "List" and isinstance(value.get("items"), list):
+        return [(f"items[{number}]", item) for number, item in enumerate(value["items"])]
+    return [("", value)]
 
 
 def _read(batch: Batch, source: Source, value: Any) -> None:

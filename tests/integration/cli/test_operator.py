@@ -1,96 +1,10 @@
 """The operator's commands against a real server of the API, as processes: what a person sees."""
 
-import asyncio
-import os
-import socket
-import sys
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
-import uvicorn
 import yaml
+from operator_api import FILES, MAC, Operator
 
-from osie.tink import http_api
-from osie.tink.service import Tink
-from osie.tink.store import Store
 from osie.tink.workflow import ActionState
-from osie.tink.workflow_rows import LogLine
-
-MAC = "52:54:00:00:00:01"
-FILES = """\
-apiVersion: tinkerbell.org/v1alpha1
-kind: Hardware
-metadata: {name: m1, labels: {rack: "7"}}
-spec: {interfaces: [{dhcp: {mac: "52:54:00:00:00:01"}}]}
----
-apiVersion: tinkerbell.org/v1alpha1
-kind: Template
-metadata: {name: install}
-spec:
-  data: |
-    version: "0.1"
-    name: install
-    tasks:
-      - name: install
-        actions:
-          - {name: write, image: quay.io/actions/image2disk, retries: 1, retry-backoff: 0}
-          - {name: restart, image: quay.io/actions/reboot}
----
-apiVersion: tinkerbell.org/v1alpha1
-kind: Workflow
-metadata: {name: w1}
-spec: {templateRef: install, hardwareRef: m1}
-"""
-
-
-class Operator:
-    """The engine behind a served API, and the command."""
-
-    def __init__(self, tink: Tink, url: str, folder: Path) -> None:
-        self.tink, self.url, self._folder = tink, url, folder
-
-    async def osie(self, *arguments: str, text: str = "", **environment: str) -> tuple[int, str]:
-        """Exit status, and standard output and error together."""
-        environment |= {**os.environ, "OSIE_SERVER": self.url, "USER": "alice", "LOGNAME": "alice"}
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "osie.cli", *arguments),
-            cwd=self._folder, env=environment, stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
-        told, _ = await process.communicate(text.encode())
-        return process.returncode or 0, told.decode()
-
-    async def completed(self, *words: str) -> list[str]:
-        """What bash is offered for the last word."""
-        asked = {"COMP_WORDS": " ".join(["osie", *words]), "COMP_CWORD": str(len(words))}
-        _, told = await self.osie(_OSIE_COMPLETE="bash_complete", **asked)
-        return [line.partition(",")[2] for line in told.split()]
-
-    async def end(self, state: ActionState, message: str = "") -> None:
-        """The next action runs, prints a line, and ends so."""
-        workflow, turn = await self.tink.agents.get_action(MAC)
-        ids = (f"default/{workflow.name}", MAC, turn.action.id)
-        await self.tink.agents.report(*ids, ActionState.RUNNING)
-        await self.tink.agents.logs(*ids, [LogLine(1, 1.0, "stdout", f"this is {turn.action.name}")])
-        await self.tink.agents.report(*ids, state, message=message)
-
-
-@pytest.fixture
-async def operator(tmp_path: Path) -> AsyncIterator[Operator]:
-    """A server with nothing in it, and FILES in files.yaml."""
-    (tmp_path / "files.yaml").write_text(FILES)
-    store = await Store.open(f"sqlite+aiosqlite:///{tmp_path / 'tink.db'}")
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        async with Tink(store, rewrite_images={"quay.io/": "10.0.0.1:5000/"}) as tink:
-            config = uvicorn.Config(http_api.create(tink), log_level="warning", lifespan="off")
-            server = uvicorn.Server(config)
-            serving = asyncio.create_task(server.serve([listening]))
-            yield Operator(tink, f"http://127.0.0.1:{listening.getsockname()[1]}", tmp_path)
-            tink.end_streams()
-            server.should_exit = True
-            await serving
-    await store.close()
 
 
 async def test_files_are_validated_rendered_and_compared_before_they_are_applied(operator: Operator) -> None:
@@ -156,6 +70,17 @@ async def test_a_failure_is_seen_explained_and_retried(operator: Operator) -> No
     assert (await operator.osie("get", "workflows", "--state", "FAILED"))[1] == "no workflows found\n"
 
 
+async def test_what_the_server_refuses_of_a_spreadsheet_is_told_by_line(operator: Operator) -> None:
+    """An address that another Hardware has: the file and its line, and nothing is imported."""
+    await operator.osie("apply", "-f", "files.yaml")
+    text = f"hostname,mac\nm2,52:54:00:00:00:02\nm3,{MAC}\n"
+    status, told = await operator.osie("hardware", "import", "-", text=text)
+    (refused,) = told.splitlines()[1:]
+    assert (status, refused.partition(": ")[0]) == (1, "  standard input, line 3")
+    assert refused.endswith(f"{MAC} belongs to Hardware default/m1 already")
+    assert (await operator.osie("get", "hardware", "m2"))[0] == 1
+
+
 async def test_options_that_select_nothing_are_refused(operator: Operator) -> None:
     """An option of another list, a selector in no syntax: one line says what would do."""
     status, told = await operator.osie("get", "hardware", "--known")
@@ -164,28 +89,65 @@ async def test_options_that_select_nothing_are_refused(operator: Operator) -> No
     assert (status, "expected KEY=VALUE" in told) == (1, True), told
 
 
-async def test_what_changes_is_watched(operator: Operator) -> None:
-    """Without a terminal each row is printed when it is new or changed."""
+@pytest.mark.parametrize("output", ["yaml", "json"])
+async def test_what_get_prints_can_be_applied_again(operator: Operator, output: str) -> None:
+    """One of a kind or all of them, in YAML and in JSON: unchanged where they are, made anew where not."""
+    second = FILES.replace("m1", "m2").replace("00:00:01", "00:00:02").replace("w1", "w2").split("---")
+    await operator.osie("apply", "-f", "-", text="---\n".join([FILES, second[0], second[2]]))
+    printed = {}
+    for kind, names in (("hardware", ["m1", "m2"]), ("template", ["install"]), ("workflow", ["w1", "w2"])):
+        _, one = await operator.osie("get", kind, names[0], "-o", output)
+        told = f"{kind}/{names[0]} unchanged\n"
+        assert await operator.osie("apply", "-f", "-", text=one) == (0, told), one
+        _, printed[kind] = await operator.osie("get", kind, "-o", output)
+        told = "".join(f"{kind}/{name} unchanged\n" for name in names)
+        assert await operator.osie("apply", "-f", "-", text=printed[kind]) == (0, told), printed[kind]
+    for kind, name in (("workflow", "w1"), ("workflow", "w2"), ("hardware", "m1"), ("hardware", "m2")):
+        await operator.osie("delete", kind, name)
+    assert (await operator.osie("get", "hardware", "-o", output))[0] == 0
+    status, told = await operator.osie("apply", "-f", "-", text=printed["hardware"])
+    assert (status, told) == (0, "hardware/m1 created\nhardware/m2 created\n")
+
+
+async def test_a_name_means_only_itself(operator: Operator) -> None:
+    """Whatever is in it, a name is no other resource's, and nothing of a URL: nothing is shown or deleted."""
     await operator.osie("apply", "-f", "files.yaml")
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "osie.cli", "get", "workflows", "--watch", "--server", operator.url),
-        stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stdout is not None
-    try:
-        async with asyncio.timeout(60):
-            while b"PENDING" not in await process.stdout.readline():
-                pass
-            await operator.end(ActionState.SUCCESS)
-            while b"RUNNING" not in await process.stdout.readline():
-                pass
-    finally:
-        process.kill()
-        await process.wait()
+    await operator.osie("delete", "workflow", "w1")
+    by_commands = [
+        ("get", "hardware"), ("render",), ("workflow", "logs"), ("workflow", "logs", "-f"),
+        ("workflow", "watch"), ("workflow", "explain"), ("workflow", "cancel"),
+    ]  # fmt: skip
+    names = ["m1?force=true", "m1/", "../hardware/m1", "..", "", "m%31", "m1\udcff"]
+    for command in (
+        *((*command, "m1#x") for command in by_commands),
+        *(("delete", "hardware", name) for name in ("m1#x", *names)),
+    ):
+        status, told = await operator.osie(*command)
+        assert (status, told.count("\n")) == (1, 1), told
+        assert "there is no" in told or "can't be a name" in told
+    assert "can't be a name" in (await operator.osie("get", "workflows", "../hardware/m1"))[1]
+    assert (await operator.osie("get", "hardware", "m1"))[0] == 0
+
+
+async def test_input_that_is_no_text_is_one_clear_line(operator: Operator) -> None:
+    """Bytes that are no UTF-8, a folder where a file is read: what and where, exit status 1."""
+    (operator.folder / "two").mkdir()
+    for name in ("a.yaml", "b.yaml"):
+        (operator.folder / "two" / name).write_text(FILES)
+    for command, text, expected in (
+        (("apply", "-f", "-"), b"a: b\nc: \xff", "standard input, line 2: not UTF-8 text (byte 0xff,"),
+        (("diff", "-f", "-"), b"\xff", "standard input, line 1: not UTF-8"),
+        (("hardware", "import", "-"), b"hostname\xe9,mac", "standard input, line 1: not UTF-8"),
+        (("hardware", "import", "two"), b"", "two: Is a directory"),
+        (("apply", "-f", "none.yaml"), b"", "none.yaml: No such file or directory"),
+        (("apply", "-f", "x" * 300), b"", "File name too long"),
+    ):
+        status, told = await operator.osie(*command, text=text)
+        assert (status, told.count("\n"), expected in told) == (1 + (command[0] == "diff"), 1, True), told
 
 
 async def test_names_are_completed_from_their_namespace(operator: Operator) -> None:
-    """Those of -n; without it an argument's are the default ones, an option's are all."""
+    """Those of -n; without it an argument's are the default ones, an option's all; so are -n and --action."""
     await operator.osie("apply", "-f", "files.yaml")
     lab = FILES.replace("{name: m1,", "{name: m2, namespace: lab,").replace("00:00:01", "00:00:02")
     lab = lab.replace("{name: install}", "{name: install, namespace: lab}").replace(
@@ -203,5 +165,13 @@ async def test_names_are_completed_from_their_namespace(operator: Operator) -> N
         (("get", "workflows", "--hardware", ""), ["m1", "m2"]),
         (("get", "workflows", "-n", "lab", "--hardware", ""), ["m2"]),
         (("get", "-n", "lab", "machines", ""), [MAC, "52:54:00:00:00:02"]),
+        (("get", "hardware", "-n", ""), ["default", "lab"]),
+        (("delete", "template", "-n", "l"), ["lab"]),
+        (("workflow", "cancel", "w1", "--namespace", ""), ["default", "lab"]),
+        (("render", "-n", "x"), []),
+        (("workflow", "logs", "w1", "--action", ""), ["write", "restart"]),
+        (("workflow", "retry", "w2", "-n", "lab", "--action", "wr"), ["write"]),
+        (("workflow", "retry", "w2", "--action", ""), []),
+        (("workflow", "logs", "--action", ""), []),
     ):
         assert await operator.completed(*words) == names, words

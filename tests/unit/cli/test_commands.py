@@ -1,10 +1,14 @@
 """The command line, as a process: what a person sees."""
 
+import io
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from osie.cli import show
 from osie.cli.demo import scenario
@@ -14,10 +18,12 @@ from osie.cli.main import _COMMANDS
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def _osie(*arguments: str, path: str = "/usr/sbin:/usr/bin:/sbin:/bin") -> subprocess.CompletedProcess[str]:
+def _osie(
+    *arguments: str, path: str = "/usr/sbin:/usr/bin:/sbin:/bin", **environment: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", "from osie.cli.main import main; main()", *arguments],
-        capture_output=True, text=True, timeout=60, check=False, env={"PATH": path},
+        capture_output=True, text=True, timeout=60, check=False, env={"PATH": path, **environment},
     )  # fmt: skip
 
 
@@ -35,6 +41,76 @@ def test_no_server_is_one_clear_line() -> None:
     assert done.returncode == 1
     assert "no Osie server answers at http://127.0.0.1:9" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        "http://[::1",
+        "http://h:99999",
+        "http://h:0",
+        "h:7080",
+        "ftp://h",
+        "http://",
+        "http://a..b",
+        "http://h?x",
+    ],
+)
+def test_a_server_that_is_no_url_is_wrong_usage(server: str) -> None:
+    """Exit status 2 and the value, with what is expected; the same for OSIE_SERVER."""
+    done = _osie("get", "workflows", "--server", server)
+    assert (done.returncode, f"'--server': '{server}'" in done.stderr) == (2, True), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_path_that_leads_elsewhere_is_one_clear_line(tmp_path: Path) -> None:
+    """A folder that can't be made, since a file is in its way: its path and the reason, no traceback."""
+    (tmp_path / "file").touch()
+    done = _osie("image", "key", str(tmp_path / "file" / "in" / "it"))
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert f"{tmp_path}/file" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "environment", [{"ALL_PROXY": "socks5://h"}, {"HTTP_PROXY": "http://[::1"}, {"SSL_CERT_FILE": "/none"}]
+)
+def test_an_environment_that_can_t_be_used_is_one_clear_line(environment: dict[str, str]) -> None:
+    """A proxy of an unknown kind, certificates that aren't there: said so, with the variables to look at."""
+    done = _osie("get", "workflows", **environment)
+    assert done.returncode == 1
+    assert done.stderr.startswith("osie: the environment's proxy or certificates can't be used: ")
+
+
+def test_an_answer_of_another_server_is_one_clear_line() -> None:
+    """No JSON, or JSON of something else: the address and what is missing, exit status 1."""
+
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = self.path.partition("prefix=")[2].encode() or b"{}"
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Other) as server:
+        url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        for arguments, expected in (
+            (("get", "hardware"), "answered JSON without 'items': that is no Osie server"),
+            (("get", "hardware", "m1"), "answered JSON without 'metadata'"),
+            (("get", "hardware", "--prefix", "hello"), "answered 200, not JSON"),
+            (("get", "hardware", "--prefix", "7"), "answered JSON without 'items'"),
+            (("workflow", "explain", "w"), "answered JSON without 'sentences'"),
+            (("workflow", "logs", "w", "-f"), "answered JSON without 'status'"),
+        ):
+            done = _osie(*arguments, "--server", url)
+            assert (done.returncode, expected in done.stderr) == (1, True), done.stderr
+            assert "Traceback" not in done.stderr
+        server.shutdown()
+        thread.join()
 
 
 def test_an_unknown_kind_names_the_kinds() -> None:
@@ -89,6 +165,27 @@ def test_a_disabled_workflow_is_seen_to_be_so() -> None:
     """Beside the state, where a silent agent is told, too."""
     item = {"metadata": {"name": "w"}, "spec": {}, "status": {"state": "PREPARING", "disabled": True}}
     assert show.row("workflows", item)[3] == "PREPARING [yellow]disabled[/]"
+
+
+def test_a_narrow_table_leaves_out_what_matters_least() -> None:
+    """Of a list that is wider than the terminal columns go, and no cell is cut; "wide" keeps all of them."""
+    item = {
+        "metadata": {"name": "install-machine-1"},
+        "spec": {"hardwareRef": "machine-1", "templateRef": "debian"},
+        "status": {"state": "SUCCESS"},
+    }
+    titles = [str(column.header) for column in show.table("workflows", [item], width=40).columns]
+    assert titles == ["NAME", "STATE", "ACTION"]
+    assert len(show.table("workflows", [item], width=40, wide=True).columns) == 12
+    assert len(show.table("workflows", [item], width=200).columns) == 8
+
+
+def test_brackets_in_names_are_shown() -> None:
+    """What a template or a machine calls itself is no markup of ours."""
+    named = {"metadata": {"name": "w"}, "status": {"currentAction": {"action": "a[/b]"}}}
+    told = io.StringIO()
+    Console(file=told, width=100).print(show.table("workflows", [named]))
+    assert "a[/b]" in told.getvalue()
 
 
 def test_the_scenario_s_values_reach_the_workflow() -> None:

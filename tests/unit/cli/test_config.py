@@ -38,11 +38,31 @@ def test_all_errors_are_told_at_once(tmp_path: Path) -> None:
         assert expected in str(caught.value)
 
 
-@pytest.mark.parametrize(("content", "told"), [("a =", "not TOML"), (None, "No such file")])
-def test_no_file_and_no_toml_are_one_sentence(tmp_path: Path, content: str | None, told: str) -> None:
+def test_a_wrong_value_is_told_with_what_is_allowed(tmp_path: Path) -> None:
+    """In words, with the value given and the key that was meant."""
+    bad = (
+        GOOD.replace("artifacts", "artefacts") + 'port = 70000\n[tink]\non_silence = "panic"\nhold_s = "x"\n'
+    )
+    (tmp_path / "c.toml").write_text(bad)
+    with pytest.raises(OsieError) as caught:
+        config.load(tmp_path / "c.toml")
+    for expected in (
+        "boots.artifacts: missing",
+        "boots.artefacts: unknown key; did you mean 'artifacts'?",
+        "registry.port: expected less than 65536, found 70000",
+        "tink.on_silence: expected 'wait' or 'fail', found 'panic'",
+        "tink.hold_s: expected a valid number, unable to parse string as a number, found 'x'",
+    ):
+        assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"), [(b"a =", "not TOML"), (b"a = '\xff'", "not TOML: 'utf-8'"), (None, "No such file")]
+)
+def test_no_file_and_no_toml_are_one_sentence(tmp_path: Path, content: bytes | None, told: str) -> None:
     """The file's name and the reason."""
     if content is not None:
-        (tmp_path / "c.toml").write_text(content)
+        (tmp_path / "c.toml").write_bytes(content)
     with pytest.raises(OsieError, match=told):
         config.load(tmp_path / "c.toml")
 

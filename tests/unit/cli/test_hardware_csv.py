@@ -67,6 +67,18 @@ def test_every_fault_is_told_with_its_line() -> None:
     ]
 
 
+def test_a_name_is_checked_before_a_server_is_asked() -> None:
+    """As a Hardware's: every wrong one with its line and column, and what is allowed."""
+    text = "hostname,mac\nNode-1,52:54:00:12:34:01\nfine,52:54:00:12:34:02\nb_c,zz\n"
+    with pytest.raises(OsieError) as caught:
+        hardware_csv.read("m.csv", text)
+    allowed = "expected lower-case letters, digits, '-' and '.'"
+    first, second, third = str(caught.value).splitlines()
+    assert first == f"m.csv, line 2: hostname: 'Node-1': {allowed}"
+    assert second == f"  m.csv, line 4: hostname: 'b_c': {allowed}"
+    assert third.startswith("  m.csv, line 4: mac: 'zz' is not a MAC address")
+
+
 _WORDS = {"uefi", "labels:", "'192.168.1.300'", "hostname", "mac", "more", "'zz'"}
 
 

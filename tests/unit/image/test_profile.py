@@ -221,7 +221,7 @@ def test_an_unknown_name_says_what_there_is() -> None:
         ('name = "x', "not valid TOML"),
         ('name = "x"\nextends = "x"', "in a circle"),
         ('name = "x"\nextends = "y"', "there is no such profile"),
-        ('name = "x"', "suite: Field required"),
+        ('name = "x"', "suite: missing"),
         ('name = "x"\n[[files]]\npath = "/a"\nsource = "absent"', "files.0.source: "),
         ('name = "x"\n[[images]]\nname = "a"\nsource = "absent"', "images.0.source: "),
         ('name = "x"\nfirmware = ["firmware-bnx2"]', "firmware: must be a table, [firmware], with"),
@@ -234,6 +234,28 @@ def test_a_profile_that_cannot_stand_alone(tmp_path: Path, text: str, expected: 
         profile.load("x", tmp_path)
     assert expected in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ('name = "Bad Name"', "name: 'Bad Name' is not a name: lower-case letters, digits and '-'"),
+        ('packages = ["X_"]', "packages.0: 'X_' is not a package: lower-case letters, digits, '+', '.', '-'"),
+        ('modules.names = ["a.ko"]', "modules.names.0: 'a.ko' is not a module: letters, digits, '_' and '-'"),
+        ('kernel_parameters = ["a b"]', "'a b' is not a kernel parameter: NAME or NAME=VALUE"),
+        ('exclude = ["usr"]', "exclude.0: 'usr' is not a path's pattern: it begins with '/'"),
+        ('engine = "lxc"', "engine: expected 'docker' or 'podman', found 'lxc'"),
+        ("suite = 7", "suite: expected text, found 7"),
+        ('compresion = "xz"', "compresion: unknown key; did you mean 'compression'?"),
+    ],
+)
+def test_a_wrong_value_is_told_with_what_is_allowed(tmp_path: Path, line: str, expected: str) -> None:
+    """In words, not as a regular expression, and with the value that was given."""
+    name = "" if line.startswith("name") else 'name = "x"\n'
+    _write(tmp_path, "x", f"{name}{line}\n")
+    with pytest.raises(OsieError) as caught:
+        profile.load("x", tmp_path)
+    assert expected in str(caught.value)
 
 
 def test_description_and_name_are_a_profiles_own(tmp_path: Path) -> None:

@@ -44,6 +44,15 @@ def test_documents_of_all_files_are_read() -> None:
     assert batch.sources[Ref(Kind.HARDWARE, "default", "m1")].document == 1
 
 
+def test_a_list_s_items_are_read_each() -> None:
+    """A `kind: List`, as `osie get -o json` and kubectl print several; a fault names its item."""
+    good, bad = read(HARDWARE), read(HARDWARE.replace("name: m1", "name: M_2"))
+    batch = parse([("a.json", json.dumps({"apiVersion": "v1", "kind": "List", "items": [good, bad, 7]}))])
+    assert set(batch.resources) == {Ref(Kind.HARDWARE, "default", "m1")}
+    assert [fault[:2] for fault in faults(batch)] == [(1, "items[1].metadata.name"), (1, "items[2]")]
+    assert faults(parse([("b.json", '{"kind": "List", "items": []}')])) == [(None, "", "no document in it")]
+
+
 def test_unknown_hardware_fields_are_kept() -> None:
     """A CRD field that we don't read is stored as it is."""
     batch = parse([("a", HARDWARE)])

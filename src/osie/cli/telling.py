@@ -1,0 +1,24 @@
+"""How an error is told to a person: what and where, what it comes from, what to try."""
+
+import click
+
+from osie.core.errors import OsieError, chain
+
+
+def tell(error: OsieError) -> None:
+    """On standard error: a line, its causes, a hint."""
+    first, *causes = chain(error)
+    click.secho("osie: ", fg="red", bold=True, nl=False, err=True)
+    click.echo(first, err=True)
+    for cause in causes:
+        click.echo(f"  because: {cause}", err=True)
+    hint = next((e.hint for e in _causes(error) if isinstance(e, OsieError) and e.hint), "")
+    if hint:
+        click.echo(f"  try: {hint}", err=True)
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    found: list[BaseException] = [error]
+    while (cause := found[-1].__cause__) is not None:
+        found.append(cause)
+    return found
