@@ -164,7 +164,7 @@ def test_tables_show_what_matters() -> None:
 def test_a_disabled_workflow_is_seen_to_be_so() -> None:
     """Beside the state, where a silent agent is told, too."""
     item = {"metadata": {"name": "w"}, "spec": {}, "status": {"state": "PREPARING", "disabled": True}}
-    assert show.row("workflows", item)[3] == "PREPARING [yellow]disabled[/]"
+    assert "PREPARING [yellow]disabled[/]" in show.table("workflows", [item]).columns[3].cells
 
 
 def test_a_narrow_table_leaves_out_what_matters_least() -> None:
