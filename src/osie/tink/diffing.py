@@ -1,5 +1,6 @@
 """What applying files would change, with no side effect."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +26,7 @@ class Difference:
 
 async def differences(store: Store, files: Sequence[tuple[str, str]]) -> list[Difference]:
     """Each of the files' resources. Raises RefusedError with every fault, as applying does."""
-    batch = parse(files)
+    batch = await asyncio.to_thread(parse, files)  # as in applying
     async with store.read() as connection:
         known = await known_of(connection, batch)
     admission = await admit(batch, known)

@@ -59,9 +59,10 @@ def span(since: float, until: float) -> str:
 
 def _opening(workflow: Workflow, now: float) -> Iterator[str]:
     run = f", now in its run {workflow.run}" if workflow.run > 1 else ""
+    where = f"hardware {workflow.hardware}" if workflow.hardware else "the workers that it names"
     yield (
-        f"Workflow {workflow.namespace}/{workflow.name} brings template {workflow.template} to hardware "
-        f"{workflow.hardware}; it was applied {span(workflow.created_at, now)} ago{run}."
+        f"Workflow {workflow.namespace}/{workflow.name} brings template {workflow.template} to {where}; "
+        f"it was applied {span(workflow.created_at, now)} ago{run}."
     )
 
 

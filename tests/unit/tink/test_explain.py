@@ -39,6 +39,12 @@ def test_spans_have_two_units_at_most(seconds: float, told: str) -> None:
     assert span(0, seconds) == told
 
 
+def test_a_workflow_without_hardware() -> None:
+    """One whose template names its workers is not said to be brought to a machine without a name."""
+    told = _told(replace(_workflow(), hardware=""))
+    assert told.startswith("Workflow default/w1 brings template debian to the workers that it names; it was")
+
+
 @pytest.mark.parametrize(
     ("action", "told"),
     [
