@@ -5,6 +5,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+_WORDS = {  # pydantic's for Python's types, and those of whoever writes TOML
+    "a valid string": "text",
+    "a valid tuple": "a list",
+    "a valid dictionary": "a table",
+}
+
 
 def formed(pattern: str, words: str) -> Callable[[str], str]:
     """A check that a text has this form, which is told in words where it hasn't."""
@@ -31,9 +37,9 @@ def sentence(found: Mapping[str, Any], known: Sequence[str]) -> str:
         case "value_error":
             return str(found["ctx"]["error"])
         case _:
-            expected = (
-                str(found["msg"]).replace("Input should be", "expected").replace("a valid string", "text")
-            )
+            expected = str(found["msg"]).replace("Input should be", "expected")
+            for pythons, files in _WORDS.items():
+                expected = expected.replace(pythons, files)
             return f"{expected}, found {_shown(found['input'])}"
 
 

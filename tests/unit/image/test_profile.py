@@ -246,6 +246,7 @@ def test_a_profile_that_cannot_stand_alone(tmp_path: Path, text: str, expected: 
         ('exclude = ["usr"]', "exclude.0: 'usr' is not a path's pattern: it begins with '/'"),
         ('engine = "lxc"', "engine: expected 'docker' or 'podman', found 'lxc'"),
         ("suite = 7", "suite: expected text, found 7"),
+        ("packages = 7", "packages: expected a list, found 7"),
         ('compresion = "xz"', "compresion: unknown key; did you mean 'compression'?"),
     ],
 )
