@@ -60,8 +60,10 @@ class Workflow:
                             last = item["id"]
                             yield item
                     return
-                if cut:
+                if cut:  # and then look again: it may be another workflow by now
+                    cut = False
                     await outage.wait(AwayError("the server ended the stream before the workflow ended"))
+                    continue
                 async with aclosing(self._client.follow(path, last, query, opened=outage.over)) as items:
                     async for item in items:
                         last = item["id"]

@@ -76,7 +76,8 @@ async def test_a_small_terminal_shows_what_changed_last(operator: Operator) -> N
     for number in range(10, 30):
         many.append(hardware.replace("m1", f"m{number}").replace("00:00:01", f"00:00:{number}"))
         many.append(workflow.replace("w1", f"w{number}").replace("m1", f"m{number}"))
-    await operator.osie("apply", "-f", "-", text="---\n".join(many))
+    status, said = await operator.osie("apply", "-f", "-", text="---\n".join(many))
+    assert status == 0, said
     async with _terminal(operator, "get", "workflows", "-w", lines=12, columns=60) as terminal:
         told = await _shown(terminal, "more that changed earlier: 12 PENDING")
         assert told.count("PENDING") == 9 + 1
