@@ -217,6 +217,9 @@ class Steps:
 
         inputs = [
             squashed.parent.name,
+            # beside the root's tree, so that its digest says nothing of them
+            sha256_of_file(self.root / "busybox"),
+            (self.root / "modules.load").read_text(),
             sha256_of_file(self.init),
             self.profile.memory_min_mib,
             _sources("initramfs.py", "cpio.py"),
@@ -227,6 +230,7 @@ class Steps:
     def parts(self) -> parts.Tree:
         """Where the bytes of kernel and initramfs go."""
         initramfs = self.initramfs
+        classes = (self.root / "modules.json").read_text()
 
         def build(result: Path) -> None:
             tree = parts.attribute(
@@ -234,12 +238,17 @@ class Steps:
                 initramfs=initramfs.stat().st_size,
                 squashed=self.complete,
                 owners=selection.owners(self.packages),
-                classes=json.loads((self.root / "modules.json").read_text()),
+                classes=json.loads(classes),
                 images=json.loads((self.with_worker.parent / "images.json").read_text()),
             )
             (result / "parts.json").write_text(json.dumps(tree))
 
-        inputs = [self.packages.parent.name, initramfs.parent.name, _sources("parts.py", "squashfs.py")]
+        inputs = [
+            self.packages.parent.name,
+            initramfs.parent.name,
+            classes,
+            _sources("parts.py", "squashfs.py"),
+        ]
         found: parts.Tree = json.loads((self.cache.get("parts", inputs, build) / "parts.json").read_text())
         return found
 

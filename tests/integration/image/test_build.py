@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import packages_at_hand
@@ -130,6 +131,33 @@ def test_a_change_to_our_python_repacks_only_that(workshop: Workshop) -> None:
     changed.write_text(original)
     third, seen = workshop.build()
     assert seen.done == ["artifacts"]
+    assert third == first
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "done"),
+    [
+        ("busybox", lambda old: old + b"newer", ["initramfs", "parts", "artifacts"]),
+        ("modules.load", lambda old: old.rpartition(b"\n")[0], ["initramfs", "parts", "artifacts"]),
+        ("modules.json", lambda old: old + b"\n", ["parts"]),
+    ],
+)
+def test_what_lies_beside_the_roots_tree_reaches_the_ramdisk(
+    workshop: Workshop, name: str, change: Callable[[bytes], bytes], done: list[str]
+) -> None:
+    """A root with the same tree and another busybox, or other modules to start with, is another ramdisk."""
+    first, _ = workshop.build()
+    cache = Cache(workshop.folder / "cache", Silent())
+    beside = Steps(workshop.profile, cache, workshop.folder / "worker.tar", workshop.source).root / name
+    original = beside.read_bytes()
+    try:
+        beside.write_bytes(change(original))
+        second, seen = workshop.build()
+    finally:
+        beside.write_bytes(original)
+    assert seen.done == done
+    assert (second.artifacts != first.artifacts) == ("initramfs" in done)
+    third, _ = workshop.build()
     assert third == first
 
 
