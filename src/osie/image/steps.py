@@ -89,9 +89,9 @@ class Steps:
             [sha256_of_file(file.source) for file in self.profile.files if file.source],
             self.additions_by_name,
             _sources(
-                "configuration.py", "elf.py", "kernel.py", "module_classes.toml", "python.py", "root.py"
+                "configuration.py", "elf.py", "inside.py", "kernel.py", "module_classes.toml", "python.py"
             ),
-            _sources("selection.py", "tree.py"),
+            _sources("root.py", "selection.py", "tree.py"),
         ]
 
         def build(result: Path) -> None:
