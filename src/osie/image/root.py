@@ -7,7 +7,7 @@ from pathlib import Path
 
 from osie.core.errors import OsieError
 from osie.core.process import run
-from osie.image import configuration, inside, kernel, python, selection, tree
+from osie.image import configuration, inside, kernel, python, required, selection, tree
 from osie.image.profile import Profile
 
 _FIRMWARE = Path("usr/lib/firmware")
@@ -22,6 +22,7 @@ def build(profile: Profile, packages: Path, result: Path, *, links: Mapping[str,
     files = {inside.plain(file.path) for file in profile.files}
     root.mkdir()
     selection.copy(packages, root, without=profile.without_packages, exclude=profile.exclude)
+    required.check(profile, root, packages)
     configuration.configure(root)
     modules = kernel.read(packages)
     classes = kernel.by_class(modules, profile)
@@ -33,6 +34,7 @@ def build(profile: Profile, packages: Path, result: Path, *, links: Mapping[str,
     python.compile_all(root, library, inside=f"/usr/lib/{library.name}", sourceless=True)
     _add_files(profile, root)  # not before: its Python files stay as they are
     selection.drop_unneeded_libraries(root, keep=files)
+    required.check_libraries(profile, root)
     _link(links, root, given=files)
     (root / _BUSYBOX).rename(result / "busybox")
     (root / _BUSYBOX).touch()  # /init puts its own there

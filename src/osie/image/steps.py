@@ -91,7 +91,7 @@ class Steps:
             _sources(
                 "configuration.py", "elf.py", "inside.py", "kernel.py", "module_classes.toml", "python.py"
             ),
-            _sources("root.py", "selection.py", "tree.py"),
+            _sources("required.py", "root.py", "selection.py", "tree.py"),
         ]
 
         def build(result: Path) -> None:
