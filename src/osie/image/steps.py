@@ -78,7 +78,9 @@ class Steps:
     @cached_property
     def packages(self) -> Path:
         """The packages, unpacked, with dpkg's database; only documentation is left out already."""
-        return packages.unpacked(packages.wanted(self.profile), self.cache)
+        tree = packages.unpacked(packages.wanted(self.profile), self.cache)
+        packages.check_kernel(self.profile, tree)
+        return tree
 
     @cached_property
     def root(self) -> Path:
