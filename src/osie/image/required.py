@@ -42,7 +42,9 @@ _HINT = "see the profile's packages, without_packages, exclude and engine; or ha
 
 def check(profile: Profile, root: Path, packages: Path) -> None:
     """Raise one OsieError with all that the packages' files in `root` and the profile's own files lack."""
-    missing = list(_missing(profile, root, packages))
+    own = {inside.plain(file.path) for file in profile.files}
+    wanted = [path for paths in (_ALWAYS | _ENGINES[profile.engine]) for path in paths if path not in own]
+    missing = [*_missing(profile, root, packages), *_lacking(root, wanted, brought=own)]
     if missing:
         raise OsieError(
             f"profile {profile.name}: no machine would start from this ramdisk, it lacks:"
@@ -82,17 +84,11 @@ def _by_what(profile: Profile, package: str) -> str:
 
 
 def check_libraries(profile: Profile, root: Path) -> None:
-    """Raise one OsieError with the libraries that the profile's own programs, and the engine's, lack."""
+    """Raise one OsieError with the libraries that the profile's own files in the root lack."""
     own = {inside.plain(file.path): file.path for file in profile.files}
-    # What isn't where the loader looks, but comes with the profile, its program knows to find.
-    brought = {path.rpartition("/")[2] for path in own}
-    wanted = [path for paths in (_ALWAYS | _ENGINES[profile.engine]) for path in paths]
     lines = []
-    for path, libraries in _lacking(root, [*own, *wanted]):
-        absent = [name for name in libraries if name not in brought]
-        if absent:
-            place = f"{profile.place('files', own[path])}: " if path in own else ""
-            lines.append(f"{place}{path}: it needs {', '.join(absent)}")
+    for path, written in own.items():
+        lines += [f"{profile.place('files', written)}: {one}" for one in _lacking(root, [path], brought=own)]
     if lines:
         raise OsieError(
             f"profile {profile.name}: programs lack libraries:" + "".join(f"\n    {line}" for line in lines),
@@ -100,21 +96,25 @@ def check_libraries(profile: Profile, root: Path) -> None:
         )
 
 
-def _lacking(root: Path, paths: Collection[str]) -> Iterator[tuple[str, list[str]]]:
-    """The ELF files of these, and of the libraries they are linked with, that lack any: and which."""
+def _lacking(root: Path, paths: Collection[str], *, brought: Collection[str]) -> Iterator[str]:
+    """The ELF files of these, and of the libraries they are linked with, that lack any: and which.
+
+    What comes with the profile (`brought`: paths) isn't lacking, wherever it is: its program will find it.
+    """
+    own = {path.rpartition("/")[2] for path in brought}
     waiting, seen = list(paths), set(paths)
     while waiting:
         path = waiting.pop(0)
-        file = inside.follow(root, path)
+        file = inside.follow(root, path)  # none where the path is a pattern
         wanted = elf.needs(file) if file.is_file() else None
         if wanted is None:
             continue
         found = elf.resolve(root, path.lstrip("/"), wanted)
-        absent = [name for name, place in found.items() if place is None]
-        if wanted.interpreter and not inside.follow(root, wanted.interpreter).is_file():
+        absent = [name for name, place in found.items() if place is None and name not in own]
+        if wanted.interpreter and not _is_there(root, inside.plain(wanted.interpreter)):
             absent.append(wanted.interpreter)
         if absent:
-            yield path, absent
+            yield f"{path}: it needs {', '.join(absent)}"
         further = [f"/{place}" for place in found.values() if place and f"/{place}" not in seen]
         waiting += further
         seen.update(further)

@@ -104,7 +104,8 @@ def test_a_full_disk_under_the_cache_is_one_clear_line(folder: Path) -> None:
 def test_builds_survive_being_killed_and_a_full_output(folder: Path) -> None:
     """Killed in two steps and started again, twice at once, a build ends with what an undisturbed one gives.
 
-    And under another umask. Before, it fails for a full disk under its output: that's told in a line, and the output is empty then.
+    And under another umask. Before, it fails for a full disk under its output: that's told in a line, and the
+    output is empty then.
     """
     wanted = profile.load(str(folder / "small.toml"), folder)
     cache = packages_at_hand.seed(folder / "cache/build", wanted).parent

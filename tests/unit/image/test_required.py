@@ -112,8 +112,15 @@ def test_a_profiles_program_without_its_libraries_is_told(root: Path) -> None:
         required.check_libraries(mine, root)
     told = "    x.toml: files.1: /opt/tool: it needs libc.so.6, /lib64/ld-linux-x86-64.so.2"
     assert told in str(caught.value).splitlines()
-    _program(root, "/lib64/ld-linux-x86-64.so.2")
+    _program(root, "/usr/lib64/ld-linux-x86-64.so.2")
     required.check_libraries(_profile("podman", "/opt/tool", "/opt/libc.so.6"), root)
+
+
+def test_a_library_that_a_needed_program_lacks_is_told(packages: Path, root: Path) -> None:
+    """Be the program whole: before anything of the root is run to compile its Python."""
+    _program(root, "/usr/bin/python3")
+    with pytest.raises(OsieError, match=r"\n    /usr/bin/python3: it needs libc\.so\.6, /lib64/ld-linux"):
+        required.check(_profile(), root, packages)
 
 
 def test_a_damaged_program_is_not_ours_to_judge(root: Path) -> None:
