@@ -183,7 +183,7 @@ class _Partial(_Strict):
     name: Annotated[
         str, AfterValidator(formed(r"[a-z0-9][a-z0-9-]*", "a name: lower-case letters, digits and '-'"))
     ]
-    description: Annotated[str, AfterValidator(formed(r"[^\n]*", "one line"))] = ""
+    description: Annotated[str, AfterValidator(formed(r"[^\x00-\x08\x0a-\x1f\x7f]*", "one line"))] = ""
     extends: str | None = None
     suite: Suite | None = None
     mirror: Mirror | None = None

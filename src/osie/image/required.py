@@ -12,6 +12,9 @@ from osie.image.profile import Profile
 _ALWAYS = {
     ("/usr/bin/busybox",): "busybox-static",  # and with it /sbin/init and /bin/sh
     ("/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2",): "libc6",
+    # Loaded by name: by udev, to load modules; by glibc, to end a thread.
+    ("/usr/lib/x86_64-linux-gnu/libkmod.so.*",): "libkmod2",
+    ("/usr/lib/x86_64-linux-gnu/libgcc_s.so.*",): "libgcc-s1",
     ("/usr/lib/systemd/systemd-udevd",): "udev",
     ("/usr/bin/udevadm",): "udev",
     ("/usr/bin/ip", "/usr/sbin/ip"): "iproute2",

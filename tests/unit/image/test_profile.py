@@ -248,6 +248,7 @@ def test_a_profile_that_cannot_stand_alone(tmp_path: Path, text: str, expected: 
         ('suite = "--version"', "suite: '--version' is not a suite of Debian's, such as trixie"),
         ('mirror = "-"', "mirror: '-' is not a URL, or a line of sources.list(5)"),
         ('kernel_parameters = ["a=\\u001b"]', "no space, quote or control character"),
+        ('description = "\\u001b[2J"', "description: '\\x1b[2J' is not one line"),
         ("size_budget_bytes = true", "size_budget_bytes: expected a whole number, found True"),
         (f"memory_min_mib = {10**23}", "memory_min_mib: expected less than or equal to 67108864, found 1000"),
         (f"memory_min_mib = {'1' * 5000}", "not valid TOML: "),

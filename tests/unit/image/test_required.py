@@ -13,6 +13,8 @@ LIBRARIES = "usr/lib/x86_64-linux-gnu"
 PODMAN = {
     "busybox-static": ["/usr/bin/busybox"],
     "libc6": [f"/{LIBRARIES}/ld-linux-x86-64.so.2"],
+    "libkmod2": [f"/{LIBRARIES}/libkmod.so.2"],
+    "libgcc-s1": [f"/{LIBRARIES}/libgcc_s.so.1"],
     "udev": ["/usr/lib/systemd/systemd-udevd", "/usr/bin/udevadm"],
     "iproute2": ["/usr/bin/ip"],
     "kmod": ["/usr/sbin/modprobe"],
