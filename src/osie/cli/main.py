@@ -2,6 +2,7 @@
 
 import errno
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -33,6 +34,7 @@ _COMMANDS = {
 }
 # What the host refuses, whichever file it is, and given paths that don't lead where they should: no fault of
 # ours that a traceback would explain.
+_UMASK = 0o022  # modes are part of what a build gives; what is secret has its mode set
 _HOST_ERRORS = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),
     *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP),
@@ -75,6 +77,7 @@ def cli(debug: bool) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    os.umask(_UMASK)
     try:
         status = cli.main(args=arguments, prog_name="osie", standalone_mode=False)
     except click.ClickException as error:

@@ -3,8 +3,8 @@
 import os
 import shutil
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from osie.contracts import artifacts
@@ -37,8 +37,9 @@ def build(
     """
     steps = Steps(profile, cache, worker_image, source, images)
     _check(steps)
-    built = {artifacts.KERNEL: steps.kernel, artifacts.INITRAMFS: steps.initramfs}
-    manifest = _manifest(steps, built)
+    with _modes_as_everywhere():
+        built = {artifacts.KERNEL: steps.kernel, artifacts.INITRAMFS: steps.initramfs}
+        manifest = _manifest(steps, built)
     _check_budget(profile, manifest)
     progress.started("artifacts")
     begun = time.monotonic()
@@ -52,7 +53,18 @@ def prepare(profile: Profile, cache: Cache, images: Sequence[Wanted] = ()) -> No
 
     `images` are those that others made.
     """
-    _ = Steps(profile, cache, worker_image=Path(), images=images).with_strangers
+    with _modes_as_everywhere():
+        _ = Steps(profile, cache, worker_image=Path(), images=images).with_strangers
+
+
+@contextmanager
+def _modes_as_everywhere() -> Iterator[None]:
+    """With the usual umask, for programs that we start too: modes are in the artifacts, and in the cache."""
+    before = os.umask(0o022)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def _check(steps: Steps) -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from osie.core.errors import OsieError
 from osie.core.process import run
+from osie.image import inside
 
-_MERGED = ("bin", "sbin", "lib", "lib64")  # /usr merge: base-files' links
 _FOLDERS = ("dev", "proc", "sys", "run", "tmp", "root", "mnt", "var/lib", "var/log", "var/tmp", "etc")
 _OS_RELEASE = """\
 NAME="Osie"
@@ -40,7 +40,7 @@ def configure(root: Path) -> None:
     """Make the unpacked files a system that starts."""
     for folder in _FOLDERS:
         (root / folder).mkdir(parents=True, exist_ok=True)
-    for name in _MERGED:
+    for name in inside.MERGED:
         (root / "usr" / name).mkdir(parents=True, exist_ok=True)
         _link(root / name, f"usr/{name}")
     _link(root / "var/run", "/run")

@@ -24,12 +24,19 @@ class Needs:
 
 
 def needs(path: Path) -> Needs | None:
-    """What the file needs, or None where it isn't an ELF program or library for this machine."""
+    """What the file needs, or None where it isn't a whole ELF program or library for this machine."""
     with path.open("rb") as file:
         if file.read(len(_MAGIC)) != _MAGIC:
             return None
         file.seek(0)
         data = file.read()
+    try:
+        return _read(data)
+    except (struct.error, StopIteration, ValueError):
+        return None
+
+
+def _read(data: bytes) -> Needs | None:
     kind, machine = struct.unpack_from("<HH", data, 16)
     if kind not in (2, 3) or machine != 62:  # ET_EXEC, ET_DYN; EM_X86_64
         return None

@@ -9,6 +9,7 @@ _WORDS = {  # pydantic's for Python's types, and those of whoever writes TOML
     "a valid string": "text",
     "a valid tuple": "a list",
     "a valid dictionary": "a table",
+    "a valid integer": "a whole number",
 }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from osie.core import mirror, packages
 from osie.core.cache import Cache
 from osie.core.debian import PackageSet
+from osie.core.errors import OsieError
 from osie.image.classes import firmware_classes, module_classes
 from osie.image.findings import nearest
 from osie.image.profile import Profile
@@ -26,6 +27,20 @@ def wanted(profile: Profile) -> PackageSet:
 def unpacked(wanted: PackageSet, cache: Cache) -> Path:
     """The tree of the packages, with dpkg's database; only documentation is left out already."""
     return packages.unpacked(wanted, cache, step="packages", exclude=_EXCLUDE)
+
+
+def check_kernel(profile: Profile, tree: Path) -> None:
+    """Raise an OsieError where the unpacked packages have no kernel, or several."""
+    found = sorted(path.name.removeprefix("vmlinuz-") for path in (tree / "boot").glob("vmlinuz-*"))
+    if len(found) != 1:
+        asked = [name for name in profile.packages if name.startswith("linux-image-")]
+        lines = [f"{profile.place('packages', name)}: {name}" for name in asked]
+        raise OsieError(
+            f"profile {profile.name}: a ramdisk has one kernel, its packages bring"
+            f" {len(found) or 'none'}{': ' if found else ''}{', '.join(found)}"
+            + "".join(f"\n    {line}" for line in lines),
+            hint="have exactly one linux-image package in the profile and in what it extends",
+        )
 
 
 def wrong(profile: Profile, cache: Cache) -> list[str]:

@@ -1,9 +1,10 @@
 """Profiles: what a ramdisk contains, as TOML. Owns their form, how one extends another, and their errors."""
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -19,11 +20,15 @@ from pydantic import (
 import osie
 from osie.contracts.artifacts import EMBEDDED_WORKER
 from osie.core.errors import OsieError
+from osie.image import inside
 from osie.image.classes import firmware_classes, known_class, module_classes
 from osie.image.findings import formed, nearest, sentence
 from osie.image.reference import Reference
 
 _LONGEST_CHAIN = 8
+_LONGEST_NAME = 255  # in bytes, of one file: NAME_MAX
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_MOST_MEMORY_MIB = 1 << 26  # 64 TiB, as much as x86-64 addresses with four levels of page tables
 _LISTS = ("packages", "without_packages", "exclude", "kernel_parameters")
 _TABLES = {"modules": ("classes", "names"), "firmware": ("classes", "packages")}
 _SINGLE = ("name", "suite", "mirror", "engine", "compression", "size_budget_bytes", "memory_min_mib")
@@ -66,8 +71,12 @@ def _no_list(firmware: object) -> object:
 
 
 def _absolute(path: str) -> str:
-    if not path.startswith("/") or ".." in path.split("/") or path.endswith("/"):
+    if not path.startswith("/") or ".." in path.split("/") or path.endswith(("/", "/.")):
         raise ValueError(f"{path!r} must be an absolute path of a file, without '..'")
+    if _CONTROL.search(path) or any(len(name.encode()) > _LONGEST_NAME for name in path.split("/")):
+        raise ValueError(f"{path!r} can't be the path of a file")
+    if reason := inside.why_not(path):
+        raise ValueError(f"{path!r} can't be: {reason}")
     return path
 
 
@@ -85,8 +94,19 @@ ModuleName = Annotated[
 Parameter = Annotated[
     str,
     AfterValidator(
-        formed(r"[^\s\"=]+(=[^\s\"]*)?", "a kernel parameter: NAME or NAME=VALUE, no space or quote")
+        formed(
+            r"[^\s\"=\x00-\x1f\x7f-\x9f]+(=[^\s\"\x00-\x1f\x7f-\x9f]*)?",
+            "a kernel parameter: NAME or NAME=VALUE, no space, quote or control character",
+        )
     ),
+]
+# Both are words on mmdebstrap's command line, where one that begins with "-" is an option.
+Suite = Annotated[
+    str, AfterValidator(formed(r"[A-Za-z0-9][A-Za-z0-9+._/-]*", "a suite of Debian's, such as trixie"))
+]
+Mirror = Annotated[
+    str,
+    AfterValidator(formed(r"([^-\s][^\x00-\x08\x0b-\x1f\x7f]*)?", "a URL, or a line of sources.list(5)")),
 ]
 Pattern = Annotated[str, AfterValidator(formed(r"(?s)/.*", "a path's pattern: it begins with '/'"))]
 
@@ -163,10 +183,10 @@ class _Partial(_Strict):
     name: Annotated[
         str, AfterValidator(formed(r"[a-z0-9][a-z0-9-]*", "a name: lower-case letters, digits and '-'"))
     ]
-    description: Annotated[str, AfterValidator(formed(r"[^\n]*", "one line"))] = ""
+    description: Annotated[str, AfterValidator(formed(r"[^\x00-\x08\x0a-\x1f\x7f]*", "one line"))] = ""
     extends: str | None = None
-    suite: str | None = None
-    mirror: str | None = None
+    suite: Suite | None = None
+    mirror: Mirror | None = None
     packages: tuple[Package, ...] = ()
     without_packages: tuple[Package, ...] = ()
     exclude: tuple[Pattern, ...] = ()
@@ -177,8 +197,8 @@ class _Partial(_Strict):
     kernel_parameters: tuple[Parameter, ...] = ()
     engine: Literal["docker", "podman"] | None = None
     compression: Literal["zstd", "zstd-dense", "xz"] | None = None
-    size_budget_bytes: Annotated[int, Field(gt=0)] | None = None
-    memory_min_mib: Annotated[int, Field(ge=256)] | None = None
+    size_budget_bytes: Annotated[int, Field(gt=0, strict=True)] | None = None
+    memory_min_mib: Annotated[int, Field(ge=256, le=_MOST_MEMORY_MIB, strict=True)] | None = None
 
 
 class Profile(_Strict):
@@ -213,7 +233,7 @@ def load(name_or_path: str, folder: Path) -> Profile:
     chain, errors = _chain(_find(name_or_path, folder), folder)
     if not errors:
         try:
-            return Profile.model_validate(
+            loaded = Profile.model_validate(
                 {
                     **_merge(chain[::-1]),
                     "description": chain[0][1].description,
@@ -221,9 +241,32 @@ def load(name_or_path: str, folder: Path) -> Profile:
                     "places": {name: place for link in chain[::-1] for name, place in _places(*link)},
                 }
             )
+            errors = list(_below_files(loaded))
+            if not errors:
+                return loaded
         except ValidationError as error:
             errors = _sentences(chain[0][0], error)
     raise OsieError("the profile can't be used:" + "".join(f"\n    {line}" for line in errors))
+
+
+def _below_files(profile: Profile) -> Iterator[str]:
+    files = {inside.plain(file.path): file.path for file in profile.files}
+    for path, written in files.items():
+        for parent in map(str, PurePosixPath(path).parents):
+            if parent in files:
+                place = profile.place("files", files[parent])
+                yield f"{profile.place('files', written)}.path: {written!r} is below a file, that of {place}"
+
+
+def _extended(by: Path, parent: str, folder: Path) -> Path:
+    """The profile that the one at `by` extends: one beside it that isn't itself, else one in `folder`."""
+    name = parent if parent.endswith(".toml") else f"{parent}.toml"
+    beside = by.parent / name
+    if beside.is_file() and beside.resolve() != by.resolve():
+        return beside
+    if (folder / name).is_file():
+        return folder / name
+    return _find(str(beside) if parent.endswith(".toml") else parent, folder)
 
 
 def _find(name_or_path: str, folder: Path) -> Path:
@@ -249,8 +292,10 @@ def _chain(path: Path, folder: Path) -> tuple[list[tuple[Path, _Partial]], list[
         seen.append(path.resolve())
         try:
             raw = tomllib.loads(path.read_text())
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except ValueError as error:  # tomllib's own, of UTF-8, of an integer's length
             return found, [*errors, f"{path}: not valid TOML: {error}"]
+        except RecursionError:
+            return found, [*errors, f"{path}: not a profile: lists or tables nested too deep"]
         parent = raw.get("extends")
         try:
             part = _Partial.model_validate(raw)
@@ -261,7 +306,7 @@ def _chain(path: Path, folder: Path) -> tuple[list[tuple[Path, _Partial]], list[
         if not isinstance(parent, str):
             return found, errors
         try:
-            path = _find(parent, path.parent if (path.parent / f"{parent}.toml").is_file() else folder)
+            path = _extended(path, parent, folder)
         except OsieError as error:
             return found, [*errors, f"{path}: extends: {error}"]
     return found, [*errors, f"{path}: extends: more than {_LONGEST_CHAIN} profiles deep"]
@@ -325,6 +370,8 @@ def _places(path: Path, part: _Partial) -> Iterator[tuple[str, str]]:
     for key, entries in lists.items():
         for number, entry in enumerate(entries):
             yield f"{key}:{entry}", f"{path}: {key}.{number}"
+    for number, file in enumerate(part.files):
+        yield f"files:{file.path}", f"{path}: files.{number}"
     for number, image in enumerate(part.images):
         yield f"images:{image.reference.canonical}", f"{path}: images.{number}"
 

@@ -2,11 +2,12 @@
 
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
+from osie.core.errors import OsieError
 from osie.core.process import run
-from osie.image import configuration, kernel, python, selection, tree
+from osie.image import configuration, inside, kernel, python, required, selection, tree
 from osie.image.profile import Profile
 
 _FIRMWARE = Path("usr/lib/firmware")
@@ -18,8 +19,10 @@ def build(profile: Profile, packages: Path, result: Path, *, links: Mapping[str,
     `modules.json`, the class of each module; `busybox`. `links` are symbolic links: path in the root, target.
     """
     root = result / "tree"
+    files = {inside.plain(file.path) for file in profile.files}
     root.mkdir()
     selection.copy(packages, root, without=profile.without_packages, exclude=profile.exclude)
+    required.check(profile, root, packages)
     configuration.configure(root)
     modules = kernel.read(packages)
     classes = kernel.by_class(modules, profile)
@@ -27,34 +30,39 @@ def build(profile: Profile, packages: Path, result: Path, *, links: Mapping[str,
     (result / "modules.json").write_text(json.dumps(classes))
     (result / "modules.load").write_text("\n".join(kernel.select(modules, kernel.ROOT_CLASS)))
     _copy_firmware(packages, root, exclude=profile.exclude)
-    selection.drop_unneeded_libraries(root)
     (library,) = (root / "usr/lib").glob("python3.*")
     python.compile_all(root, library, inside=f"/usr/lib/{library.name}", sourceless=True)
-    _add_files(profile, root)
-    _link(links, root)
+    _add_files(profile, root)  # not before: its Python files stay as they are
+    selection.drop_unneeded_libraries(root, keep=files)
+    required.check_libraries(profile, root)
+    _link(links, root, given=files)
     (root / _BUSYBOX).rename(result / "busybox")
     (root / _BUSYBOX).touch()  # /init puts its own there
     (result / "digest").write_text(tree.digest(root))
 
 
 def _add_files(profile: Profile, root: Path) -> None:
+    errors = []
     for file in profile.files:
-        place = _free(root, file.path)
+        try:
+            place = inside.free(root, file.path)
+        except OsieError as error:
+            errors.append(f"{profile.place('files', file.path)}.path: {error}")
+            continue
         place.write_bytes(file.data())
         place.chmod(int(file.mode, 8))
+    if errors:
+        raise OsieError("the profile can't be used:" + "".join(f"\n    {line}" for line in errors))
 
 
-def _link(links: Mapping[str, str], root: Path) -> None:
+def _link(links: Mapping[str, str], root: Path, *, given: Collection[str]) -> None:
+    """Make the links; where the profile has a file at one's path, the file stays."""
     for name, target in links.items():
-        _free(root, name).symlink_to(target)
-
-
-def _free(root: Path, name: str) -> Path:
-    """The place in the root, its folder there and nothing at it."""
-    place = root / name.lstrip("/")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.unlink(missing_ok=True)
-    return place
+        if f"/{name}" not in given:
+            place = root / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.unlink(missing_ok=True)
+            place.symlink_to(target)
 
 
 def _copy_firmware(packages: Path, root: Path, *, exclude: Iterable[str]) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -125,12 +125,15 @@ def copy(packages: Path, root: Path, *, without: Iterable[str], exclude: Iterabl
         shutil.copy2(source, target, follow_symlinks=False)
 
 
-def drop_unneeded_libraries(root: Path) -> None:
-    """Remove the shared libraries that no program and no plugin in `root` needs, even through another."""
+def drop_unneeded_libraries(root: Path, *, keep: Collection[str] = ()) -> None:
+    """Remove the shared libraries that no program and no plugin in `root` needs, even through another.
+
+    Those in `keep`, by path, stay, and so does what they need.
+    """
     files = {str(p.relative_to(root)): p for p in root.rglob("*") if p.is_file()}
     folder = str(_LIBRARIES)
     libraries = {path for path in files if Path(path).parent == _LIBRARIES and ".so" in Path(path).name}
-    waiting = [path for path in files if path not in libraries or _by_name(path)]
+    waiting = [path for path in files if path not in libraries or _by_name(path) or f"/{path}" in keep]
     needed = set(waiting)
     while waiting:
         path = waiting.pop()

@@ -78,7 +78,9 @@ class Steps:
     @cached_property
     def packages(self) -> Path:
         """The packages, unpacked, with dpkg's database; only documentation is left out already."""
-        return packages.unpacked(packages.wanted(self.profile), self.cache)
+        tree = packages.unpacked(packages.wanted(self.profile), self.cache)
+        packages.check_kernel(self.profile, tree)
+        return tree
 
     @cached_property
     def root(self) -> Path:
@@ -89,9 +91,9 @@ class Steps:
             [sha256_of_file(file.source) for file in self.profile.files if file.source],
             self.additions_by_name,
             _sources(
-                "configuration.py", "elf.py", "kernel.py", "module_classes.toml", "python.py", "root.py"
+                "configuration.py", "elf.py", "inside.py", "kernel.py", "module_classes.toml", "python.py"
             ),
-            _sources("selection.py", "tree.py"),
+            _sources("required.py", "root.py", "selection.py", "tree.py"),
         ]
 
         def build(result: Path) -> None:
@@ -217,6 +219,9 @@ class Steps:
 
         inputs = [
             squashed.parent.name,
+            # beside the root's tree, so that its digest says nothing of them
+            sha256_of_file(self.root / "busybox"),
+            (self.root / "modules.load").read_text(),
             sha256_of_file(self.init),
             self.profile.memory_min_mib,
             _sources("initramfs.py", "cpio.py"),
@@ -227,6 +232,7 @@ class Steps:
     def parts(self) -> parts.Tree:
         """Where the bytes of kernel and initramfs go."""
         initramfs = self.initramfs
+        classes = (self.root / "modules.json").read_text()
 
         def build(result: Path) -> None:
             tree = parts.attribute(
@@ -234,12 +240,17 @@ class Steps:
                 initramfs=initramfs.stat().st_size,
                 squashed=self.complete,
                 owners=selection.owners(self.packages),
-                classes=json.loads((self.root / "modules.json").read_text()),
+                classes=json.loads(classes),
                 images=json.loads((self.with_worker.parent / "images.json").read_text()),
             )
             (result / "parts.json").write_text(json.dumps(tree))
 
-        inputs = [self.packages.parent.name, initramfs.parent.name, _sources("parts.py", "squashfs.py")]
+        inputs = [
+            self.packages.parent.name,
+            initramfs.parent.name,
+            classes,
+            _sources("parts.py", "squashfs.py"),
+        ]
         found: parts.Tree = json.loads((self.cache.get("parts", inputs, build) / "parts.json").read_text())
         return found
 

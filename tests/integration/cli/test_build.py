@@ -30,16 +30,17 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _osie(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def _osie(*arguments: str | Path, umask: int = 0o022, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "osie.cli", *arguments],
-        capture_output=True, text=True, timeout=300, check=False, env={**os.environ, **environment},
+        capture_output=True, text=True, timeout=300, check=False, umask=umask,
+        env={**os.environ, **environment},
     )  # fmt: skip
 
 
 def _build(folder: Path, cache: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     arguments = ("build", "--profile", folder / "small.toml", "--output", folder / "out")
-    return _osie(*arguments, OSIE_CACHE=str(cache), **environment)
+    return _osie(*arguments, umask=0o077, OSIE_CACHE=str(cache), **environment)
 
 
 def _is_one_clear_line(done: subprocess.CompletedProcess[str]) -> bool:
@@ -103,7 +104,8 @@ def test_a_full_disk_under_the_cache_is_one_clear_line(folder: Path) -> None:
 def test_builds_survive_being_killed_and_a_full_output(folder: Path) -> None:
     """Killed in two steps and started again, twice at once, a build ends with what an undisturbed one gives.
 
-    Before, it fails for a full disk under its output: that's told in a line, and the output is empty then.
+    And under another umask. Before, it fails for a full disk under its output: that's told in a line, and the
+    output is empty then.
     """
     wanted = profile.load(str(folder / "small.toml"), folder)
     cache = packages_at_hand.seed(folder / "cache/build", wanted).parent

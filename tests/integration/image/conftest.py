@@ -22,8 +22,9 @@ from osie.image.manifest import Manifest
 from osie.image.steps import SOURCE
 
 WITH_EXTRAS = (
-    SMALL
-    + """size_budget_bytes = 60_000_000
+    "size_budget_bytes = 60_000_000"
+    + SMALL
+    + """
 [modules]
 names = ["dummy"]
 [[files]]

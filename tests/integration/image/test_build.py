@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import packages_at_hand
@@ -133,13 +134,48 @@ def test_a_change_to_our_python_repacks_only_that(workshop: Workshop) -> None:
     assert third == first
 
 
+@pytest.mark.parametrize(
+    ("name", "change", "done"),
+    [
+        ("busybox", lambda old: old + b"newer", ["initramfs", "parts", "artifacts"]),
+        ("modules.load", lambda old: old.rpartition(b"\n")[0], ["initramfs", "parts", "artifacts"]),
+        ("modules.json", lambda old: old + b"\n", ["parts"]),
+    ],
+)
+def test_what_lies_beside_the_roots_tree_reaches_the_ramdisk(
+    workshop: Workshop, name: str, change: Callable[[bytes], bytes], done: list[str]
+) -> None:
+    """A root with the same tree and another busybox, or other modules to start with, is another ramdisk."""
+    first, _ = workshop.build()
+    cache = Cache(workshop.folder / "cache", Silent())
+    beside = Steps(workshop.profile, cache, workshop.folder / "worker.tar", workshop.source).root / name
+    original = beside.read_bytes()
+    try:
+        beside.write_bytes(change(original))
+        second, seen = workshop.build()
+    finally:
+        beside.write_bytes(original)
+    assert seen.done == done
+    assert (second.artifacts != first.artifacts) == ("initramfs" in done)
+    third, _ = workshop.build()
+    assert third == first
+
+
 def test_same_inputs_same_bytes(workshop: Workshop) -> None:
-    """Everything after the packages' download, done again in another place, gives the same bytes."""
+    """Everything after the packages' download, done again in another place, gives the same bytes.
+
+    Whatever the umask, which stays as it was.
+    """
     first, _ = workshop.build()
     other = packages_at_hand.seed(workshop.folder / "other-cache", workshop.profile)
     (packages,) = (workshop.folder / "cache").glob("packages-*")
     (other / packages.name).symlink_to(packages)
-    second, seen = workshop.build(cache="other-cache")
+    before = os.umask(0o077)
+    try:
+        second, seen = workshop.build(cache="other-cache")
+    finally:
+        left = os.umask(before)
+    assert left == 0o077
     assert seen.done == FROM_THE_ROOT_ON
     assert second == first
 
@@ -173,6 +209,47 @@ def test_without_a_worker_image_there_is_one_clear_error(workshop: Workshop, tmp
             workshop.build()
     finally:
         shutil.move(moved, workshop.folder / "worker.tar")
+
+
+def _small(workshop: Workshop, **changed: object) -> Steps:
+    """The steps of the small profile with something else in it."""
+    wanted = workshop.profile.model_copy(update=changed)
+    return Steps(wanted, Cache(workshop.folder / "cache", Silent()), workshop.folder / "worker.tar")
+
+
+def test_a_profiles_files_are_there_with_what_they_need(workshop: Workshop, tmp_path: Path) -> None:
+    """A program keeps libraries that nobody else needs; its own library stays; /etc/profile is its."""
+    libraries = "usr/lib/x86_64-linux-gnu"
+    base = _small(workshop)
+    assert not (base.root / "tree" / libraries / "libncursesw.so.6").exists()
+    program = base.packages / libraries / "libformw.so.6"  # it needs that library
+    shutil.copyfile(program, tmp_path / "program")
+    files = (
+        profile.File(path="/opt/tool/run", source=tmp_path / "program", mode="0755"),
+        profile.File(path=f"/{libraries}/libmine.so", source=tmp_path / "program"),
+        profile.File(path="/etc/profile", content="mine"),
+        profile.File(path="/usr/lib/python3.13/mine.py", content="MINE = 1\n"),
+    )
+    root = _small(workshop, files=(*workshop.profile.files, *files)).root / "tree"
+    assert (root / libraries / "libncursesw.so.6").exists()
+    assert (root / libraries / "libmine.so").is_file()
+    assert (root / "etc/profile").read_text() == "mine"
+    assert (root / "usr/lib/python3.13/mine.py").is_file()
+    assert elf.missing(root) == {}
+
+
+def test_a_root_that_no_machine_starts_from_is_an_error(workshop: Workshop) -> None:
+    """All that lacks is told, also what the build itself would stumble over; no result is left."""
+    without = (*workshop.profile.without_packages, "busybox-static", "libpython3.13-minimal")
+    before = sorted((workshop.folder / "cache").glob("root-*"))
+    with pytest.raises(OsieError) as caught:
+        _ = _small(workshop, without_packages=without, engine="podman").root
+    told = str(caught.value)
+    for path in ("/usr/bin/busybox", "/usr/lib/python3.*/os.py", "/usr/bin/podman", "/usr/bin/conmon"):
+        assert f"\n    {path}, of the package " in told
+    assert sorted((workshop.folder / "cache").glob("root-*")) == before
+    with pytest.raises(OsieError, match=r"/usr/bin/python3: it needs libexpat\.so\.1"):
+        _ = _small(workshop, without_packages=(*workshop.profile.without_packages, "libexpat1")).root
 
 
 def _steps(name: str) -> Steps:

@@ -35,6 +35,15 @@ def test_every_command_has_help(command: str) -> None:
     assert "Usage: osie" in done.stdout
 
 
+def test_what_it_makes_has_the_usual_modes() -> None:
+    """Whoever calls: the modes of what a build makes are in its result, and in the cache that all share."""
+    code = "import os, osie.cli.main as m\ntry: m.main(['--version'])\nfinally: print(f'{os.umask(0):o}')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False, umask=0o077
+    )
+    assert done.stdout.split()[-1] == "22", done.stderr
+
+
 def test_no_server_is_one_clear_line() -> None:
     """Nobody listens: the address, a hint, exit status 1, no traceback."""
     done = _osie("get", "workflows", "--server", "http://127.0.0.1:9")

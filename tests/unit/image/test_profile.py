@@ -245,6 +245,14 @@ def test_a_profile_that_cannot_stand_alone(tmp_path: Path, text: str, expected: 
         ('kernel_parameters = ["a b"]', "'a b' is not a kernel parameter: NAME or NAME=VALUE"),
         ('exclude = ["usr"]', "exclude.0: 'usr' is not a path's pattern: it begins with '/'"),
         ('engine = "lxc"', "engine: expected 'docker' or 'podman', found 'lxc'"),
+        ('suite = "--version"', "suite: '--version' is not a suite of Debian's, such as trixie"),
+        ('mirror = "-"', "mirror: '-' is not a URL, or a line of sources.list(5)"),
+        ('kernel_parameters = ["a=\\u001b"]', "no space, quote or control character"),
+        ('description = "\\u001b[2J"', "description: '\\x1b[2J' is not one line"),
+        ("size_budget_bytes = true", "size_budget_bytes: expected a whole number, found True"),
+        (f"memory_min_mib = {10**23}", "memory_min_mib: expected less than or equal to 67108864, found 1000"),
+        (f"memory_min_mib = {'1' * 5000}", "not valid TOML: "),
+        (f"packages = {'[' * 3000}{']' * 3000}", "x.toml: not a profile: lists or tables nested too deep"),
         ("suite = 7", "suite: expected text, found 7"),
         ("packages = 7", "packages: expected a list, found 7"),
         ('compresion = "xz"', "compresion: unknown key; did you mean 'compression'?"),
@@ -257,6 +265,77 @@ def test_a_wrong_value_is_told_with_what_is_allowed(tmp_path: Path, line: str, e
     with pytest.raises(OsieError) as caught:
         profile.load("x", tmp_path)
     assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("/run/x", "/run is mounted over"),
+        ("/var/run/x", "/run is mounted over"),
+        ("//var/./run/x/y", "/run is mounted over"),
+        ("/proc/x", "/proc is mounted over"),
+        ("/sys/x", "/sys is mounted over"),
+        ("/dev/x", "/dev is mounted over"),
+        ("/var/lib/docker/x", "/var/lib/docker is mounted over"),
+        ("/etc/inittab", "/etc/inittab is Osie's own"),
+        ("/usr/lib/osie", "/usr/lib/osie is Osie's own"),
+        ("/lib/osie/start", "/usr/lib/osie is Osie's own"),
+        ("/osie/python", "/osie is Osie's own"),
+        ("/etc", "it is a folder"),
+        ("/lib", "it is a folder"),
+        ("/a\\u0000b", "can't be the path of a file"),
+        ("/" + "a" * 256, "can't be the path of a file"),
+        ("/etc/.", "must be an absolute path of a file"),
+    ],
+)
+def test_a_file_where_it_would_be_lost_is_an_error(tmp_path: Path, path: str, why: str) -> None:
+    """What is mounted over, what is Osie's own, what is a folder, however it is written: with its place."""
+    place = _write(tmp_path, "x", f'name = "x"\n[[files]]\npath = "{path}"\ncontent = ""\n')
+    with pytest.raises(OsieError) as caught:
+        profile.load("x", tmp_path)
+    assert f"{place}: files.0.path: " in str(caught.value)
+    assert why in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["/etc/profile", "/tmp/x", "/runs", "/usr/lib/osie.d/x", "/var/lib/x"])
+def test_a_file_beside_those_is_the_profiles(tmp_path: Path, path: str) -> None:
+    """What only resembles them is free, and so is the shell's profile."""
+    text = f'name = "x"\nsuite = "trixie"\npackages = ["udev"]\nfiles = [{{ path = "{path}", content = "" }}]'
+    _write(tmp_path, "x", text)
+    assert profile.load("x", tmp_path).files[0].path == path
+
+
+def test_a_file_below_a_file_is_an_error(tmp_path: Path) -> None:
+    """Be the other one's in an extended profile, and spelled through a link: both places are told."""
+    text = 'name = "{}"\nfiles = [{{ path = "{}", content = "" }}]\n'
+    base = _write(tmp_path, "base", 'suite = "trixie"\npackages = ["udev"]\n' + text.format("base", "/bin/a"))
+    top = _write(tmp_path, "top", 'extends = "base"\n' + text.format("top", "/usr/bin/a/b"))
+    with pytest.raises(OsieError) as caught:
+        profile.load("top", tmp_path)
+    told = f"{top}: files.0.path: '/usr/bin/a/b' is below a file, that of {base}: files.0"
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("written", ["base", "base.toml"])
+def test_what_is_extended_is_found_beside_the_file(
+    tmp_path: Path, written: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the command runs, and whatever is there by that name."""
+    shipped, mine, elsewhere = (tmp_path / name for name in ("shipped", "mine", "elsewhere"))
+    for place in (shipped, mine, elsewhere):
+        place.mkdir()
+        _write(place, "base", f'name = "base"\nsuite = "{place.name}"\npackages = ["udev"]')
+    top = _write(mine, "top", f'name = "top"\nextends = "{written}"')
+    monkeypatch.chdir(elsewhere)
+    assert profile.load(str(top), shipped).suite == "mine"
+
+
+@pytest.mark.parametrize("written", ["virtual", "virtual.toml"])
+def test_a_profile_may_extend_the_shipped_one_of_its_name(tmp_path: Path, written: str) -> None:
+    """`my/virtual.toml` that extends "virtual" means the one that comes with Osie, not itself."""
+    mine = _write(tmp_path, "virtual", f'name = "mine"\nextends = "{written}"\nsuite = "sid"')
+    loaded = profile.load(str(mine), PROFILES)
+    assert (loaded.suite, loaded.extends[0]) == ("sid", "virtual")
 
 
 def test_description_and_name_are_a_profiles_own(tmp_path: Path) -> None:
