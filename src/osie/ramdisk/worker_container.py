@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from osie.contracts.artifacts import EMBEDDED_WORKER
+from osie.contracts.image_name import Credentials
 from osie.contracts.kernel_parameters import KernelParameters
 from osie.core.errors import OsieError
 from osie.ramdisk import waiting
@@ -91,18 +92,16 @@ class WorkerContainer:
         if self._docker.has_image(self.image):
             return
         given = self._parameters
-        auth = (
-            credentials(given.registry_username, given.registry_password, given.docker_registry)
-            if given.registry_username
-            else ""
-        )
+        own = Credentials(given.docker_registry, given.registry_username, given.registry_password)
+        shown = own.for_image(self.image)
         try:
-            self._docker.pull(self.image, auth)
+            self._docker.pull(self.image, credentials(shown) if shown else "")
         except EngineError as error:
             raise OsieError(
                 f"the worker's image {self.image} can't be pulled",
                 hint="is its registry reachable from here, in insecure_registries= if it has no TLS, and are "
-                "registry_username= and registry_password= right?",
+                "docker_registry=, registry_username= and registry_password= right? They are shown to that "
+                "registry only.",
             ) from error
 
     def follow(self) -> str:
