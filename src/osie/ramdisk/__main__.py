@@ -139,6 +139,11 @@ def _watch(reporter: Reporter, boot: Boot, boot_thread: threading.Thread) -> Non
         boot_thread.join(_WATCH_S)
 
 
+def command_line(path: Path = Path("/proc/cmdline")) -> str:
+    """The kernel's command line. It is bytes: what isn't UTF-8 in one parameter must not cost all others."""
+    return path.read_text(encoding="utf-8", errors="replace")
+
+
 def main() -> int:
     """Run until the machine ends; a return means that something broke that init shall start again."""
     memory.go_last()
@@ -151,7 +156,7 @@ def main() -> int:
         for text in machine.banner(__version__, machine.read()):
             reporter.say(text)
     with reporter.step("parameters") as facts:
-        parameters = parse(Path("/proc/cmdline").read_text())
+        parameters = parse(command_line())
         facts.update(server=parameters.grpc_authority or "none", worker=parameters.identity or "by-mac")
     threading.Thread(target=KernelLog(reporter).follow, name="kernel-log", daemon=True).start()
     boot = Boot(reporter, parameters)
