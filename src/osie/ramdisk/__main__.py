@@ -6,13 +6,14 @@ It may die at any moment: init starts it again, and each step takes over what is
 import contextlib
 import os
 import threading
+import time
 from pathlib import Path
 
 from osie import __version__
 from osie.contracts.kernel_parameters import KernelParameters, parse
 from osie.core.errors import OsieError, chain
 from osie.core.room import room
-from osie.ramdisk import clock, console, devices, drivers, machine, memory, nat, storage, syslog
+from osie.ramdisk import clock, console, devices, drivers, machine, memory, nat, storage, syslog, waiting
 from osie.ramdisk import reboot as rebooting
 from osie.ramdisk.background import Background
 from osie.ramdisk.docker_api import Docker
@@ -71,6 +72,7 @@ class Boot:
         return network
 
     def _keep_engine(self) -> None:
+        restarts = waiting.Restarts(at_once=1)  # actions wait for it
         while True:
             self._reporter.persist("engine", self._engine.start)
             if self._engine_is_up.is_set():
@@ -78,8 +80,12 @@ class Boot:
             else:
                 self._bound_containers()
             self._engine_is_up.set()
+            began = time.monotonic()
             self._engine.wait_until_it_dies()
-            self._reporter.event("engine-ended", reason="the container engine died; it is started again")
+            pause = restarts.pause_s(time.monotonic() - began)
+            why = "the container engine died; it is started again"
+            self._reporter.event("engine-ended", reason=why, again_in_s=pause)
+            time.sleep(pause)
 
     def _bound_containers(self) -> None:
         try:

@@ -75,7 +75,7 @@ def absence(wanted: Static, nics: Sequence[Nic], driverless: Sequence[str]) -> O
 
 
 def mtu_refused(mtu: int, interface: str) -> str:
-    """Set the MTU. Why it stays as it was, where it is above what the NIC, or the one below a VLAN, can do."""
+    """Set the MTU. Why it stays as it is, where it is above what the NIC, or a VLAN's parent, can do."""
     try:
         run(mtu_command(mtu, interface))
     except ProcessError as error:

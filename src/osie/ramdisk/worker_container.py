@@ -18,7 +18,6 @@ NAME = "tink-worker"
 _IMAGE_LABEL = "osie.image"  # what was asked for: engines tell names in forms of their own
 _STOP_S = 10
 _ENGINE_AWAY = "the engine is away"
-_STEADY_S = 60.0  # one that ran this long has not "failed again"
 
 
 def identified(parameters: KernelParameters, boot_mac: str) -> KernelParameters:
@@ -121,7 +120,7 @@ class WorkerContainer:
 
     def keep_running(self, boot_mac: str) -> None:
         """Start it again, with growing pauses, whenever it ends. Returns once `stop` was called."""
-        failures = 0
+        restarts = waiting.Restarts()
         while True:
             began = time.monotonic()
             why = self.follow()
@@ -129,8 +128,7 @@ class WorkerContainer:
                 return
             if not why:
                 continue  # only its log broke off
-            failures = 1 if time.monotonic() - began > _STEADY_S else failures + 1
-            pause = waiting.backoff_s(failures)
+            pause = restarts.pause_s(time.monotonic() - began)
             self._reporter.event("worker-ended", reason=why, again_in_s=pause)
             if self._stopping.wait(pause):
                 return

@@ -22,6 +22,7 @@ with nic.Announcements.of_links() as changes:
 assert linked == "machine"
 client = dhcp.Client("machine", lambda lease: None, script=Path(sys.argv[1]), run=Path(sys.argv[2]))
 lease = client.acquire(20)
+subprocess.run(["busybox", *addressing.mtu_command(lease.mtu, "machine")], check=True)
 for command in addressing.commands(lease, "machine"):
     subprocess.run(["busybox", *command], check=True)
 for command in addressing.commands(lease, "machine"):  # repeatable: after a restart of ours

@@ -62,6 +62,14 @@ def test_backoff_grows_to_a_bound() -> None:
     assert [waiting.backoff_s(n) for n in (1, 2, 3, 6, 99)] == [1, 2, 4, 30, 30]
 
 
+def test_what_ends_again_and_again_is_started_ever_later() -> None:
+    """Pauses grow with each end, and begin anew after a steady life; the first ends may be free of one."""
+    worker, engine = waiting.Restarts(), waiting.Restarts(at_once=1)
+    lives = (3, 3, 3, 61, 3)
+    assert [worker.pause_s(lived) for lived in lives] == [1, 2, 4, 1, 2]
+    assert [engine.pause_s(lived) for lived in lives] == [0, 1, 2, 0, 1]
+
+
 def test_waiting_ends_with_the_condition() -> None:
     """Waiting returns the first true value, and None at the deadline."""
     values = itertools.chain([0, 0], itertools.repeat(7))
