@@ -8,7 +8,7 @@ from osie.contracts.kernel_parameters import KernelParameters
 from osie.core.errors import OsieError
 from osie.core.files import write_atomically
 from osie.core.process import run
-from osie.ramdisk import dockerd, podman, waiting
+from osie.ramdisk import dockerd, podman, registries, waiting
 from osie.ramdisk.daemon import RUN, Daemon, wait_for_one_to_end
 from osie.ramdisk.docker_api import Docker
 from osie.ramdisk.program import STORAGE, Program
@@ -43,6 +43,7 @@ class Engine:
     ) -> None:
         self._program = program or installed(parameters)
         self._docker = docker
+        self._ignored = registries.without_tls(parameters.insecure_registries).ignored
 
         def daemon(argv: Sequence[str]) -> Daemon:
             return Daemon(argv, log=run / LOG.name, environment=environment(parameters), run=run)
@@ -65,6 +66,8 @@ class Engine:
                     hint=f"the whole log is {LOG}; osie.debug gives a shell on the console",
                 )
         facts["version"] = self._docker.version()
+        if self._ignored:
+            facts["warning"] = f"insecure_registries= wants HOST[:PORT], ignored: {' '.join(self._ignored)}"
 
     def wait_until_it_dies(self, *, asked_every_s: float = 2.0) -> None:
         """Return when the engine has ended, or what it can't do without; then it is ended as a whole.
