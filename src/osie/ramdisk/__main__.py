@@ -67,7 +67,8 @@ class Boot:
         drivers.load_network()
         step = NetworkStep(self._parameters, self._reporter, self._devices_are_settled)
         network = self._reporter.persist("network", step.bring_up)
-        self._ship_logs()
+        if self._parameters.syslog_host:
+            threading.Thread(target=self._ship_logs, name="syslog", daemon=True).start()
         self._set_clock(network)
         return network
 
@@ -105,12 +106,18 @@ class Boot:
             self._reporter.event("nat", failed=": ".join(chain(error)))
 
     def _ship_logs(self) -> None:
-        if not self._parameters.syslog_host:
-            return
-        try:
-            self._reporter.add(syslog.sink(self._parameters.syslog_host, self._parameters.syslog_port))
-        except OSError as error:
-            self._reporter.event("syslog", failed=f"{self._parameters.syslog_host}: {error}")
+        """Once the server's name is known, which may take until some name server is up; said once."""
+        failures = 0
+        while True:
+            try:
+                self._reporter.add(syslog.sink(self._parameters.syslog_host, self._parameters.syslog_port))
+                return
+            except OSError as error:
+                failures += 1
+                if failures == 1:
+                    again = "it is tried again until it is known"
+                    self._reporter.event("syslog", failed=f"{self._parameters.syslog_host}: {error}; {again}")
+            time.sleep(waiting.backoff_s(failures))
 
     def _set_clock(self, network: Network) -> None:
         servers = self._parameters.ntp or network.addressing.time_servers
