@@ -145,20 +145,33 @@ class NetworkStep:
 
     def _configure(self, parent: Nic, wanted: Static, facts: Facts) -> Network:
         interface = self._tagged(parent.name, wanted.vlan_id)
-        if wanted.addressing is not None:
-            addressing = wanted.addressing
+        if wanted.addressing is None:
+            addressing = self._leased(interface, parent.mac, facts)
         else:
-            holder: list[Addressing] = []
-
-            def renewed(lease: Addressing) -> None:
-                old, holder[:] = holder[0], [lease]
-                self._renew(interface, old, lease)
-
-            addressing = Client(interface, renewed).acquire(_DHCP_S)
-            holder.append(addressing)
-        addressing = self._completed(addressing, parent.mac)
-        facts.update(self._apply(interface, addressing, None))
+            addressing = self._completed(wanted.addressing, parent.mac)
+            facts.update(self._apply(interface, addressing, None))
         return Network(interface, parent.mac, addressing)
+
+    def _leased(self, interface: str, mac: str, facts: Facts) -> Addressing:
+        holder: list[Addressing] = []
+
+        def renewed(lease: Addressing) -> None:
+            old, holder[:] = holder[0], [lease]
+            self._renew(interface, old, lease)
+
+        def ended() -> None:
+            why = "the DHCP client ended; it is started again"
+            self._reporter.event("dhcp-ended", interface=interface, reason=why)
+
+        client = Client(interface, renewed, ended)
+        holder.append(client.acquire(_DHCP_S))
+        addressing = self._completed(holder[0], mac)
+        try:
+            facts.update(self._apply(interface, addressing, None))
+        except (OsieError, OSError):
+            client.close()  # the next attempt has a client of its own
+            raise
+        return addressing
 
     def _tagged(self, parent: str, vlan_id: str) -> str:
         if not vlan_id or vlan_id == "0":
