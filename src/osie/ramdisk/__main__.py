@@ -13,11 +13,25 @@ from osie import __version__
 from osie.contracts.kernel_parameters import KernelParameters, parse
 from osie.core.errors import OsieError, chain
 from osie.core.room import room
-from osie.ramdisk import clock, console, devices, drivers, machine, memory, nat, storage, syslog, waiting
+from osie.ramdisk import (
+    clock,
+    console,
+    daemon,
+    devices,
+    dhcp,
+    drivers,
+    engine,
+    machine,
+    memory,
+    nat,
+    nic,
+    storage,
+    syslog,
+    waiting,
+)
 from osie.ramdisk import reboot as rebooting
 from osie.ramdisk.background import Background
 from osie.ramdisk.docker_api import Docker
-from osie.ramdisk.engine import Engine
 from osie.ramdisk.kernel_log import KernelLog
 from osie.ramdisk.network import Network, NetworkStep
 from osie.ramdisk.program import STORAGE
@@ -35,7 +49,7 @@ class Boot:
         self._reporter = reporter
         self._parameters = parameters
         self.docker = Docker()
-        self._engine = Engine(parameters, self.docker)
+        self._engine = engine.Engine(parameters, self.docker)
         self.worker = WorkerContainer(parameters, self.docker, reporter)
         self._engine_is_up = threading.Event()
         self._devices_are_settled = threading.Event()
@@ -66,7 +80,8 @@ class Boot:
         """The network, and what needs nothing but it."""
         drivers.load_network()
         step = NetworkStep(self._parameters, self._reporter, self._devices_are_settled)
-        network = self._reporter.persist("network", step.bring_up)
+        with nic.Announcements.of_links() as changes:  # a cable may be plugged in during a pause
+            network = self._reporter.persist("network", step.bring_up, wake=changes)
         if self._parameters.syslog_host:
             threading.Thread(target=self._ship_logs, name="syslog", daemon=True).start()
         self._set_clock(network)
@@ -146,6 +161,8 @@ def _watch(reporter: Reporter, boot: Boot, boot_thread: threading.Thread) -> Non
     while boot_thread.is_alive():
         watch.sample()
         full.sample()
+        for log in (engine.LOG, dhcp.LOG):
+            daemon.bound(log)
         if rebooting.REQUEST.exists():
             watch.conclude()
             rebooting.reboot(reporter, boot.docker, boot.worker.stop, "asked for by the worker")

@@ -75,6 +75,24 @@ class Daemon:
         return f"ended with status {self._process.returncode}"
 
 
+def bound(log: Path, longest_bytes: int = 1 << 20) -> None:
+    """Keep the last half of a log that grew too long: it lies in memory. A line said meanwhile may be lost.
+
+    Whoever writes it appends (O_APPEND), and so goes on at its new end.
+    """
+    try:
+        if log.stat().st_size <= longest_bytes:
+            return
+        with log.open("r+b") as file:
+            file.seek(-longest_bytes // 2, os.SEEK_END)
+            kept = file.read()
+            file.truncate(0)
+        with log.open("ab") as file:
+            file.write(kept)
+    except OSError:  # there is none yet
+        return
+
+
 def _running(argv: Sequence[str]) -> int:
     """The process with this command line, 0 where there is none (proc_pid_cmdline(5))."""
     wanted = "".join(f"{word}\0" for word in argv).encode()
