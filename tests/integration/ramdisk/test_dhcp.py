@@ -25,6 +25,7 @@ lease = client.acquire(20)
 subprocess.run(["busybox", *addressing.mtu_command(lease.mtu, "machine")], check=True)
 for command in addressing.commands(lease, "machine"):
     subprocess.run(["busybox", *command], check=True)
+assert subprocess.run(["busybox", *addressing.mtu_command(70000, "machine")]).returncode  # more than it can
 for command in addressing.commands(lease, "machine"):  # repeatable: after a restart of ours
     subprocess.run(["busybox", *command], check=True)
 print(lease)
