@@ -112,7 +112,11 @@ class Client:
         while not self._closed.wait(restarts.pause_s(time.monotonic() - began)):
             self._on_end()
             process.wait()
-            process, began = self._launch(), time.monotonic()
+            began = time.monotonic()
+            try:
+                process = self._launch()
+            except OSError:  # no memory, or /run is full: after the next, longer pause
+                continue
             self._listen(process, told_first=True)
 
     def _listen(self, process: subprocess.Popen[bytes], *, told_first: bool) -> bool:

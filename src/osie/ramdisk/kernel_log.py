@@ -1,5 +1,6 @@
 """What the kernel says that a person must know: it ended something, or the root is damaged."""
 
+import contextlib
 import re
 from pathlib import Path
 
@@ -37,7 +38,8 @@ class KernelLog:
         last = self._last()
         for record in records(device, follow=True):
             if number(record) > last and self.hear(message(record)):
-                write_atomically(self._told, str(number(record)))
+                with contextlib.suppress(OSError):  # /run is full: then a later run of ours says it again
+                    write_atomically(self._told, str(number(record)))
 
     def _last(self) -> int:
         try:
