@@ -32,12 +32,17 @@ _POLICY = """{"default": [{"type": "insecureAcceptAnything"}]}"""
 
 
 def storage_conf() -> str:
-    """Native overlay on the engine's tmpfs, and the embedded image's store beside it."""
+    """Native overlay on the engine's tmpfs, and the embedded image's store beside it.
+
+    What Podman knows of its containers is below /run: from a storage that is full it could remove none, had
+    it to write there (SQLite: "database or disk is full"). All that we have goes with a reboot anyway.
+    """
     return f"""\
 [storage]
 driver = "overlay"
 runroot = "/run/containers/storage"
 graphroot = "{STORAGE}"
+transient_store = true
 [storage.options]
 additionalimagestores = ["{_STORE}"]
 """

@@ -101,6 +101,7 @@ def test_podmans_files_are_valid() -> None:
     }
     storage = parsed["storage.conf"]["storage"]
     assert (storage["driver"], storage["graphroot"]) == ("overlay", str(STORAGE))
+    assert storage["transient_store"] is True, "else a full storage stays full"
     assert storage["options"]["additionalimagestores"] == ["/usr/lib/osie/podman"]
     assert parsed["containers.conf"]["engine"]["runtime"] == "crun"
     assert program.argv[-1] == "unix:///var/run/docker.sock"
