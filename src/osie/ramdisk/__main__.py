@@ -6,17 +6,32 @@ It may die at any moment: init starts it again, and each step takes over what is
 import contextlib
 import os
 import threading
+import time
 from pathlib import Path
 
 from osie import __version__
 from osie.contracts.kernel_parameters import KernelParameters, parse
 from osie.core.errors import OsieError, chain
 from osie.core.room import room
-from osie.ramdisk import clock, console, devices, drivers, machine, memory, nat, storage, syslog
+from osie.ramdisk import (
+    clock,
+    console,
+    daemon,
+    devices,
+    dhcp,
+    drivers,
+    engine,
+    machine,
+    memory,
+    nat,
+    nic,
+    storage,
+    syslog,
+    waiting,
+)
 from osie.ramdisk import reboot as rebooting
 from osie.ramdisk.background import Background
 from osie.ramdisk.docker_api import Docker
-from osie.ramdisk.engine import Engine
 from osie.ramdisk.kernel_log import KernelLog
 from osie.ramdisk.network import Network, NetworkStep
 from osie.ramdisk.program import STORAGE
@@ -34,7 +49,7 @@ class Boot:
         self._reporter = reporter
         self._parameters = parameters
         self.docker = Docker()
-        self._engine = Engine(parameters, self.docker)
+        self._engine = engine.Engine(parameters, self.docker)
         self.worker = WorkerContainer(parameters, self.docker, reporter)
         self._engine_is_up = threading.Event()
         self._devices_are_settled = threading.Event()
@@ -65,12 +80,15 @@ class Boot:
         """The network, and what needs nothing but it."""
         drivers.load_network()
         step = NetworkStep(self._parameters, self._reporter, self._devices_are_settled)
-        network = self._reporter.persist("network", step.bring_up)
-        self._ship_logs()
+        with nic.Announcements.of_links() as changes:  # a cable may be plugged in during a pause
+            network = self._reporter.persist("network", step.bring_up, wake=changes)
+        if self._parameters.syslog_host:
+            threading.Thread(target=self._ship_logs, name="syslog", daemon=True).start()
         self._set_clock(network)
         return network
 
     def _keep_engine(self) -> None:
+        restarts = waiting.Restarts(at_once=1)  # actions wait for it
         while True:
             self._reporter.persist("engine", self._engine.start)
             if self._engine_is_up.is_set():
@@ -78,8 +96,12 @@ class Boot:
             else:
                 self._bound_containers()
             self._engine_is_up.set()
+            began = time.monotonic()
             self._engine.wait_until_it_dies()
-            self._reporter.event("engine-ended", reason="the container engine died; it is started again")
+            pause = restarts.pause_s(time.monotonic() - began)
+            why = "the container engine died; it is started again"
+            self._reporter.event("engine-ended", reason=why, again_in_s=pause)
+            time.sleep(pause)
 
     def _bound_containers(self) -> None:
         try:
@@ -99,12 +121,18 @@ class Boot:
             self._reporter.event("nat", failed=": ".join(chain(error)))
 
     def _ship_logs(self) -> None:
-        if not self._parameters.syslog_host:
-            return
-        try:
-            self._reporter.add(syslog.sink(self._parameters.syslog_host, self._parameters.syslog_port))
-        except OSError as error:
-            self._reporter.event("syslog", failed=f"{self._parameters.syslog_host}: {error}")
+        """Once the server's name is known, which may take until some name server is up; said once."""
+        failures = 0
+        while True:
+            try:
+                self._reporter.add(syslog.sink(self._parameters.syslog_host, self._parameters.syslog_port))
+                return
+            except OSError as error:
+                failures += 1
+                if failures == 1:
+                    again = "it is tried again until it is known"
+                    self._reporter.event("syslog", failed=f"{self._parameters.syslog_host}: {error}; {again}")
+            time.sleep(waiting.backoff_s(failures))
 
     def _set_clock(self, network: Network) -> None:
         servers = self._parameters.ntp or network.addressing.time_servers
@@ -133,10 +161,17 @@ def _watch(reporter: Reporter, boot: Boot, boot_thread: threading.Thread) -> Non
     while boot_thread.is_alive():
         watch.sample()
         full.sample()
+        for log in (engine.LOG, dhcp.LOG):
+            daemon.bound(log)
         if rebooting.REQUEST.exists():
             watch.conclude()
             rebooting.reboot(reporter, boot.docker, boot.worker.stop, "asked for by the worker")
         boot_thread.join(_WATCH_S)
+
+
+def command_line(path: Path = Path("/proc/cmdline")) -> str:
+    """The kernel's command line. It is bytes: what isn't UTF-8 in one parameter must not cost all others."""
+    return path.read_text(encoding="utf-8", errors="replace")
 
 
 def main() -> int:
@@ -151,7 +186,7 @@ def main() -> int:
         for text in machine.banner(__version__, machine.read()):
             reporter.say(text)
     with reporter.step("parameters") as facts:
-        parameters = parse(Path("/proc/cmdline").read_text())
+        parameters = parse(command_line())
         facts.update(server=parameters.grpc_authority or "none", worker=parameters.identity or "by-mac")
     threading.Thread(target=KernelLog(reporter).follow, name="kernel-log", daemon=True).start()
     boot = Boot(reporter, parameters)

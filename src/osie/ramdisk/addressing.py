@@ -32,6 +32,11 @@ class Static(NamedTuple):
     interface: str = ""
     vlan_id: str = ""
     addressing: Addressing | None = None  # None: by DHCP
+    warning: str = ""  # what was given and can't be followed
+
+
+_AUTOCONF = {"", "off", "none", "on", "any", "dhcp", "bootp", "rarp", "both"}
+_HOSTNAME_BYTES = 64  # __NEW_UTS_LEN, include/uapi/linux/utsname.h
 
 
 def _list(text: str, separator: str | None = ",") -> tuple[str, ...]:
@@ -78,9 +83,11 @@ def parse_ipam(text: str) -> Static:
 def parse_ip(text: str) -> Static:
     """The kernel's own `ip=` (Documentation/admin-guide/nfs/nfsroot.rst), IPv4.
 
-    `client:server:gateway:netmask:hostname:device:autoconf:dns0:dns1:ntp0`, or just the autoconf word.
+    `client:server:gateway:netmask:hostname:device:autoconf:dns0:dns1:ntp0`, where the end may lack, or just
+    the autoconf word. Other programs have forms of their own for it (dracut's `ip=eth0:dhcp`): those mean
+    DHCP here, with a warning.
     """
-    if ":" not in text:
+    if text in _AUTOCONF:
         return Static()
     fields = [*text.split(":"), *[""] * 10][:10]
     client, server, gateway, netmask, hostname, device, autoconf, *rest = fields
@@ -95,10 +102,8 @@ def parse_ip(text: str) -> Static:
             server=server,
         )
     except ValueError as error:
-        raise OsieError(
-            f"the kernel parameter ip={text} can't be understood: {error}",
-            hint="it is client:server:gateway:netmask:hostname:device:autoconf:dns0:dns1:ntp0",
-        ) from error
+        form = "client:server:gateway:netmask:hostname:device:autoconf:dns0:dns1:ntp0, IPv4"
+        return Static(warning=f"ip={text} is not {form}: {error}; DHCP it is")
     return Static(interface=device, addressing=None if by_dhcp else addressing)
 
 
@@ -126,10 +131,7 @@ def parse_lease(told: Mapping[str, str]) -> Addressing:
 
 def commands(new: Addressing, interface: str, old: Addressing | None = None) -> list[list[str]]:
     """The command lines that bring the interface from the old addressing to the new; repeatable."""
-    lines: list[list[str]] = []
-    if new.mtu:
-        lines.append(["ip", "link", "set", "dev", interface, "mtu", str(new.mtu)])
-    lines.append(["ip", "addr", "replace", new.address, "brd", "+", "dev", interface])
+    lines = [["ip", "addr", "replace", new.address, "brd", "+", "dev", interface]]
     if old is not None and old.address != new.address:
         lines.append(["ip", "addr", "del", old.address, "dev", interface])
     network = ipaddress.IPv4Interface(new.address).network
@@ -143,6 +145,20 @@ def commands(new: Addressing, interface: str, old: Addressing | None = None) -> 
             lines.append(["ip", "route", "replace", router, "dev", interface, "scope", "link"])
         lines.append(["ip", "route", "replace", name, "via", router, "dev", interface])
     return lines
+
+
+def mtu_command(mtu: int, interface: str) -> list[str]:
+    """What sets the MTU. Not one of `commands`: the interface may refuse it, and works all the same."""
+    return ["ip", "link", "set", "dev", interface, "mtu", str(mtu)]
+
+
+def fitting(hostname: str) -> str:
+    """The hostname, or as much of it as the kernel takes: cut before a dot where there is one."""
+    encoded = hostname.encode()
+    if len(encoded) <= _HOSTNAME_BYTES:
+        return hostname
+    whole, dot, _ = encoded[: _HOSTNAME_BYTES + 1].rpartition(b".")
+    return (whole if dot and whole else encoded[:_HOSTNAME_BYTES]).decode(errors="ignore")
 
 
 def resolv_conf(name_servers: Sequence[str], search: Sequence[str]) -> str:

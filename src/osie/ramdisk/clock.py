@@ -36,7 +36,8 @@ def offset_s(packet: bytes, *, sent: float, received: float) -> float | None:
 def ask(server: str) -> float | None:
     """The offset that one NTP server tells; None where it doesn't answer."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(server, 123, type=socket.SOCK_DGRAM)[0]
+        host = server.strip("[]")  # an IPv6 address as it stands in HOST:PORT
+        family, kind, protocol, _, address = socket.getaddrinfo(host, 123, type=socket.SOCK_DGRAM)[0]
         with socket.socket(family, kind, protocol) as asking:
             asking.settimeout(_ANSWER_S)
             asking.connect(address)  # so that only this server's answers are taken
@@ -63,7 +64,8 @@ def http_date(answer: bytes) -> float | None:
 
 def _ask_http(host: str) -> float | None:
     try:
-        with socket.create_connection((host, _BOOTS_HTTP_PORT), timeout=_ANSWER_S) as connection:
+        address = (host.strip("[]"), _BOOTS_HTTP_PORT)
+        with socket.create_connection(address, timeout=_ANSWER_S) as connection:
             connection.sendall(b"HEAD / HTTP/1.0\r\nHost: " + host.encode("latin-1") + b"\r\n\r\n")
             return http_date(connection.recv(4096))
     except (OSError, ValueError):
@@ -75,26 +77,36 @@ def built_at() -> float:
     return Path(__file__).stat().st_mtime
 
 
+def possible(offset: float, *, now: float, built: float) -> bool:
+    """Whether our clock would be right by that offset: a server without a battery tells 1970, too."""
+    return now + offset >= built
+
+
 def _step_by(offset: float) -> None:
     if abs(offset) > _WORTH_SETTING_S:
         time.clock_settime(time.CLOCK_REALTIME, time.time() + offset)
 
 
 def set_clock(servers: Sequence[str], fallback_host: str, facts: Facts) -> None:
-    """Set the clock from the first server that answers; without one it stays, unless it can't be right."""
-    end = time.monotonic() + _ALL_S
+    """Set the clock from the first server with a possible time; else it stays, unless it can't be right."""
+    end, built = time.monotonic() + _ALL_S, built_at()
+    impossible = []
     for server in servers:
         if time.monotonic() >= end:
             break
         offset = ask(server)
-        if offset is not None:
+        if offset is not None and not possible(offset, now=time.time(), built=built):
+            impossible.append(server)
+        elif offset is not None:
             _step_by(offset)
             facts.update(source=server, offset_s=offset)
             return
     facts["source"] = "rtc"
-    if time.time() < built_at() and fallback_host and (date := _ask_http(fallback_host)):
+    if time.time() < built and fallback_host and (date := _ask_http(fallback_host)) and date >= built:
         offset = date - time.time()
         _step_by(offset)
         facts.update(source=f"http://{fallback_host}:{_BOOTS_HTTP_PORT}", offset_s=offset)
+    elif impossible:
+        facts["warning"] = f"NTP servers with a time before this ramdisk was built: {','.join(impossible)}"
     elif servers:
         facts["warning"] = f"no NTP server answered: {','.join(servers)}"

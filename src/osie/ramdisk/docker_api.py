@@ -38,9 +38,8 @@ class Container(NamedTuple):
     error: str  # why it could not be started
 
 
-def credentials(username: str, password: str, registry: str) -> str:
+def credentials(told: Mapping[str, str]) -> str:
     """The X-Registry-Auth header."""
-    told = {"username": username, "password": password, "serveraddress": registry}
     return base64.urlsafe_b64encode(json.dumps(told).encode()).decode("ascii")
 
 

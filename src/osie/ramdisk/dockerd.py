@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from osie.contracts.kernel_parameters import KernelParameters
+from osie.ramdisk import registries
 from osie.ramdisk.program import STORAGE, Program
 
 CONFIG = Path("/etc/docker/daemon.json")
@@ -42,8 +43,8 @@ def daemon_json(parameters: KernelParameters) -> dict[str, Any]:
         "default-address-pools": [{"base": "198.19.0.0/16", "size": 24}],
         "shutdown-timeout": 5,
     }
-    if parameters.insecure_registries:
-        config["insecure-registries"] = list(parameters.insecure_registries)
+    if insecure := registries.without_tls(parameters.insecure_registries).taken:
+        config["insecure-registries"] = list(insecure)
     return config
 
 

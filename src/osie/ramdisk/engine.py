@@ -1,19 +1,20 @@
 """The container engine, whichever it is: its start, and knowing when it dies."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from osie.contracts.kernel_parameters import KernelParameters
 from osie.core.errors import OsieError
 from osie.core.files import write_atomically
 from osie.core.process import run
-from osie.ramdisk import dockerd, podman, waiting
-from osie.ramdisk.daemon import Daemon, wait_for_one_to_end
+from osie.ramdisk import dockerd, podman, registries, waiting
+from osie.ramdisk.daemon import RUN, Daemon, wait_for_one_to_end
 from osie.ramdisk.docker_api import Docker
 from osie.ramdisk.program import STORAGE, Program
 from osie.ramdisk.report import Facts
 
-LOG = Path("/run/osie/engine.log")
+LOG = RUN / "engine.log"
 _UP_S = 120.0
 _SAID_LINES = 3
 
@@ -37,15 +38,23 @@ def last_words(log: bytes) -> str:
 class Engine:
     """The engine of this machine. It outlives our program; a new run of ours takes it over."""
 
-    def __init__(self, parameters: KernelParameters, docker: Docker) -> None:
-        self._program = installed(parameters)
+    def __init__(
+        self, parameters: KernelParameters, docker: Docker, *, program: Program | None = None, run: Path = RUN
+    ) -> None:
+        self._program = program or installed(parameters)
         self._docker = docker
-        around = environment(parameters)
-        self._service = Daemon(self._program.argv, log=LOG, environment=around)
-        self._beside = [Daemon(argv, log=LOG, environment=around) for argv in self._program.beside]
+        self._ignored = registries.without_tls(parameters.insecure_registries).ignored
+
+        def daemon(argv: Sequence[str]) -> Daemon:
+            return Daemon(argv, log=run / LOG.name, environment=environment(parameters), run=run)
+
+        self._service = daemon(self._program.argv)
+        self._beside = [daemon(argv) for argv in self._program.beside]
 
     def start(self, facts: Facts) -> None:
         """Start it where it isn't running; return once it answers. Raises OsieError with its last words."""
+        for daemon in (self._service, *self._beside):
+            daemon.find()  # an earlier run of ours may have ended before it wrote down what it had started
         if not self._docker.answers():
             self._launch()
             waiting.until(self._up_or_ended, deadline_s=_UP_S)
@@ -57,9 +66,17 @@ class Engine:
                     hint=f"the whole log is {LOG}; osie.debug gives a shell on the console",
                 )
         facts["version"] = self._docker.version()
+        if self._ignored:
+            facts["warning"] = f"insecure_registries= wants HOST[:PORT], ignored: {' '.join(self._ignored)}"
 
-    def wait_until_it_dies(self) -> None:
-        """Return when the engine has ended, or what it can't do without; then it is ended as a whole."""
+    def wait_until_it_dies(self, *, asked_every_s: float = 2.0) -> None:
+        """Return when the engine has ended, or what it can't do without; then it is ended as a whole.
+
+        One that answers though none of our processes is it can only be asked, again and again.
+        """
+        if not self._service.pid:
+            waiting.until(lambda: not self._docker.answers(), deadline_s=math.inf, every_s=asked_every_s)
+            return
         wait_for_one_to_end([self._service, *self._beside])
         self._service.kill()
 

@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +11,17 @@ from osie.core.errors import OsieError
 from osie.core.files import write_atomically
 from osie.core.process import ProcessError, run
 from osie.ramdisk import nic, waiting
-from osie.ramdisk.addressing import Addressing, Static, commands, hosts, parse_ip, parse_ipam, resolv_conf
+from osie.ramdisk.addressing import (
+    Addressing,
+    Static,
+    commands,
+    fitting,
+    hosts,
+    mtu_command,
+    parse_ip,
+    parse_ipam,
+    resolv_conf,
+)
 from osie.ramdisk.dhcp import Client
 from osie.ramdisk.nic import Nic
 from osie.ramdisk.report import Facts, Reporter
@@ -41,10 +51,16 @@ def wishes(parameters: KernelParameters) -> Static:
     )
 
 
-def vlan_commands(parent: str, vlan_id: str) -> tuple[str, list[list[str]]]:
-    """The tagged interface's name, and what makes it. Names have at most 15 characters (IFNAMSIZ)."""
-    name = f"{parent}.{vlan_id}" if len(f"{parent}.{vlan_id}") <= 15 else f"vlan{vlan_id}"
-    return name, [["ip", "link", "add", "link", parent, "name", name, "type", "vlan", "id", vlan_id]]
+def vlan_command(parent: str, index: int, vlan_id: str) -> tuple[str, list[str]]:
+    """The tagged interface's name, and what makes it; `index` is the parent's ifindex.
+
+    Names have at most 15 characters (IFNAMSIZ). Where the parent's doesn't fit its index stands for it: the
+    same VLAN on another NIC has another name.
+    """
+    name = f"{parent}.{vlan_id}"
+    if len(name) > 15:
+        name = f"vlan{vlan_id}-{index}"
+    return name, ["ip", "link", "add", "link", parent, "name", name, "type", "vlan", "id", vlan_id]
 
 
 def absence(wanted: Static, nics: Sequence[Nic], driverless: Sequence[str]) -> OsieError:
@@ -56,6 +72,15 @@ def absence(wanted: Static, nics: Sequence[Nic], driverless: Sequence[str]) -> O
         f"there is no network interface {asked}" if asked else "there is no network interface",
         hint=f"interfaces found: {present}{lacking}. Is its driver in the ramdisk, is hw_addr= right?",
     )
+
+
+def mtu_refused(mtu: int, interface: str) -> str:
+    """Set the MTU. Why it stays as it is, where it is above what the NIC, or a VLAN's parent, can do."""
+    try:
+        run(mtu_command(mtu, interface))
+    except ProcessError as error:
+        return f"{mtu} refused, it stays as it is: {error}"
+    return ""
 
 
 class NetworkStep:
@@ -71,13 +96,15 @@ class NetworkStep:
     def bring_up(self, facts: Facts) -> Network:
         """One attempt. Raises OsieError that tells the interface, its driver and link, and what to check."""
         wanted = wishes(self._parameters)
+        if wanted.warning:
+            facts["warning"] = wanted.warning
         run(["ip", "link", "set", "lo", "up"])
         chosen = self._linked(wanted)
         failures = []
         for each in chosen:
             try:
-                network = self._configure(each, wanted)
-            except OsieError as error:
+                network = self._configure(each, wanted, facts)
+            except (OsieError, OSError) as error:
                 failures.append((each, error))
                 continue
             facts.update(
@@ -116,30 +143,42 @@ class NetworkStep:
                 raise OsieError(f"no link within {_CARRIER_S:g} s: {told}", hint=_CABLE)
         return [each for each in present() if each.carrier]
 
-    def _configure(self, parent: Nic, wanted: Static) -> Network:
+    def _configure(self, parent: Nic, wanted: Static, facts: Facts) -> Network:
         interface = self._tagged(parent.name, wanted.vlan_id)
-        if wanted.addressing is not None:
-            addressing = wanted.addressing
+        if wanted.addressing is None:
+            addressing = self._leased(interface, parent.mac, facts)
         else:
-            holder: list[Addressing] = []
-
-            def renewed(lease: Addressing) -> None:
-                old, holder[:] = holder[0], [lease]
-                self._renew(interface, old, lease)
-
-            addressing = Client(interface, renewed).acquire(_DHCP_S)
-            holder.append(addressing)
-        addressing = self._completed(addressing, parent.mac)
-        self._apply(interface, addressing, None)
+            addressing = self._completed(wanted.addressing, parent.mac)
+            facts.update(self._apply(interface, addressing, None))
         return Network(interface, parent.mac, addressing)
+
+    def _leased(self, interface: str, mac: str, facts: Facts) -> Addressing:
+        holder: list[Addressing] = []
+
+        def renewed(lease: Addressing) -> None:
+            old, holder[:] = holder[0], [lease]
+            self._renew(interface, old, lease)
+
+        def ended() -> None:
+            why = "the DHCP client ended; it is started again"
+            self._reporter.event("dhcp-ended", interface=interface, reason=why)
+
+        client = Client(interface, renewed, ended)
+        holder.append(client.acquire(_DHCP_S))
+        addressing = self._completed(holder[0], mac)
+        try:
+            facts.update(self._apply(interface, addressing, None))
+        except (OsieError, OSError):
+            client.close()  # the next attempt has a client of its own
+            raise
+        return addressing
 
     def _tagged(self, parent: str, vlan_id: str) -> str:
         if not vlan_id or vlan_id == "0":
             return parent
-        name, lines = vlan_commands(parent, vlan_id)
+        name, making = vlan_command(parent, socket.if_nametoindex(parent), vlan_id)
         if not (_SYS_NET / name).exists():
-            for line in lines:
-                run(line)
+            run(making)
         run(["ip", "link", "set", "dev", name, "up"])
         return name
 
@@ -151,18 +190,24 @@ class NetworkStep:
         if old == new:
             return
         try:
-            self._apply(interface, new._replace(hostname=new.hostname or socket.gethostname()), old)
+            named = new._replace(hostname=new.hostname or socket.gethostname())
+            refused = self._apply(interface, named, old)
         except (ProcessError, OSError) as error:
             self._reporter.event("lease", interface=interface, failed=str(error))
             return
-        self._reporter.event("lease", interface=interface, address=new.address)
+        self._reporter.event("lease", interface=interface, address=new.address, **refused)
 
-    def _apply(self, interface: str, addressing: Addressing, old: Addressing | None) -> None:
+    def _apply(self, interface: str, addressing: Addressing, old: Addressing | None) -> Mapping[str, str]:
+        """Do it. Returns what the interface refused and works without, as a fact."""
+        hostname, refused = fitting(addressing.hostname), dict[str, str]()
         with self._applying:
+            if addressing.mtu and (why := mtu_refused(addressing.mtu, interface)):
+                refused["mtu"] = why
             for line in commands(addressing, interface, old):
                 run(line)
-            socket.sethostname(addressing.hostname)
+            socket.sethostname(hostname)
             write_atomically(
                 Path("/etc/resolv.conf"), resolv_conf(addressing.name_servers, addressing.search)
             )
-            write_atomically(Path("/etc/hosts"), hosts(addressing.hostname, addressing.address))
+            write_atomically(Path("/etc/hosts"), hosts(hostname, addressing.address))
+        return refused

@@ -7,6 +7,7 @@ Formats: containers.conf(5), and containers- storage.conf(5), registries.conf(5)
 from pathlib import Path
 
 from osie.contracts.kernel_parameters import KernelParameters
+from osie.ramdisk import registries
 from osie.ramdisk.program import SOCKET, STORAGE, Program
 
 _ETC = Path("/etc/containers")
@@ -31,12 +32,17 @@ _POLICY = """{"default": [{"type": "insecureAcceptAnything"}]}"""
 
 
 def storage_conf() -> str:
-    """Native overlay on the engine's tmpfs, and the embedded image's store beside it."""
+    """Native overlay on the engine's tmpfs, and the embedded image's store beside it.
+
+    What Podman knows of its containers is below /run: from a storage that is full it could remove none, had
+    it to write there (SQLite: "database or disk is full"). All that we have goes with a reboot anyway.
+    """
     return f"""\
 [storage]
 driver = "overlay"
 runroot = "/run/containers/storage"
 graphroot = "{STORAGE}"
+transient_store = true
 [storage.options]
 additionalimagestores = ["{_STORE}"]
 """
@@ -45,7 +51,7 @@ additionalimagestores = ["{_STORE}"]
 def registries_conf(parameters: KernelParameters) -> str:
     """A name without a registry is Docker Hub's, as with Docker; these registries have no TLS."""
     lines = ['unqualified-search-registries = ["docker.io"]', 'short-name-mode = "disabled"']
-    for registry in parameters.insecure_registries:
+    for registry in registries.without_tls(parameters.insecure_registries).taken:
         lines += ["[[registry]]", f'location = "{registry}"', "insecure = true"]
     return "".join(f"{line}\n" for line in lines)
 

@@ -87,8 +87,8 @@ class Reporter:
         ended = boot_seconds()
         self.say(line(name, "ok", at=ended, facts={"took": ended - started, **facts}))
 
-    def persist(self, name: str, attempt: Callable[[Facts], T]) -> T:
-        """Do a step until it succeeds, with growing pauses, saying so."""
+    def persist(self, name: str, attempt: Callable[[Facts], T], *, wake: waiting.Waker | None = None) -> T:
+        """Do a step until it succeeds, with growing pauses, saying so; `wake` ends a pause."""
         failures = 0
         while True:
             try:
@@ -98,4 +98,4 @@ class Reporter:
                 failures += 1
                 pause = waiting.backoff_s(failures)
                 self.say(f"osie: {name} will be tried again in {pause:g} s (failed {failures} times)")
-                time.sleep(pause)
+                waiting.pause(pause, wake)

@@ -27,7 +27,9 @@ def sink(server: str, port: int) -> Sink:
 
     Raises OSError where the server's name can't be resolved.
     """
-    family, kind, protocol, _, address = socket.getaddrinfo(server, port, type=socket.SOCK_DGRAM)[0]
+    family, kind, protocol, _, address = socket.getaddrinfo(server.strip("[]"), port, type=socket.SOCK_DGRAM)[
+        0
+    ]
     sender = socket.socket(family, kind, protocol)
     sender.setblocking(False)
 

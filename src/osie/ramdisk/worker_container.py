@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from osie.contracts.artifacts import EMBEDDED_WORKER
+from osie.contracts.image_name import Credentials
 from osie.contracts.kernel_parameters import KernelParameters
 from osie.core.errors import OsieError
 from osie.ramdisk import waiting
@@ -17,7 +18,6 @@ NAME = "tink-worker"
 _IMAGE_LABEL = "osie.image"  # what was asked for: engines tell names in forms of their own
 _STOP_S = 10
 _ENGINE_AWAY = "the engine is away"
-_STEADY_S = 60.0  # one that ran this long has not "failed again"
 
 
 def identified(parameters: KernelParameters, boot_mac: str) -> KernelParameters:
@@ -91,18 +91,16 @@ class WorkerContainer:
         if self._docker.has_image(self.image):
             return
         given = self._parameters
-        auth = (
-            credentials(given.registry_username, given.registry_password, given.docker_registry)
-            if given.registry_username
-            else ""
-        )
+        own = Credentials(given.docker_registry, given.registry_username, given.registry_password)
+        shown = own.for_image(self.image)
         try:
-            self._docker.pull(self.image, auth)
+            self._docker.pull(self.image, credentials(shown) if shown else "")
         except EngineError as error:
             raise OsieError(
                 f"the worker's image {self.image} can't be pulled",
                 hint="is its registry reachable from here, in insecure_registries= if it has no TLS, and are "
-                "registry_username= and registry_password= right?",
+                "docker_registry=, registry_username= and registry_password= right? They are shown to that "
+                "registry only.",
             ) from error
 
     def follow(self) -> str:
@@ -122,7 +120,7 @@ class WorkerContainer:
 
     def keep_running(self, boot_mac: str) -> None:
         """Start it again, with growing pauses, whenever it ends. Returns once `stop` was called."""
-        failures = 0
+        restarts = waiting.Restarts()
         while True:
             began = time.monotonic()
             why = self.follow()
@@ -130,8 +128,7 @@ class WorkerContainer:
                 return
             if not why:
                 continue  # only its log broke off
-            failures = 1 if time.monotonic() - began > _STEADY_S else failures + 1
-            pause = waiting.backoff_s(failures)
+            pause = restarts.pause_s(time.monotonic() - began)
             self._reporter.event("worker-ended", reason=why, again_in_s=pause)
             if self._stopping.wait(pause):
                 return

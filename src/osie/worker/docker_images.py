@@ -8,12 +8,12 @@ import asyncio
 import time
 from pathlib import Path
 
+from osie.contracts.image_name import Credentials, with_tag
 from osie.core.errors import chain
 from osie.core.files import write_atomically
 from osie.worker import storage
 from osie.worker.backoff import Backoff
 from osie.worker.engine import Engine, EngineError, EngineUnreachable
-from osie.worker.image_name import Credentials, with_tag
 from osie.worker.journal import tell
 
 _RETRY_S = 60.0  # a registry restarts in less

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from osie.contracts import action_events
+from osie.contracts.image_name import with_tag
 from osie.core.errors import chain
 from osie.core.room import Room
 from osie.worker import container, oom, storage
@@ -20,7 +21,6 @@ from osie.worker.backoff import Backoff
 from osie.worker.docker_images import DockerImages
 from osie.worker.engine import Container, Engine, EngineError, EngineUnreachable
 from osie.worker.following import Following
-from osie.worker.image_name import with_tag
 from osie.worker.journal import Tidings, tell
 from osie.worker.verdict import Tail, judge, removed
 

@@ -22,8 +22,10 @@ with nic.Announcements.of_links() as changes:
 assert linked == "machine"
 client = dhcp.Client("machine", lambda lease: None, script=Path(sys.argv[1]), run=Path(sys.argv[2]))
 lease = client.acquire(20)
+subprocess.run(["busybox", *addressing.mtu_command(lease.mtu, "machine")], check=True)
 for command in addressing.commands(lease, "machine"):
     subprocess.run(["busybox", *command], check=True)
+assert subprocess.run(["busybox", *addressing.mtu_command(70000, "machine")]).returncode  # more than it can
 for command in addressing.commands(lease, "machine"):  # repeatable: after a restart of ours
     subprocess.run(["busybox", *command], check=True)
 print(lease)
@@ -78,6 +80,31 @@ def test_a_lease_is_acquired_and_applied(machine: str, tmp_path: Path) -> None:
     assert "name_servers=('10.77.0.2', '10.77.0.3')" in done.stdout
     assert "mtu 1400" in done.stdout
     assert "default via 10.77.0.1 dev machine" in done.stdout
+
+
+_KILLED = """
+import os, queue, signal, sys
+from pathlib import Path
+from osie.ramdisk import dhcp
+heard = queue.Queue()
+run = Path(sys.argv[2])
+client = dhcp.Client("machine", heard.put, lambda: heard.put("ended"), script=Path(sys.argv[1]), run=run)
+first = client.acquire(20)
+os.kill(int((run / "udhcpc-machine.pid").read_text()), signal.SIGKILL)
+assert heard.get(timeout=20) == "ended"
+assert heard.get(timeout=20) == first
+client.close()
+assert heard.empty()
+"""
+
+
+def test_a_client_that_died_is_started_again(machine: str, tmp_path: Path) -> None:
+    """SIGKILL after the first lease: another one holds it, so that it is renewed; a closed one stays away."""
+    run(
+        ["ip", "netns", "exec", machine, sys.executable, "-c", _KILLED, _SCRIPT, tmp_path],
+        env={"PYTHONPATH": str(Path(osie.__file__).parents[1])},
+        timeout_s=60,
+    )
 
 
 def test_a_silent_network_is_told(machine: str, tmp_path: Path) -> None:

@@ -13,11 +13,11 @@ from scripted_tink import DEADLINE_S
 
 from osie.contracts import tink_pb2
 from osie.contracts.action_events import Progress
+from osie.contracts.image_name import Credentials
 from osie.worker.action import Action, LogLine, Run, State
 from osie.worker.docker_images import DockerImages
 from osie.worker.docker_runtime import DockerRuntime
 from osie.worker.grpc_transport import GrpcSink, GrpcSource, GrpcTelemetry, Link
-from osie.worker.image_name import Credentials
 from osie.worker.loop import Stop, Worker
 
 

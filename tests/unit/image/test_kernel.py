@@ -7,6 +7,7 @@ import pytest
 from osie.core.errors import OsieError
 from osie.image import kernel, profile
 
+PROFILES = Path(__file__).parents[3] / "profiles"
 TREE = kernel.Tree(
     folder=Path("/nowhere"),
     release="6.12",
@@ -52,3 +53,9 @@ def test_the_initramfs_own_modules_are_always_asked_for() -> None:
     """Whatever a profile names, the modules that mount its root are in it."""
     bare = profile.Profile(name="bare", suite="trixie", packages=("kmod",))
     assert set(kernel.ROOT_CLASS) <= set(kernel.entries_of(bare))
+
+
+@pytest.mark.parametrize("name", ["default", "slim", "virtual"])
+def test_every_shipped_ramdisk_has_tagged_vlans(name: str) -> None:
+    """boots hands vlan_id= to any machine whose hardware has one: no ramdisk may lack what it takes."""
+    assert "8021q" in kernel.entries_of(profile.load(name, PROFILES))

@@ -37,10 +37,33 @@ def test_ipam_is_understood_or_refused(text: str) -> None:
         assert "ipam=" in str(error)
 
 
-@pytest.mark.parametrize("text", ["dhcp", "on", ":::::eth0:dhcp", ""])
+@pytest.mark.parametrize("text", ["dhcp", "on", "both", ":::::eth0:dhcp", "10.0.0.5::::::dhcp", ""])
 def test_ip_that_asks_for_dhcp(text: str) -> None:
     """The kernel's `ip=` with an autoconf word is DHCP."""
-    assert addressing.parse_ip(text).addressing is None
+    fixed = addressing.parse_ip(text)
+    assert (fixed.addressing, fixed.warning) == (None, "")
+
+
+def test_ip_that_is_an_address_alone() -> None:
+    """The fields after the first may lack: as with the kernel, the address's class gives the netmask."""
+    assert addressing.parse_ip("10.0.0.5").addressing == Addressing(address="10.0.0.5/8")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["eth0:dhcp", "auto6", "[2001:db8::5]::[2001:db8::1]:64::eth0:none", "2001:db8::5", "10.0.0.999", "::x"],
+)
+def test_ip_of_another_form_is_told_and_means_dhcp(text: str) -> None:
+    """Forms that other programs have for `ip=` don't keep the network down: they are told, and it is DHCP."""
+    fixed = addressing.parse_ip(text)
+    assert fixed.addressing is None
+    assert fixed.warning.startswith(f"ip={text} is not client:")
+
+
+@given(st.text())
+def test_any_ip_is_survived(text: str) -> None:
+    """Whatever stands there, there is an addressing or a warning; never an error."""
+    addressing.parse_ip(text)
 
 
 def test_ip_that_is_static() -> None:
@@ -100,6 +123,24 @@ def test_commands_when_the_address_changes() -> None:
     assert [line[2] for line in lines] == ["replace", "del"]
 
 
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ("box.lab.example", "box.lab.example"),
+        ("a" * 64, "a" * 64),
+        ("a" * 65, "a" * 64),
+        ("box." + "b" * 59 + ".c", "box." + "b" * 59),
+        ("box." + "b" * 60 + ".c", "box." + "b" * 60),
+        ("box." + "b" * 61 + ".c", "box"),
+        ("é" * 40, "é" * 32),
+        ("." + "a" * 70, "." + "a" * 63),
+    ],
+)
+def test_a_hostname_that_is_too_long_is_cut(given: str, taken: str) -> None:
+    """The kernel takes 64 bytes and refuses more: a longer one ends at a dot where it has one."""
+    assert addressing.fitting(given) == taken
+
+
 def test_name_resolution_never_looks_like_a_hang() -> None:
     """resolv.conf has short timeouts."""
     assert addressing.resolv_conf(["10.0.0.2"], ["lab"]) == (
@@ -109,5 +150,7 @@ def test_name_resolution_never_looks_like_a_hang() -> None:
 
 def test_vlan_names_fit() -> None:
     """A VLAN interface's name is never longer than the kernel allows."""
-    assert network.vlan_commands("eth0", "5")[0] == "eth0.5"
-    assert network.vlan_commands("enp175s0f1np1", "4000")[0] == "vlan4000"
+    assert network.vlan_command("eth0", 2, "5")[0] == "eth0.5"
+    longest = [network.vlan_command(f"enp175s0f{port}np{port}", port + 2, "4000")[0] for port in (0, 1)]
+    assert longest == ["vlan4000-2", "vlan4000-3"], "two NICs never share one"
+    assert len(network.vlan_command("enx525400051ef0", 99999, "4094")[0]) <= 15

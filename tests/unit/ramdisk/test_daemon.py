@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from osie.ramdisk.daemon import Daemon, wait_for_one_to_end
+from osie.ramdisk.daemon import Daemon, bound, wait_for_one_to_end
 
 
 def _daemon(run: Path, *argv: str) -> Daemon:
@@ -46,6 +46,20 @@ def test_the_end_of_one_is_noticed(sleeper: Daemon, tmp_path: Path) -> None:
     assert (other.pid, other.fate) == (0, "ended with status -9")
     assert sleeper.pid != 0
     wait_for_one_to_end([sleeper, other])
+
+
+def test_a_log_that_grew_too_long_keeps_its_end(tmp_path: Path) -> None:
+    """It lies in memory, so it is cut where it stands; whoever holds it open appends to what is left."""
+    log = tmp_path / "long"
+    with log.open("ab") as open_elsewhere:
+        open_elsewhere.write(b"a" * 1000 + b"b" * 60)
+        open_elsewhere.flush()
+        bound(log, 100)
+        open_elsewhere.write(b"c")
+    assert log.read_text() == "b" * 50 + "c"
+    bound(log, 100)
+    bound(tmp_path / "none", 100)
+    assert log.stat().st_size == 51
 
 
 def test_its_last_words_stay(tmp_path: Path) -> None:

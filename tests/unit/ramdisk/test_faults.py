@@ -51,8 +51,20 @@ def test_records_are_read_to_the_end(tmp_path: Path) -> None:
     record = "3,1,5,-;Out of memory: Killed process 1 (x) y\n SUBSYSTEM=x\n"
     assert message(record) == "Out of memory: Killed process 1 (x) y"
     (tmp_path / "kmsg").write_text(record)
-    KernelLog(reporter).follow(tmp_path / "kmsg")
+    KernelLog(reporter, tmp_path / "told").follow(tmp_path / "kmsg")
     assert len(lines) == 1
+
+
+def test_a_later_run_of_ours_tells_only_what_is_new(tmp_path: Path) -> None:
+    """Our program may be started again: what the kernel killed long ago was told by the one before."""
+    reporter, lines = heard()
+    kmsg = tmp_path / "kmsg"
+    for numbers in ([5], [5, 6]):
+        kills = [f"3,{number},9,-;Out of memory: Killed process {number} (x) y\n" for number in numbers]
+        kmsg.write_text(kills[-1])
+        KernelLog(reporter, tmp_path / "told").follow(kmsg)
+    KernelLog(reporter, tmp_path / "told").follow(kmsg)
+    assert [line.partition("pid=")[2][0] for line in lines] == ["5", "6"]
 
 
 @given(st.text(max_size=100))

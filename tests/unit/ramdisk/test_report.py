@@ -1,6 +1,10 @@
 """The lines that the demo, the lab and people read."""
 
+import contextlib
 import itertools
+import socket
+import threading
+import time
 
 import pytest
 from hypothesis import given
@@ -60,6 +64,43 @@ def test_a_value_stays_on_its_line(text: str) -> None:
 def test_backoff_grows_to_a_bound() -> None:
     """Pauses double from one second, up to thirty."""
     assert [waiting.backoff_s(n) for n in (1, 2, 3, 6, 99)] == [1, 2, 4, 30, 30]
+
+
+def test_a_pause_ends_when_something_is_told() -> None:
+    """What was told before the pause doesn't count; what is told in it ends it."""
+    ours, kernels = socket.socketpair()
+    with ours, kernels:
+        ours.setblocking(False)
+        waker = _Waker(ours)
+        kernels.send(b"before")
+        began = time.monotonic()
+        waiting.pause(0.05, waker, least_s=0.01)
+        assert time.monotonic() - began >= 0.05
+        threading.Timer(0.02, kernels.send, [b"cable"]).start()
+        waiting.pause(30, waker, least_s=0.01)
+        assert time.monotonic() - began < 10
+
+
+class _Waker:
+    """As the kernel's announcements of links, from a socket of the test's."""
+
+    def __init__(self, source: socket.socket) -> None:
+        self._source = source
+
+    def fileno(self) -> int:
+        return self._source.fileno()
+
+    def drain(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._source.recv(100)
+
+
+def test_what_ends_again_and_again_is_started_ever_later() -> None:
+    """Pauses grow with each end, and begin anew after a steady life; the first ends may be free of one."""
+    worker, engine = waiting.Restarts(), waiting.Restarts(at_once=1)
+    lives = (3, 3, 3, 61, 3)
+    assert [worker.pause_s(lived) for lived in lives] == [1, 2, 4, 1, 2]
+    assert [engine.pause_s(lived) for lived in lives] == [0, 1, 2, 0, 1]
 
 
 def test_waiting_ends_with_the_condition() -> None:

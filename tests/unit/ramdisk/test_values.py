@@ -22,6 +22,7 @@ from osie.ramdisk import (
     memory,
     podman,
     reboot,
+    registries,
     syslog,
 )
 from osie.ramdisk.program import STORAGE
@@ -72,6 +73,26 @@ def test_podmans_registries() -> None:
     assert "registry" not in tomllib.loads(podman.registries_conf(parse("")))
 
 
+def test_registries_that_the_engines_would_break_on() -> None:
+    """With a scheme or a path they are understood; what is no host is left out, told, and breaks no file."""
+    asked_for = parse(
+        "insecure_registries=http://a:5000,https://b/x/,[fd00::1]:5000,10.0.0.0/8,c\\d,e'f,g:99999,a:5000"
+    )
+    told = registries.without_tls(asked_for.insecure_registries)
+    assert told.taken == ("a:5000", "b", "[fd00::1]:5000", "10.0.0.0/8")
+    assert told.ignored == ("c\\d", "e'f", "g:99999")
+    config = tomllib.loads(podman.registries_conf(asked_for))
+    assert [one["location"] for one in config["registry"]] == list(told.taken)
+    assert dockerd.daemon_json(asked_for)["insecure-registries"] == list(told.taken)
+
+
+@given(st.lists(st.text()))
+def test_any_registry_is_survived(entries: list[str]) -> None:
+    """Whatever stands there, Podman's file can be read."""
+    given_ones = parse("")._replace(insecure_registries=tuple(entries))
+    tomllib.loads(podman.registries_conf(given_ones))
+
+
 def test_podmans_files_are_valid() -> None:
     """Native overlay on the engine's own file system, the embedded image beside it, Docker's socket."""
     program = podman.program(parse(""))
@@ -80,6 +101,7 @@ def test_podmans_files_are_valid() -> None:
     }
     storage = parsed["storage.conf"]["storage"]
     assert (storage["driver"], storage["graphroot"]) == ("overlay", str(STORAGE))
+    assert storage["transient_store"] is True, "else a full storage stays full"
     assert storage["options"]["additionalimagestores"] == ["/usr/lib/osie/podman"]
     assert parsed["containers.conf"]["engine"]["runtime"] == "crun"
     assert program.argv[-1] == "unix:///var/run/docker.sock"
@@ -115,6 +137,13 @@ def test_ntp_offset() -> None:
     assert clock.offset_s(answer, sent=1000.0, received=1000.0) == 5.0
     assert clock.offset_s(bytes([0x24, 0]) + answer[2:], sent=0, received=0) is None
     assert clock.offset_s(answer[:40], sent=0, received=0) is None
+
+
+def test_no_time_before_the_build_is_taken() -> None:
+    """A time server whose own clock stands in 1975 would make every certificate invalid."""
+    assert clock.possible(5.0, now=1_800_000_000.0, built=1_700_000_000.0)
+    assert not clock.possible(-1.6e9, now=1_800_000_000.0, built=1_700_000_000.0)
+    assert clock.possible(1.8e9, now=10.0, built=1_700_000_000.0), "ours may stand in 1970"
 
 
 @given(st.binary(max_size=100))

@@ -1,4 +1,4 @@
-"""The values that the worker makes: container requests, verdicts, image names, settings, pauses, messages."""
+"""The values that the worker makes: container requests, verdicts, settings, pauses, messages."""
 
 import json
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from osie.contracts import action_events, telemetry_pb2, tink_pb2
 from osie.core.errors import OsieError
 from osie.core.room import Room
-from osie.worker import container, image_name, journal, oom, settings
+from osie.worker import container, journal, oom, settings
 from osie.worker.action import Action, Outcome, Report, Run, State
 from osie.worker.backoff import Backoff
 from osie.worker.engine import Container
@@ -142,35 +142,6 @@ def test_an_actions_volume_replaces_ours() -> None:
         "w", "t", "a", "i", "n", "x", volumes=("/dev:/dev:ro", "/tmp/w:/worker/", "/a:/b", "/a:/b")
     )
     assert container.binds(action) == ["/run:/run", "/dev:/dev:ro", "/tmp/w:/worker/", "/a:/b"]
-
-
-@pytest.mark.parametrize(
-    ("image", "full", "registry"),
-    [
-        ("alpine", "alpine:latest", "docker.io"),
-        ("quay.io/a/b", "quay.io/a/b:latest", "quay.io"),
-        ("10.0.0.1:5000/a", "10.0.0.1:5000/a:latest", "10.0.0.1:5000"),
-        ("localhost/a:1", "localhost/a:1", "localhost"),
-        ("a/b@sha256:00", "a/b@sha256:00", "docker.io"),
-    ],
-)
-def test_image_names(image, full, registry) -> None:
-    """A short name stands for its latest tag; the registry is read as engines read it."""
-    assert image_name.with_tag(image) == full
-    assert image_name.registry(image) == registry
-
-
-def test_credentials_go_to_their_registry_only() -> None:
-    """A password is shown to no other registry than its own, and never printed."""
-    credentials = image_name.Credentials("reg.example:5000", "user", "secret")
-    assert credentials.for_image("reg.example:5000/a") == {
-        "username": "user",
-        "password": "secret",
-        "serveraddress": "reg.example:5000",
-    }
-    assert credentials.for_image("quay.io/a") is None
-    assert image_name.Credentials("", "", "").for_image("alpine") is None
-    assert "secret" not in repr(credentials)
 
 
 def test_backoff() -> None:

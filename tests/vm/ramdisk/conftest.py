@@ -26,6 +26,7 @@ from osie.oci import images
 TOOL = "registry.example/tools/raid"  # nobody has that registry
 OTHER_TOOL = "tools/show:1"
 TOOL_SHOWS = "echo a*; echo d/*; stat -c %u:%g:%a d/own"
+MAC = "52:54:00:05:1e:f0"  # of machines that boot directly
 HUGE_BYTES = 400 << 20  # unpacked; more than these machines have for their engines
 
 FAULT = '''
@@ -164,12 +165,17 @@ def console(network: Network, tmp_path: Path) -> Callable[..., object]:
     """Boots a kernel and a ramdisk directly until the console shows a pattern, and returns its lines."""
 
     async def lines(
-        kernel: Path, initramfs: Path, memory_mib: int, until: str, card: str = "virtio-net-pci"
+        kernel: Path,
+        initramfs: Path,
+        memory_mib: int,
+        until: str,
+        card: str = "virtio-net-pci",
+        parameters: str = "",
     ) -> list[str]:
         disk = tmp_path / "disk.raw"
         create_disk(disk, 64 << 20)
-        direct = qemu.Direct(kernel, initramfs, "console=ttyS0", card)
-        hardware = qemu.Hardware("m", "52:54:00:05:1e:f0", disk, memory_mib=memory_mib, direct=direct)
+        direct = qemu.Direct(kernel, initramfs, f"console=ttyS0 {parameters}", card)
+        hardware = qemu.Hardware("m", MAC, disk, memory_mib=memory_mib, direct=direct)
         log = tmp_path / "console"
         async with VirtualMachine(network, hardware, log=log, accelerated_by=accelerator.best()) as machine:
             await machine.power_on()

@@ -71,38 +71,47 @@ async def test_the_engine_dies_under_an_action(rack: Rack, number: int, victim: 
     assert re.search(r"tink-[0-9a-f]{8}-\S+=running", told.text)
 
 
-async def test_an_action_that_fills_the_storage(rack: Rack) -> None:
-    """The engine's storage has a bound: the action that reaches it fails with that reason, and only it."""
-    name = await rack.start("storage", 0, [_action("storage")])
+@pytest.mark.parametrize("number", [0, 1], ids=["docker", "podman"])
+async def test_an_action_that_fills_the_storage(rack: Rack, number: int) -> None:
+    """The engine's storage has a bound: the action that reaches it fails with that reason, and only it.
+
+    Its container goes, and with it what it wrote: the next action has room.
+    """
+    name = await rack.start("storage", number, [_action("storage")])
     status = (await rack.ended(name))["status"]
     assert status["state"] == "FAILED"
     assert re.search(r"the engine's storage, \d+ MiB of this machine's memory, is full", status["message"])
     assert "No space left on device" in status["message"]
-    told = await rack.machines[0].console.wait_for("osie: storage-full", 10)
+    told = await rack.machines[number].console.wait_for("osie: storage-full", 10)
     assert "reason=" in told.text
+    name = await rack.start("room", number, [_action("nothing")])
+    status = (await rack.ended(name))["status"]
+    assert status["state"] == "SUCCESS", status["message"]
 
 
-async def test_an_image_that_does_not_fit(rack: Rack) -> None:
+@pytest.mark.parametrize("number", [0, 1], ids=["docker", "podman"])
+async def test_an_image_that_does_not_fit(rack: Rack, number: int) -> None:
     """An image larger than the engine's storage fails the action, with the same reason."""
-    name = await rack.start("huge", 0, [_action("huge", image="huge")])
+    name = await rack.start("huge", number, [_action("huge", image="huge")])
     status = (await rack.ended(name))["status"]
     assert status["state"] == "FAILED"
     assert re.search(r"the engine's storage, \d+ MiB of this machine's memory, is full", status["message"])
     assert "huge" in status["message"]
 
 
-async def test_an_action_that_takes_all_memory(rack: Rack) -> None:
+@pytest.mark.parametrize("number", [0, 1], ids=["docker", "podman"])
+async def test_an_action_that_takes_all_memory(rack: Rack, number: int) -> None:
     """The kernel ends the action, not the engine nor our program; it fails, and the next one succeeds."""
-    name = await rack.start("memory", 0, [_action("memory")])
+    name = await rack.start("memory", number, [_action("memory")])
     status = (await rack.ended(name))["status"]
     assert status["state"] == "FAILED"
     assert "137" in status["message"]
-    told = await rack.machines[0].console.wait_for("osie: out-of-memory", 10)
+    told = await rack.machines[number].console.wait_for("osie: out-of-memory", 10)
     assert "killed=python3" in told.text
-    name = await rack.start("after", 0, [_action("nothing")])
+    name = await rack.start("after", number, [_action("nothing")])
     status = (await rack.ended(name))["status"]
     assert status["state"] == "SUCCESS", status["message"]
-    assert not any("osie: restarted" in line.text for line in rack.machines[0].console.lines)
+    assert not any("osie: restarted" in line.text for line in rack.machines[number].console.lines)
 
 
 async def test_what_fails_is_tried_again_and_then_its_hook_runs(rack: Rack) -> None:

@@ -1,10 +1,12 @@
 """Names of container images: what a short one stands for, and whose registry it names.
 
+The worker pulls by these rules, and so does the ramdisk, for the worker's own image.
+
 The grammar: https://pkg.go.dev/github.com/distribution/reference
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 DEFAULT_REGISTRY = "docker.io"
 
@@ -21,13 +23,15 @@ def registry(image: str) -> str:
     return first if slash and ("." in first or ":" in first or first == "localhost") else DEFAULT_REGISTRY
 
 
-@dataclass(frozen=True)
-class Credentials:
+class Credentials(NamedTuple):  # no dataclass: the ramdisk reads this too, where that import is time
     """A user of one registry."""
 
     registry: str  # HOST[:PORT]; empty: the default registry
     username: str
-    password: str = field(repr=False)
+    password: str
+
+    def __repr__(self) -> str:
+        return f"Credentials(registry={self.registry!r}, username={self.username!r}, password=***)"
 
     def for_image(self, image: str) -> Mapping[str, str] | None:
         """What to show for a pull of the image: nothing to any other registry than the one they belong to."""
