@@ -53,8 +53,10 @@ def resolve(wanted: PackageSet, cache: Cache) -> list[Package]:
         found = [asdict(package) for package in _resolve(lists, wanted, folder)]
         (folder / "packages.json").write_text(json.dumps(found))
 
-    folder = _quiet(cache).get("package-versions", [lists.name, sorted(wanted.packages)], ask)
-    return [Package(**one) for one in json.loads((folder / "packages.json").read_text())]
+    def read(folder: Path) -> list[Package]:
+        return [Package(**one) for one in json.loads((folder / "packages.json").read_text())]
+
+    return _quiet(cache).read("package-versions", [lists.name, sorted(wanted.packages)], ask, read)
 
 
 def names(wanted: PackageSet, cache: Cache) -> frozenset[str]:
@@ -64,8 +66,13 @@ def names(wanted: PackageSet, cache: Cache) -> frozenset[str]:
     def ask(folder: Path) -> None:
         (folder / "names").write_text(_apt(lists, ["apt-cache", "pkgnames"], folder))
 
-    folder = _quiet(cache).get("package-names", [lists.name], ask)
-    return frozenset((folder / "names").read_text().split())
+    def read(folder: Path) -> frozenset[str]:
+        found = frozenset((folder / "names").read_text().split())
+        if not found:  # which no mirror has, but a file that the disk has lost
+            raise ValueError("no names")
+        return found
+
+    return _quiet(cache).read("package-names", [lists.name], ask, read)
 
 
 def refresh(wanted: PackageSet, cache: Cache) -> Path:
@@ -84,19 +91,27 @@ class Asked:
     at: float
     tried: float  # the last attempt since
 
+    @classmethod
+    def read(cls, note: Path) -> "Asked | None":
+        """What the file says; None where it isn't there, or the disk has lost what was in it."""
+        try:
+            told = json.loads(note.read_text())
+            return cls(str(told["lists"]), float(told["at"]), float(told["tried"]))
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None
+
     @property
     def is_due(self) -> bool:
-        """Whether to ask again."""
+        """Whether to ask again. A time that is yet to come was told by a clock that was wrong."""
         now = time.time()
-        return now - self.at > MAX_AGE_S and now - self.tried > _RETRY_AFTER_S
+        return not (0 <= now - self.at <= MAX_AGE_S or 0 <= now - self.tried <= _RETRY_AFTER_S)
 
 
 def _lists(wanted: PackageSet, cache: Cache) -> Path:
     """The folder with the mirror's lists, as of at most a day ago where the mirror can be reached."""
-    note = _note(wanted, cache)
-    if not note.is_file():
+    asked = Asked.read(_note(wanted, cache))
+    if asked is None:
         return refresh(wanted, cache)
-    asked = Asked(**json.loads(note.read_text()))
     if asked.is_due:
         try:
             return refresh(wanted, cache)

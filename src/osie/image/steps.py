@@ -221,7 +221,7 @@ class Steps:
             self.profile.memory_min_mib,
             _sources("initramfs.py", "cpio.py"),
         ]
-        return self.cache.get("initramfs", inputs, build) / "initramfs"
+        return self.cache.read("initramfs", inputs, build, _compared)
 
     @cached_property
     def parts(self) -> parts.Tree:
@@ -240,8 +240,20 @@ class Steps:
             (result / "parts.json").write_text(json.dumps(tree))
 
         inputs = [self.packages.parent.name, initramfs.parent.name, _sources("parts.py", "squashfs.py")]
-        found: parts.Tree = json.loads((self.cache.get("parts", inputs, build) / "parts.json").read_text())
-        return found
+
+        def read(result: Path) -> parts.Tree:
+            found: parts.Tree = json.loads((result / "parts.json").read_text())
+            return found
+
+        return self.cache.read("parts", inputs, build, read)
+
+
+def _compared(result: Path) -> Path:
+    """The initramfs in its result's folder. Raises ValueError where it isn't the one that was written."""
+    built = result / "initramfs"
+    if sha256_of_file(built) != (result / "sha256").read_text():
+        raise ValueError("the initramfs isn't the one that was written")
+    return built
 
 
 def _stored(folder: Path) -> list[StoredImage]:

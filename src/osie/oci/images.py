@@ -140,4 +140,4 @@ def _own_layer(recipe: Recipe, package: Path, foundation: Base, cache: Cache) ->
 
     contents = {name: layer.digest_of((package / name).read_bytes()) for name in recipe.files}
     step = f"oci-{recipe.ref.split(':')[0].replace('/', '-')}"
-    return Layer.read(cache.get(step, [contents, foundation.layer.diff_id, base.recipe()], pack))
+    return cache.read(step, [contents, foundation.layer.diff_id, base.recipe()], pack, Layer.read)

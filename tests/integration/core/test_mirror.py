@@ -102,6 +102,17 @@ def test_the_mirror_is_asked_again_after_a_day(repository: Repository, tmp_path:
     assert _unpacked(repository, cache) != first
 
 
+def test_notes_that_the_disk_has_lost_are_made_anew(repository: Repository, tmp_path: Path) -> None:
+    """An empty or half note of the cache's, as after a power cut, is as one that isn't there."""
+    cache = Cache(tmp_path / "cache", Silent())
+    first = _unpacked(repository, cache)
+    for pattern in (".lists-*", "package-versions-*/packages.json"):
+        for left in ("", '{"lists": "x", "at"', "[1]"):
+            for note in cache.root.glob(pattern):
+                note.write_text(left)
+            assert _unpacked(repository, cache) == first, f"{pattern}: {left}"
+
+
 def test_a_digest_that_is_not_the_lists_is_refused(repository: Repository, tmp_path: Path) -> None:
     """A file that changed on the mirror is not unpacked, and nothing of it stays in the cache."""
     deb = repository.folder / "tool_1.0_amd64.deb"

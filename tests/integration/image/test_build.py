@@ -164,6 +164,21 @@ def test_a_damaged_artifact_is_replaced(workshop: Workshop) -> None:
     assert sorted(path.name for path in workshop.output.iterdir()) == sorted([*ARTIFACTS, artifacts.MANIFEST])
 
 
+def test_a_damaged_initramfs_never_leaves_the_cache(workshop: Workshop) -> None:
+    """One bit that the disk has lost: it is built anew, and the manifest is that of the whole one."""
+    manifest, _ = workshop.build()
+    for place in (workshop.folder / "cache").glob("initramfs-*/initramfs"):
+        with place.open("r+b") as file:
+            file.seek(-1, os.SEEK_END)
+            last = file.read(1)[0]
+            file.seek(-1, os.SEEK_END)
+            file.write(bytes([last ^ 1]))
+    again, seen = workshop.build()
+    assert again == manifest
+    assert seen.done == ["initramfs"]
+    assert sha256_of_file(workshop.output / artifacts.INITRAMFS) == manifest.artifacts[1].sha256
+
+
 def test_without_a_worker_image_there_is_one_clear_error(workshop: Workshop, tmp_path: Path) -> None:
     """An absent worker image is told by its path before anything is built."""
     moved = tmp_path / "worker.tar"
