@@ -20,11 +20,13 @@ from osie.core.cache import Cache, Silent, disk_is_full, size_of
 from osie.core.debian import PackageSet
 from osie.core.errors import OsieError
 from osie.core.files import sha256_of_values, write_atomically
+from osie.core.patience import Patience
 from osie.core.process import ProcessError, run
 
 MAX_AGE_S = 24 * 3600
 _RETRY_AFTER_S = 3600  # where the mirror didn't answer, and older lists will do
 _STEP = "package-lists"
+_PATIENCE = Patience()
 _APT_FOLDERS = ("etc/apt", "var/lib/apt")  # where the mirrors are, and what they have
 # '--print-uris': 'URL' FILE SIZE HASH (apt-get(8)); FILE is NAME_VERSION_ARCH.deb, a colon in it as %3a.
 _URI = re.compile(
@@ -127,7 +129,7 @@ def _kept(wanted: PackageSet, cache: Cache, asked: Asked) -> Path:
     def build(folder: Path) -> None:
         begun = time.monotonic()
         cache.progress.started(_STEP)
-        _fetch(wanted, folder)
+        fetch_lists(wanted, folder)
         seconds = time.monotonic() - begun
         cache.progress.finished(_STEP, seconds=seconds, size_bytes=size_of(folder), cached=False)
 
@@ -151,28 +153,30 @@ def _quiet(cache: Cache) -> Cache:
     return replace(cache, progress=Silent())
 
 
-def _fetch(wanted: PackageSet, folder: Path) -> None:
+def fetch_lists(wanted: PackageSet, folder: Path, patience: Patience = _PATIENCE) -> None:
     """Have mmdebstrap make a root with nothing in it but apt's lists: it knows mirrors and their keys."""
+    source = f"package lists of {wanted.suite} from {wanted.mirror or 'the Debian mirror'}"
     argv: list[str | Path] = [
         "mmdebstrap",
         "--variant=custom",
         "--skip=cleanup/apt/lists",
         f"--components={','.join(wanted.components)}",
         '--aptopt=Acquire::GzipIndexes "true"',
+        *(f'--aptopt={name} "{value}"' for name, value in patience.options.items()),
         wanted.suite,
         folder / "root",
         *([wanted.mirror] if wanted.mirror else []),
     ]
     try:
-        run(argv)
+        with patience.telling(f"the {source}"):
+            run(argv)
     except ProcessError as error:
         if disk_is_full(error):  # which apt takes for an invalid signature, among others
             raise
         said = error.completed.stderr if error.completed else str(error)
         reason = _REASON.search(said)
         raise OsieError(
-            f"no package lists of {wanted.suite} from {wanted.mirror or 'the Debian mirror'}:"
-            f" {reason[0] if reason else said.strip().splitlines()[-1]}",
+            f"no {source}: {reason[0] if reason else said.strip().splitlines()[-1]}",
             hint="is the network up, and the profile's mirror right?",
         ) from None
     for name in _APT_FOLDERS:

@@ -3,7 +3,11 @@
 import hashlib
 import json
 import os
+import re
+import socket
 import subprocess
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +17,7 @@ from osie.core import mirror, packages
 from osie.core.cache import Cache, Silent
 from osie.core.debian import PackageSet, installed
 from osie.core.errors import OsieError
+from osie.core.patience import Patience
 
 
 @dataclass(frozen=True)
@@ -138,6 +143,37 @@ def test_an_unreachable_mirror_is_one_clear_line(tmp_path: Path) -> None:
     assert "onnect" in message
     assert "\n" not in message
     assert list(cache.root.iterdir()) == []
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """A mirror's address where connections are accepted (by the kernel), and nobody ever answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/debian"
+
+
+def test_a_silent_mirror_is_told_and_given_up(
+    silent: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It's said whom the build waits for, and after four silences that there are no lists."""
+    if os.geteuid() != 0:
+        pytest.skip("mmdebstrap needs root")
+    begun = time.monotonic()
+    wanted = PackageSet(("tool",), mirror=silent)
+    with pytest.raises(
+        OsieError, match=rf"^no package lists .* from {re.escape(silent)}: .*Connection failed"
+    ):
+        mirror.fetch_lists(wanted, tmp_path, Patience(silence_s=1, told_after_s=0.5))
+    assert time.monotonic() - begun < 20
+    assert f"still waiting for the package lists of trixie from {silent}" in caplog.text
+
+
+def test_a_mirror_that_answers_is_not_told(
+    repository: Repository, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Only a wait that is worth it is said."""
+    mirror.fetch_lists(repository.wanted(), tmp_path, Patience(told_after_s=60))
+    assert not caplog.text
 
 
 def test_older_lists_do_where_the_mirror_is_gone(
