@@ -97,7 +97,7 @@ class Steps:
         def build(result: Path) -> None:
             root.build(self.profile, self.packages, result, links=self._links())
 
-        return self.cache.get("root", inputs, build)
+        return self.cache.read("root", inputs, build, _with_notes)
 
     def _links(self) -> dict[str, str]:
         """From where they belong to what changes more often, and is added at the top: see squash.extend."""
@@ -143,7 +143,7 @@ class Steps:
             [(image.name.canonical, image.digest) for image in strangers],
             _sources("squash.py", *_UNPACKS),
         ]
-        return self.cache.get("squash-images", inputs, build) / "image"
+        return self.cache.read("squash-images", inputs, build, _with_notes) / "image"
 
     @cached_property
     def with_worker(self) -> Path:
@@ -171,7 +171,7 @@ class Steps:
             [(image.name.canonical, image.digest) for image in ours],
             _sources("docker_store.py", "podman_store.py", *_UNPACKS),
         ]
-        return self.cache.get("squash-worker", inputs, build) / "image"
+        return self.cache.read("squash-worker", inputs, build, _with_notes) / "image"
 
     @cached_property
     def complete(self) -> Path:
@@ -246,6 +246,15 @@ class Steps:
             return found
 
         return self.cache.read("parts", inputs, build, read)
+
+
+def _with_notes(result: Path) -> Path:
+    """The result's folder. Raises ValueError where the disk has lost one of the notes in it."""
+    for note in result.glob("*.json"):
+        json.loads(note.read_text())
+    if (digest := result / "digest").exists() and not digest.read_text():
+        raise ValueError(f"{digest.name} is empty")
+    return result
 
 
 def _compared(result: Path) -> Path:

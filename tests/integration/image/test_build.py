@@ -179,6 +179,17 @@ def test_a_damaged_initramfs_never_leaves_the_cache(workshop: Workshop) -> None:
     assert sha256_of_file(workshop.output / artifacts.INITRAMFS) == manifest.artifacts[1].sha256
 
 
+def test_notes_that_the_disk_has_lost_are_made_anew(workshop: Workshop) -> None:
+    """An empty note of the root's or of a squashed file's is no traceback: that step is done again."""
+    manifest, _ = workshop.build()
+    for pattern, redone in {"root-*/digest": "root", "squash-worker-*/images.json": "squash-worker"}.items():
+        for note in (workshop.folder / "cache").glob(pattern):
+            note.write_text("")
+        again, seen = workshop.build()
+        assert again == manifest
+        assert seen.done == [redone]
+
+
 def test_without_a_worker_image_there_is_one_clear_error(workshop: Workshop, tmp_path: Path) -> None:
     """An absent worker image is told by its path before anything is built."""
     moved = tmp_path / "worker.tar"

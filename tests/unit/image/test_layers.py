@@ -7,14 +7,16 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from archives import entry, tar
+from archives import Image, docker, entry, tar
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from osie.core.errors import OsieError
 from osie.image import flattening, layer_tar
 from osie.image.archived import Damaged
+from osie.image.embedded import Unpacker, Wanted
 from osie.image.layer_tar import Hidden
+from osie.image.reference import Reference
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 
@@ -185,6 +187,15 @@ def test_what_no_file_can_be_is_refused(tmp_path: Path, wrong: tarfile.TarInfo, 
     with pytest.raises(Damaged, match=re.escape(told)) as caught:
         unpack(tmp_path, "layer", tar([wrong]))
     assert len(str(caught.value)) < 700, "a name of any length isn't told in full"
+
+
+def test_the_archive_is_named_where_a_layer_is_none(tmp_path: Path) -> None:
+    """Whoever has several archives reads which one it is, and which file in it."""
+    layer = tar([entry("d/a", uid=1 << 32)])
+    archive = docker(tmp_path / "saved.tar", [Image([layer])])
+    wanted = Wanted(Reference.parse("registry.example/tool:1"), archive, "")
+    with pytest.raises(OsieError, match=r"^/.*/saved\.tar: a layer's file 'd/a' belongs to 4294967296:0"):
+        Unpacker(tmp_path / "layers", "/x").add(wanted)
 
 
 Entries = list[tuple[str, bytes, str]]
