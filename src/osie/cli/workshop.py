@@ -18,8 +18,8 @@ from osie.image.embedded import Wanted
 from osie.image.manifest import Manifest
 from osie.image.profile import Profile
 from osie.lab import os_image
-from osie.oci import archive, images, layout
-from osie.oci.layer import digest_of
+from osie.oci import archive, images
+from osie.oci.images import BuiltImage
 
 WORKER_REF = "tink-worker:latest"
 PROFILES = Path(__file__).resolve().parents[3] / "profiles"
@@ -57,6 +57,14 @@ def build_cache(progress: BuildProgress | None = None) -> Cache:
 
 
 @dataclass(frozen=True)
+class RamdiskImages:
+    """Our own images in a ramdisk."""
+
+    worker: Path  # a tar that Docker can load
+    actions: list[Wanted]
+
+
+@dataclass(frozen=True)
 class Workshop:
     """Builds everything, each result cached by its inputs."""
 
@@ -75,7 +83,7 @@ class Workshop:
 
     def images(self, debian: str = "") -> Path:
         """The worker's and the actions' images, in `layout`."""
-        images.build_all(layout=self.layout, cache=self.cache, progress=self.progress, mirror=debian)
+        self._build_images(debian)
         return self.layout
 
     def ramdisk(self, profile: str, output: Path, *, refresh: bool = False) -> Manifest:
@@ -90,16 +98,16 @@ class Workshop:
         strangers = profile_archives.wanted(wanted)
         check.check(wanted, strangers, self.cache)
         with ThreadPoolExecutor(1) as beside:
-            worker = beside.submit(self._worker_image, wanted.mirror)
+            building = beside.submit(self.ramdisk_images, wanted)
             image_build.prepare(wanted, self.cache, strangers)
-            worker_image = worker.result()
+            ours = building.result()
             manifest = image_build.build(
                 wanted,
                 output=output,
-                worker_image=worker_image,
+                worker_image=ours.worker,
                 cache=self.cache,
                 progress=self.progress,
-                images=[*strangers, *self._actions(wanted)],
+                images=[*strangers, *ours.actions],
             )
         self.cache.prune(cache_limit())
         return manifest
@@ -108,23 +116,31 @@ class Workshop:
         """The OS that the lab installs."""
         return os_image.build(self.cache, self.progress)
 
-    def _actions(self, profile: Profile) -> list[Wanted]:
-        """The images of our own actions that the profile names; they have been built."""
-        found = []
-        for image in profile.images:
-            if image.action:
-                ref = f"actions/{image.action}:latest"
-                manifest, _ = layout.manifest(self.layout, ref)
-                found.append(Wanted(image.reference, self.layout, digest_of(manifest), ref))
-        return found
+    def _build_images(self, debian: str) -> list[BuiltImage]:
+        return images.build_all(layout=self.layout, cache=self.cache, progress=self.progress, mirror=debian)
 
-    def _worker_image(self, debian: str) -> Path:
-        """The worker's image as a tar."""
-        folder = self.images(debian)
+    def ramdisk_images(self, profile: Profile) -> RamdiskImages:
+        """The images of ours that go into the profile's ramdisk.
+
+        In a layout of their own, which their digests name: builds of other checkouts or from other mirrors
+        share `self.layout`, and put theirs there under the same names.
+        """
+        actions = {
+            image.reference: f"actions/{image.action}:latest" for image in profile.images if image.action
+        }
+        found = {image.ref: image for image in self._build_images(profile.mirror)}
+        chosen = [found[ref] for ref in sorted({WORKER_REF, *actions.values()})]
+
+        def copy(result: Path) -> None:
+            images.publish(result / "layout", chosen)
 
         def write(result: Path) -> None:
             archive.write(folder, WORKER_REF, result / "worker.tar", EMBEDDED_WORKER)
 
-        manifest, _ = layout.manifest(folder, WORKER_REF)
-        inputs = [manifest, EMBEDDED_WORKER, sha256_of_file(Path(archive.__file__))]
-        return self.cache.get("worker-image", inputs, write) / "worker.tar"
+        digests = {image.ref: image.manifest_digest for image in chosen}
+        folder = self.cache.get("ramdisk-images", [digests], copy) / "layout"
+        inputs = [digests[WORKER_REF], EMBEDDED_WORKER, sha256_of_file(Path(archive.__file__))]
+        return RamdiskImages(
+            self.cache.get("worker-image", inputs, write) / "worker.tar",
+            [Wanted(name, folder, digests[ref], ref) for name, ref in actions.items()],
+        )

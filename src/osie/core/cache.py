@@ -1,9 +1,10 @@
 """The build cache: a step's result lives under the digest of the step's inputs.
 
-A result is built in a folder whose name nobody else uses, and renamed into place when it is whole: a build
-that is killed leaves nothing that a later one trusts, and what it leaves is removed by the next. A lock file
-per result is exclusive to who builds or removes it, and shared by who uses it for as long as their Cache
-object is there: two builds do the work once, and what a running build uses is never pruned.
+A result is built in a folder whose name nobody else uses, and renamed into place when it is whole and on the
+disk: a build that is killed, and a power cut, leave nothing that a later build trusts, and what they leave is
+removed by the next. A lock file per result is exclusive to who builds or removes it, and shared by who uses
+it for as long as their Cache object is there: two builds do the work once, and what a running build uses is
+never pruned.
 """
 
 import errno
@@ -15,8 +16,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
+from osie.core import durable
 from osie.core.errors import OsieError, chain
 from osie.core.files import sha256_of_values
 from osie.core.locks import Kept, exclusive_if_free, shared
@@ -25,6 +27,7 @@ from osie.core.process import ProcessError
 _UNFINISHED = ".unfinished-"
 _LOCK = ".lock-"  # the file holds the result's size
 _COLLISION_S = 0.02
+_T = TypeVar("_T")
 
 
 class BuildProgress(Protocol):
@@ -93,6 +96,26 @@ class Cache:
             step, seconds=time.monotonic() - begun, size_bytes=self._size(key), cached=cached
         )
         return result
+
+    def read(
+        self, step: str, inputs: Sequence[object], build: Callable[[Path], None], reader: Callable[[Path], _T]
+    ) -> _T:
+        """What `reader` makes of the result's folder, as of `get`.
+
+        Where it raises ValueError, KeyError, TypeError or FileNotFoundError, the disk has lost something: the
+        result is built anew.
+        """
+        result = self.get(step, inputs, build)
+        try:
+            return reader(result)
+        except (ValueError, KeyError, TypeError, FileNotFoundError) as error:
+            self.in_use.drop(self._lock(result.name))
+            if not self._remove(result.name) and result.is_dir():
+                raise OsieError(
+                    f"{result}: damaged since it was built: {error}",
+                    hint="another build uses it; when that has ended, the next makes it anew",
+                ) from error
+        return reader(self.get(step, inputs, build))
 
     def _obtain(self, step: str, result: Path, build: Callable[[Path], None]) -> bool:
         """Have the result, and a shared lock on it; True where it was there already.
@@ -168,6 +191,7 @@ class Cache:
         try:
             build(unfinished)
             self._lock(result.name).write_text(str(size_of(unfinished)))
+            durable.settle(unfinished)
             unfinished.rename(result)
         except (OSError, OsieError) as error:
             if disk_is_full(error):

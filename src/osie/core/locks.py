@@ -2,24 +2,32 @@
 
 import fcntl
 import os
+import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_MANY = 65536  # descriptors
 
 
 class Kept:
     """Shared locks that are kept until `drop`, or until nobody knows this object any more."""
 
     def __init__(self) -> None:
-        self._descriptors: dict[Path, list[int]] = {}
+        self._descriptors: dict[Path, int] = {}
+        _allow_many()
 
     def keep(self, path: Path, descriptor: int) -> None:
-        """Keep what `shared` returned for `path`."""
-        self._descriptors.setdefault(path, []).append(descriptor)
+        """Keep what `shared` returned for `path`, in place of what we had."""
+        before = self._descriptors.pop(path, None)
+        if self._descriptors.setdefault(path, descriptor) != descriptor:  # another thread was faster
+            os.close(descriptor)
+        if before is not None:
+            os.close(before)
 
     def drop(self, path: Path) -> None:
         """Unlock `path`, where we have it."""
-        for descriptor in self._descriptors.pop(path, []):
+        if (descriptor := self._descriptors.pop(path, None)) is not None:
             os.close(descriptor)
 
     def __del__(self) -> None:
@@ -55,6 +63,14 @@ def alone_in(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _allow_many() -> None:
+    """Let the process open more files than the usual 1024, where it may: each kept lock is one."""
+    soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = min(most, _MANY) if most != resource.RLIM_INFINITY else _MANY
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _lock(path: Path, operation: int) -> int:

@@ -20,11 +20,13 @@ from osie.core.cache import Cache, Silent, disk_is_full, size_of
 from osie.core.debian import PackageSet
 from osie.core.errors import OsieError
 from osie.core.files import sha256_of_values, write_atomically
+from osie.core.patience import Patience
 from osie.core.process import ProcessError, run
 
 MAX_AGE_S = 24 * 3600
 _RETRY_AFTER_S = 3600  # where the mirror didn't answer, and older lists will do
 _STEP = "package-lists"
+_PATIENCE = Patience()
 _APT_FOLDERS = ("etc/apt", "var/lib/apt")  # where the mirrors are, and what they have
 # '--print-uris': 'URL' FILE SIZE HASH (apt-get(8)); FILE is NAME_VERSION_ARCH.deb, a colon in it as %3a.
 _URI = re.compile(
@@ -53,8 +55,10 @@ def resolve(wanted: PackageSet, cache: Cache) -> list[Package]:
         found = [asdict(package) for package in _resolve(lists, wanted, folder)]
         (folder / "packages.json").write_text(json.dumps(found))
 
-    folder = _quiet(cache).get("package-versions", [lists.name, sorted(wanted.packages)], ask)
-    return [Package(**one) for one in json.loads((folder / "packages.json").read_text())]
+    def read(folder: Path) -> list[Package]:
+        return [Package(**one) for one in json.loads((folder / "packages.json").read_text())]
+
+    return _quiet(cache).read("package-versions", [lists.name, sorted(wanted.packages)], ask, read)
 
 
 def names(wanted: PackageSet, cache: Cache) -> frozenset[str]:
@@ -64,8 +68,13 @@ def names(wanted: PackageSet, cache: Cache) -> frozenset[str]:
     def ask(folder: Path) -> None:
         (folder / "names").write_text(_apt(lists, ["apt-cache", "pkgnames"], folder))
 
-    folder = _quiet(cache).get("package-names", [lists.name], ask)
-    return frozenset((folder / "names").read_text().split())
+    def read(folder: Path) -> frozenset[str]:
+        found = frozenset((folder / "names").read_text().split())
+        if not found:  # which no mirror has, but a file that the disk has lost
+            raise ValueError("no names")
+        return found
+
+    return _quiet(cache).read("package-names", [lists.name], ask, read)
 
 
 def refresh(wanted: PackageSet, cache: Cache) -> Path:
@@ -84,19 +93,27 @@ class Asked:
     at: float
     tried: float  # the last attempt since
 
+    @classmethod
+    def read(cls, note: Path) -> "Asked | None":
+        """What the file says; None where it isn't there, or the disk has lost what was in it."""
+        try:
+            told = json.loads(note.read_text())
+            return cls(str(told["lists"]), float(told["at"]), float(told["tried"]))
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None
+
     @property
     def is_due(self) -> bool:
-        """Whether to ask again."""
+        """Whether to ask again. A time that is yet to come was told by a clock that was wrong."""
         now = time.time()
-        return now - self.at > MAX_AGE_S and now - self.tried > _RETRY_AFTER_S
+        return not (0 <= now - self.at <= MAX_AGE_S or 0 <= now - self.tried <= _RETRY_AFTER_S)
 
 
 def _lists(wanted: PackageSet, cache: Cache) -> Path:
     """The folder with the mirror's lists, as of at most a day ago where the mirror can be reached."""
-    note = _note(wanted, cache)
-    if not note.is_file():
+    asked = Asked.read(_note(wanted, cache))
+    if asked is None:
         return refresh(wanted, cache)
-    asked = Asked(**json.loads(note.read_text()))
     if asked.is_due:
         try:
             return refresh(wanted, cache)
@@ -112,7 +129,7 @@ def _kept(wanted: PackageSet, cache: Cache, asked: Asked) -> Path:
     def build(folder: Path) -> None:
         begun = time.monotonic()
         cache.progress.started(_STEP)
-        _fetch(wanted, folder)
+        fetch_lists(wanted, folder)
         seconds = time.monotonic() - begun
         cache.progress.finished(_STEP, seconds=seconds, size_bytes=size_of(folder), cached=False)
 
@@ -136,28 +153,30 @@ def _quiet(cache: Cache) -> Cache:
     return replace(cache, progress=Silent())
 
 
-def _fetch(wanted: PackageSet, folder: Path) -> None:
+def fetch_lists(wanted: PackageSet, folder: Path, patience: Patience = _PATIENCE) -> None:
     """Have mmdebstrap make a root with nothing in it but apt's lists: it knows mirrors and their keys."""
+    source = f"package lists of {wanted.suite} from {wanted.mirror or 'the Debian mirror'}"
     argv: list[str | Path] = [
         "mmdebstrap",
         "--variant=custom",
         "--skip=cleanup/apt/lists",
         f"--components={','.join(wanted.components)}",
         '--aptopt=Acquire::GzipIndexes "true"',
+        *(f'--aptopt={name} "{value}"' for name, value in patience.options.items()),
         wanted.suite,
         folder / "root",
         *([wanted.mirror] if wanted.mirror else []),
     ]
     try:
-        run(argv)
+        with patience.telling(f"the {source}"):
+            run(argv)
     except ProcessError as error:
         if disk_is_full(error):  # which apt takes for an invalid signature, among others
             raise
         said = error.completed.stderr if error.completed else str(error)
         reason = _REASON.search(said)
         raise OsieError(
-            f"no package lists of {wanted.suite} from {wanted.mirror or 'the Debian mirror'}:"
-            f" {reason[0] if reason else said.strip().splitlines()[-1]}",
+            f"no {source}: {reason[0] if reason else said.strip().splitlines()[-1]}",
             hint="is the network up, and the profile's mirror right?",
         ) from None
     for name in _APT_FOLDERS:

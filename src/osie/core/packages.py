@@ -12,6 +12,7 @@ from osie.core.cache import Cache, Silent, disk_is_full
 from osie.core.debian import PackageSet
 from osie.core.errors import OsieError
 from osie.core.mirror import Package
+from osie.core.patience import Patience
 from osie.core.process import ProcessError, run
 
 _DOWNLOADS = 4  # at once
@@ -48,8 +49,9 @@ def _download(package: Package, folder: Path) -> None:
     file = folder / "package.deb"
     # What apt fetches everything with; it goes through the host's proxy, and checks the digest.
     helper = "/usr/lib/apt/apt-helper"
+    options = [f"-o{name}={value}" for name, value in Patience().options.items()]
     try:
-        run([helper, "download-file", package.url, file, f"SHA256:{package.sha256}"])
+        run([helper, *options, "download-file", package.url, file, f"SHA256:{package.sha256}"])
     except ProcessError as error:
         if disk_is_full(error):
             raise

@@ -5,10 +5,14 @@ while they lead to folders of the same layer. Owners, modes, times and capabilit
 Source: OCI image-spec 1.1, layer.md; how Docker reads it: moby's pkg/archive, diff.go.
 """
 
+import errno
+import math
 import os
 import shutil
 import stat
 import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -21,6 +25,11 @@ _BOOKKEEPING = ".wh..wh."  # of aufs; means nothing to anybody else
 _MOST_LINKS = 40  # in one path, as in the kernel
 _LATEST = (1 << 32) - 1  # seconds; a squashfs can't hold more
 # Of the others, trusted.overlay.* would change what overlayfs shows; labels and access lists bind no root.
+_LONGEST_NAME, _LONGEST_PATH = 255, 4095  # bytes (NAME_MAX, PATH_MAX without its NUL: limits.h)
+_DEEPEST = 300  # folders in each other; what walks a tree calls itself for each (sys.getrecursionlimit)
+_AS_IT_IS = (1 << 32) - 1  # to chown(2), which would leave the file root's
+# What the kernel says of an entry that it can't make; all else is this host's trouble.
+_NOT_TO_BE_MADE = frozenset({errno.EINVAL, errno.ENAMETOOLONG, errno.ENOENT, errno.ELOOP, errno.EOVERFLOW})
 _CAPABILITY = "security.capability"
 _CAPABILITY_IN_TAR = f"SCHILY.xattr.{_CAPABILITY}"
 
@@ -54,8 +63,10 @@ def unpack(tar: Path, folder: Path) -> Hidden:
             elif entry.ischr() and (entry.devmajor, entry.devminor) == (0, 0):
                 names.add(str(path))  # overlayfs' own form
             else:
-                place = _place(folder, path)
-                _write(archive, entry, place, folder)
+                _check(entry)
+                with _named(entry):
+                    place = _place(folder, path)
+                    _write(archive, entry, place, folder)
                 if entry.isdir():
                     folders[place] = entry
                 else:
@@ -68,7 +79,38 @@ def _path(name: str) -> PurePosixPath:
     path = PurePosixPath(name.lstrip("/"))
     if ".." in path.parts or "\0" in name:
         raise Damaged(f"a layer's file {name!r} is outside of the layer")
+    lengths = [len(os.fsencode(part)) for part in path.parts]
+    if max(lengths, default=0) > _LONGEST_NAME or sum(lengths) + len(lengths) > _LONGEST_PATH:
+        raise Damaged(f"a layer's file {_short(name)} has a name too long for any file system")
     return path
+
+
+def _check(entry: tarfile.TarInfo) -> None:
+    """Refuse what no file can be; a tar's numbers and texts have no limits."""
+    name = f"a layer's file {_short(entry.name)}"
+    if not (0 <= entry.uid < _AS_IT_IS and 0 <= entry.gid < _AS_IT_IS):
+        raise Damaged(f"{name} belongs to {entry.uid}:{entry.gid}, and there can be no such owner")
+    if not math.isfinite(entry.mtime):
+        raise Damaged(f"{name} has a time that is none: {entry.mtime}")
+    if entry.issym() and not 0 < len(os.fsencode(entry.linkname)) <= _LONGEST_PATH:
+        raise Damaged(f"{name} is a link to {_short(entry.linkname)}: too long, or nothing at all")
+
+
+@contextmanager
+def _named(entry: tarfile.TarInfo) -> Iterator[None]:
+    """Say which entry it is that can't be made: a device without such a number, a capability that is none."""
+    try:
+        yield
+    except (OverflowError, ValueError) as error:
+        raise Damaged(f"a layer's file {_short(entry.name)} can't be made: {error}") from error
+    except OSError as error:
+        if error.errno not in _NOT_TO_BE_MADE:
+            raise
+        raise Damaged(f"a layer's file {_short(entry.name)} can't be made: {error.strerror}") from error
+
+
+def _short(name: str) -> str:
+    return repr(name) if len(name) <= _LONGEST_NAME else f"{name[:40]!r}... ({len(name)} characters)"
 
 
 def _hidden(path: PurePosixPath) -> str:
@@ -108,6 +150,8 @@ def _entered(root: Path, above: Path, name: str, path: str) -> Path:
             waiting += reversed(target.split("/"))
             continue
         if not place.exists():
+            if len(place.parts) - len(root.parts) > _DEEPEST:
+                raise Damaged(f"a layer's file {_short(path)} is in more than {_DEEPEST} folders")
             place.mkdir(mode=0o755)
         elif not place.is_dir():
             raise Damaged(f"a layer's file {path!r} is below one that is no folder")
@@ -167,7 +211,8 @@ def _finish(folder: Path, told: dict[Path, tarfile.TarInfo]) -> None:
     found = [Path(path) for path, _, _ in os.walk(folder, topdown=False)]
     for place in found:
         if place in told:
-            _dress(place, told[place])
+            with _named(told[place]):
+                _dress(place, told[place])
         else:
             place.chmod(0o755)
             os.utime(place, (int(EPOCH), int(EPOCH)))

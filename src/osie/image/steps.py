@@ -99,7 +99,7 @@ class Steps:
         def build(result: Path) -> None:
             root.build(self.profile, self.packages, result, links=self._links())
 
-        return self.cache.get("root", inputs, build)
+        return self.cache.read("root", inputs, build, _with_notes)
 
     def _links(self) -> dict[str, str]:
         """From where they belong to what changes more often, and is added at the top: see squash.extend."""
@@ -145,7 +145,7 @@ class Steps:
             [(image.name.canonical, image.digest) for image in strangers],
             _sources("squash.py", *_UNPACKS),
         ]
-        return self.cache.get("squash-images", inputs, build) / "image"
+        return self.cache.read("squash-images", inputs, build, _with_notes) / "image"
 
     @cached_property
     def with_worker(self) -> Path:
@@ -173,7 +173,7 @@ class Steps:
             [(image.name.canonical, image.digest) for image in ours],
             _sources("docker_store.py", "podman_store.py", *_UNPACKS),
         ]
-        return self.cache.get("squash-worker", inputs, build) / "image"
+        return self.cache.read("squash-worker", inputs, build, _with_notes) / "image"
 
     @cached_property
     def complete(self) -> Path:
@@ -226,7 +226,7 @@ class Steps:
             self.profile.memory_min_mib,
             _sources("initramfs.py", "cpio.py"),
         ]
-        return self.cache.get("initramfs", inputs, build) / "initramfs"
+        return self.cache.read("initramfs", inputs, build, _compared)
 
     @cached_property
     def parts(self) -> parts.Tree:
@@ -251,8 +251,29 @@ class Steps:
             classes,
             _sources("parts.py", "squashfs.py"),
         ]
-        found: parts.Tree = json.loads((self.cache.get("parts", inputs, build) / "parts.json").read_text())
-        return found
+
+        def read(result: Path) -> parts.Tree:
+            found: parts.Tree = json.loads((result / "parts.json").read_text())
+            return found
+
+        return self.cache.read("parts", inputs, build, read)
+
+
+def _with_notes(result: Path) -> Path:
+    """The result's folder. Raises ValueError where the disk has lost one of the notes in it."""
+    for note in result.glob("*.json"):
+        json.loads(note.read_text())
+    if (digest := result / "digest").exists() and not digest.read_text():
+        raise ValueError(f"{digest.name} is empty")
+    return result
+
+
+def _compared(result: Path) -> Path:
+    """The initramfs in its result's folder. Raises ValueError where it isn't the one that was written."""
+    built = result / "initramfs"
+    if sha256_of_file(built) != (result / "sha256").read_text():
+        raise ValueError("the initramfs isn't the one that was written")
+    return built
 
 
 def _stored(folder: Path) -> list[StoredImage]:

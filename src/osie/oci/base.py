@@ -58,8 +58,8 @@ def build(cache: Cache, *, mirror: str = "") -> Base:
         assemble(unpacked, folder / "root")
         layer.write(folder / "root", folder)
 
-    folder = cache.get("oci-base", [unpacked.parent.name, recipe()], pack)
-    return Base(Layer.read(folder), folder / "root")
+    built = cache.read("oci-base", [unpacked.parent.name, recipe()], pack, Layer.read)
+    return Base(built, built.folder / "root")
 
 
 def assemble(unpacked: Path, root: Path) -> None:

@@ -105,7 +105,7 @@ def _layer(wanted: Wanted, unpacked: Path, foundation: Base, cache: Cache) -> La
         shutil.rmtree(tree)
 
     inputs = [unpacked.parent.name, sorted(wanted), foundation.layer.diff_id, recipe(), _CODE]
-    return Layer.read(cache.get("oci-extra", inputs, pack))
+    return cache.read("oci-extra", inputs, pack, Layer.read)
 
 
 def select(unpacked: Path, name: str, pattern: str, tree: Path) -> None:

@@ -30,12 +30,22 @@ class Recipe:
 
 @dataclass(frozen=True)
 class BuiltImage:
-    """An image in the layout."""
+    """An image: its documents as a registry has them, and its layers in the build cache, the lowest first."""
 
     ref: str
-    manifest_digest: str
-    config_digest: str  # what Docker calls the image's ID
+    manifest: bytes
+    config: bytes
     layers: tuple[Layer, ...]
+
+    @property
+    def manifest_digest(self) -> str:
+        """What a registry names the image by."""
+        return layer.digest_of(self.manifest)
+
+    @property
+    def config_digest(self) -> str:
+        """What Docker calls the image's ID."""
+        return layer.digest_of(self.config)
 
     @property
     def size(self) -> int:
@@ -49,7 +59,8 @@ def build_all(
     """Fill `layout` with the worker's image and one of each action; what hasn't changed isn't rebuilt.
 
     `source` is the folder of the `osie` package, ours where it's None. The layout holds these images and no
-    others then; what the index before this one names stays readable until the next change.
+    others then; what the index before this one names stays readable until the next change. Another build may
+    fill it with others at any time: who goes on with these images goes by what is returned.
     """
     cache = replace(cache, progress=progress)
     package = source if source is not None else Path(osie.__file__).parent
@@ -59,8 +70,19 @@ def build_all(
         {recipe.ref: recipe.packages for recipe in wanted}, foundation, cache, mirror=mirror
     )
     images = [_build(recipe, package, foundation, between[recipe.ref], cache) for recipe in wanted]
-    _publish(layout, images)
-    return [image for image, _ in images]
+    publish(layout, images)
+    return images
+
+
+def publish(target: Path, images: Sequence[BuiltImage]) -> None:
+    """Make the layout `target` hold these images and no others."""
+    files = {part.digest: part.packed for image in images for part in image.layers}
+    documents = {layer.digest_of(text): text for image in images for text in (image.manifest, image.config)}
+    descriptors = [
+        document.reference(image.ref, image.manifest_digest, len(image.manifest), base.ARCHITECTURE)
+        for image in images
+    ]
+    folder_layout.publish(target, descriptors, files=files, documents=documents)
 
 
 def recipes(package: Path) -> list[Recipe]:
@@ -89,8 +111,7 @@ def _modules(package: Path, folder: str) -> list[str]:
 
 def _build(
     recipe: Recipe, package: Path, foundation: Base, between: Sequence[Layer], cache: Cache
-) -> tuple[BuiltImage, dict[str, bytes]]:
-    """The image, and its two documents by digest."""
+) -> BuiltImage:
     layers = (foundation.layer, *between, _own_layer(recipe, package, foundation, cache))
     config = document.config(
         entrypoint=["python3", "-m", recipe.module],
@@ -101,11 +122,7 @@ def _build(
         python_path=f"/{_PYTHON_PATH}",
     )
     manifest = document.manifest(config, [(part.digest, part.size) for part in layers], layer.MEDIA_TYPE)
-    documents = {layer.digest_of(content): content for content in (config, manifest)}
-    return (
-        BuiltImage(recipe.ref, layer.digest_of(manifest), layer.digest_of(config), layers),
-        documents,
-    )
+    return BuiltImage(recipe.ref, manifest, config, layers)
 
 
 def _own_layer(recipe: Recipe, package: Path, foundation: Base, cache: Cache) -> Layer:
@@ -123,16 +140,4 @@ def _own_layer(recipe: Recipe, package: Path, foundation: Base, cache: Cache) ->
 
     contents = {name: layer.digest_of((package / name).read_bytes()) for name in recipe.files}
     step = f"oci-{recipe.ref.split(':')[0].replace('/', '-')}"
-    return Layer.read(cache.get(step, [contents, foundation.layer.diff_id, base.recipe()], pack))
-
-
-def _publish(target: Path, images: list[tuple[BuiltImage, dict[str, bytes]]]) -> None:
-    files = {part.digest: part.packed for image, _ in images for part in image.layers}
-    documents = {digest: content for _, parts in images for digest, content in parts.items()}
-    descriptors = [
-        document.reference(
-            image.ref, image.manifest_digest, len(documents[image.manifest_digest]), base.ARCHITECTURE
-        )
-        for image, _ in images
-    ]
-    folder_layout.publish(target, descriptors, files=files, documents=documents)
+    return cache.read(step, [contents, foundation.layer.diff_id, base.recipe()], pack, Layer.read)

@@ -46,8 +46,12 @@ class Layer:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """The layer that `write` left in `folder`."""
-        return cls(folder=folder, **json.loads((folder / _FACTS).read_text()))
+        """The layer that `write` left in `folder`. Raises ValueError, among others, where it isn't whole."""
+        read = cls(folder=folder, **json.loads((folder / _FACTS).read_text()))
+        for path, size in ((read.tar, read.tar_size), (read.packed, read.size)):
+            if path.stat().st_size != size:
+                raise ValueError(f"{path.name} has {path.stat().st_size} bytes, not {size}")
+        return read
 
 
 def write(tree: Path, folder: Path) -> Layer:

@@ -3,7 +3,11 @@
 import hashlib
 import json
 import os
+import re
+import socket
 import subprocess
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +17,7 @@ from osie.core import mirror, packages
 from osie.core.cache import Cache, Silent
 from osie.core.debian import PackageSet, installed
 from osie.core.errors import OsieError
+from osie.core.patience import Patience
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,17 @@ def test_the_mirror_is_asked_again_after_a_day(repository: Repository, tmp_path:
     assert _unpacked(repository, cache) != first
 
 
+def test_notes_that_the_disk_has_lost_are_made_anew(repository: Repository, tmp_path: Path) -> None:
+    """An empty or half note of the cache's, as after a power cut, is as one that isn't there."""
+    cache = Cache(tmp_path / "cache", Silent())
+    first = _unpacked(repository, cache)
+    for pattern in (".lists-*", "package-versions-*/packages.json"):
+        for left in ("", '{"lists": "x", "at"', "[1]"):
+            for note in cache.root.glob(pattern):
+                note.write_text(left)
+            assert _unpacked(repository, cache) == first, f"{pattern}: {left}"
+
+
 def test_a_digest_that_is_not_the_lists_is_refused(repository: Repository, tmp_path: Path) -> None:
     """A file that changed on the mirror is not unpacked, and nothing of it stays in the cache."""
     deb = repository.folder / "tool_1.0_amd64.deb"
@@ -127,6 +143,37 @@ def test_an_unreachable_mirror_is_one_clear_line(tmp_path: Path) -> None:
     assert "onnect" in message
     assert "\n" not in message
     assert list(cache.root.iterdir()) == []
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """A mirror's address where connections are accepted (by the kernel), and nobody ever answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/debian"
+
+
+def test_a_silent_mirror_is_told_and_given_up(
+    silent: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It's said whom the build waits for, and after four silences that there are no lists."""
+    if os.geteuid() != 0:
+        pytest.skip("mmdebstrap needs root")
+    begun = time.monotonic()
+    wanted = PackageSet(("tool",), mirror=silent)
+    with pytest.raises(
+        OsieError, match=rf"^no package lists .* from {re.escape(silent)}: .*Connection failed"
+    ):
+        mirror.fetch_lists(wanted, tmp_path, Patience(silence_s=1, told_after_s=0.5))
+    assert time.monotonic() - begun < 20
+    assert f"still waiting for the package lists of trixie from {silent}" in caplog.text
+
+
+def test_a_mirror_that_answers_is_not_told(
+    repository: Repository, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Only a wait that is worth it is said."""
+    mirror.fetch_lists(repository.wanted(), tmp_path, Patience(told_after_s=60))
+    assert not caplog.text
 
 
 def test_older_lists_do_where_the_mirror_is_gone(

@@ -200,6 +200,32 @@ def test_a_damaged_artifact_is_replaced(workshop: Workshop) -> None:
     assert sorted(path.name for path in workshop.output.iterdir()) == sorted([*ARTIFACTS, artifacts.MANIFEST])
 
 
+def test_a_damaged_initramfs_never_leaves_the_cache(workshop: Workshop) -> None:
+    """One bit that the disk has lost: it is built anew, and the manifest is that of the whole one."""
+    manifest, _ = workshop.build()
+    for place in (workshop.folder / "cache").glob("initramfs-*/initramfs"):
+        with place.open("r+b") as file:
+            file.seek(-1, os.SEEK_END)
+            last = file.read(1)[0]
+            file.seek(-1, os.SEEK_END)
+            file.write(bytes([last ^ 1]))
+    again, seen = workshop.build()
+    assert again == manifest
+    assert seen.done == ["initramfs"]
+    assert sha256_of_file(workshop.output / artifacts.INITRAMFS) == manifest.artifacts[1].sha256
+
+
+def test_notes_that_the_disk_has_lost_are_made_anew(workshop: Workshop) -> None:
+    """An empty note of the root's or of a squashed file's is no traceback: that step is done again."""
+    manifest, _ = workshop.build()
+    for pattern, redone in {"root-*/digest": "root", "squash-worker-*/images.json": "squash-worker"}.items():
+        for note in (workshop.folder / "cache").glob(pattern):
+            note.write_text("")
+        again, seen = workshop.build()
+        assert again == manifest
+        assert seen.done == [redone]
+
+
 def test_without_a_worker_image_there_is_one_clear_error(workshop: Workshop, tmp_path: Path) -> None:
     """An absent worker image is told by its path before anything is built."""
     moved = tmp_path / "worker.tar"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from osie.core.cache import Cache, Silent
+from osie.core.errors import OsieError
 
 
 def _cache(root: Path) -> Cache:
@@ -189,3 +190,69 @@ def test_the_entries_tell_step_size_and_last_use(tmp_path: Path) -> None:
     _make(cache, "squash-ours", 17, 1000)
     (entry,) = cache.entries()
     assert (entry.step, entry.size, entry.last_used) == ("squash-ours", 17, 1000)
+
+
+def test_what_the_disk_has_lost_is_built_anew(tmp_path: Path) -> None:
+    """A result that can't be read back is removed and made once more; what is fine isn't touched."""
+    calls = []
+
+    def build(folder: Path) -> None:
+        calls.append(1)
+        (folder / "f").write_text("17")
+
+    def read() -> int:
+        return _cache(tmp_path).read("step", ["a"], build, lambda folder: int((folder / "f").read_text()))
+
+    assert (read(), read(), len(calls)) == (17, 17, 1)
+    (result,) = tmp_path.glob("step-*")
+    (result / "f").write_text("")
+    assert (read(), len(calls)) == (17, 2)
+    (result / "f").unlink()
+    assert (read(), len(calls)) == (17, 3)
+
+
+def test_what_is_lost_is_not_taken_from_who_uses_it(tmp_path: Path) -> None:
+    """Where another process has the damaged result, that is told; what is as bad anew, too."""
+
+    def fail(folder: Path) -> None:
+        raise ValueError(folder.name)
+
+    with _builder(tmp_path) as other:
+        assert _hears(other) == "building"
+        _tell(other)
+        assert _hears(other) == "done"
+        with pytest.raises(OsieError, match="damaged since it was built"):
+            _cache(tmp_path).read("step", ["a"], lambda _: None, fail)
+    with pytest.raises(ValueError, match="step-"):
+        _cache(tmp_path).read("step", ["a"], lambda _: None, fail)
+
+
+_MANY_RESULTS = """
+import resource, sys
+from pathlib import Path
+from osie.core.cache import Cache, Silent
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+cache = Cache(Path(sys.argv[1]), Silent())
+for number in range(200):
+    cache.get("step", [number % 150], lambda folder: None)
+print(cache.prune(0))
+"""
+
+
+def test_more_results_than_the_usual_limit_of_open_files(tmp_path: Path) -> None:
+    """Every result in use is an open file: a process may have as many as its hard limit allows."""
+    done = subprocess.run(
+        [sys.executable, "-c", _MANY_RESULTS, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+def test_a_result_got_twice_is_one_open_file(tmp_path: Path) -> None:
+    """Getting the same result again and again doesn't use the process's files up."""
+    cache = _cache(tmp_path)
+    cache.get("step", ["a"], lambda _: None)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(20):
+        cache.get("step", ["a"], lambda _: None)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

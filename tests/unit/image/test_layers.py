@@ -1,18 +1,22 @@
 """Layers as folders: what a tar may do, and what an engine sees where layers hide something."""
 
 import os
+import re
 import stat
 import tarfile
 from pathlib import Path
 
 import pytest
-from archives import entry, tar
+from archives import Image, docker, entry, tar
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from osie.core.errors import OsieError
 from osie.image import flattening, layer_tar
+from osie.image.archived import Damaged
+from osie.image.embedded import Unpacker, Wanted
 from osie.image.layer_tar import Hidden
+from osie.image.reference import Reference
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 
@@ -154,6 +158,44 @@ def test_what_is_no_layer_is_refused(tmp_path: Path, entries: list[tarfile.TarIn
     """Paths and links out of the folder, also in what is hidden, and kinds of entries that no layer has."""
     with pytest.raises(OsieError, match=r"a layer|the layer"):
         unpack(tmp_path, "layer", tar(entries))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (entry("d/a", tarfile.SYMTYPE, linkname=""), "d/a"),
+        (entry("a", tarfile.SYMTYPE, linkname="x" * 4096), "'a' is a link"),
+        (entry("a", tarfile.SYMTYPE, linkname="-", pax_headers={"linkpath": "x\0y"}), "'a' can't be made"),
+        (entry("a", tarfile.LNKTYPE, linkname="x" * 256), "too long"),
+        (entry("d/" + "x" * 256), "too long"),
+        (entry("d/" + "é" * 128), "too long"),
+        (entry("d/" * 2048), "too long"),
+        (entry("d/" * 2000 + "f"), "more than 300 folders"),
+        (entry(f"{'x' * 254}/" * 16), "can't be made"),  # fits a machine, but not the build's folder
+        (entry("d/.wh." + "x" * 256), "too long"),
+        (entry("a", uid=1 << 32), "belongs to 4294967296:0"),
+        (entry("a", gid=(1 << 32) - 1), "belongs to 0:4294967295"),
+        (entry("d", tarfile.DIRTYPE, uid=1 << 62), "belongs to"),
+        (entry("a", uid=-1), "belongs to -1:0"),
+        (entry("a", pax_headers={"mtime": "inf"}), "time that is none"),
+        (entry("d", tarfile.DIRTYPE, pax_headers={"mtime": "nan"}), "time that is none"),
+        (entry("a", pax_headers={"SCHILY.xattr.security.capability": "x"}), "'a' can't be made"),
+    ],
+)
+def test_what_no_file_can_be_is_refused(tmp_path: Path, wrong: tarfile.TarInfo, told: str) -> None:
+    """Names, targets, owners, times and capabilities beyond what the kernel takes: told with the entry."""
+    with pytest.raises(Damaged, match=re.escape(told)) as caught:
+        unpack(tmp_path, "layer", tar([wrong]))
+    assert len(str(caught.value)) < 700, "a name of any length isn't told in full"
+
+
+def test_the_archive_is_named_where_a_layer_is_none(tmp_path: Path) -> None:
+    """Whoever has several archives reads which one it is, and which file in it."""
+    layer = tar([entry("d/a", uid=1 << 32)])
+    archive = docker(tmp_path / "saved.tar", [Image([layer])])
+    wanted = Wanted(Reference.parse("registry.example/tool:1"), archive, "")
+    with pytest.raises(OsieError, match=r"^/.*/saved\.tar: a layer's file 'd/a' belongs to 4294967296:0"):
+        Unpacker(tmp_path / "layers", "/x").add(wanted)
 
 
 Entries = list[tuple[str, bytes, str]]

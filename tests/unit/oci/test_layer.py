@@ -72,6 +72,15 @@ def test_the_facts_of_a_layer_are_those_of_its_files(tmp_path: Path) -> None:
     assert (layer.digest_of(plain), len(plain)) == (read.diff_id, read.tar_size)
 
 
+@pytest.mark.parametrize("name", ["layer.tar", "layer.tar.zst", "layer.json"])
+def test_a_layer_that_the_disk_has_lost_is_not_read(tmp_path: Path, name: str) -> None:
+    """A file that is empty, as after a power cut, is told as Cache.read expects it."""
+    layer.write(_tree(tmp_path / "tree", names=["file"]), tmp_path)
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(ValueError, match=r"0 bytes|Expecting value"):
+        Layer.read(tmp_path)
+
+
 def test_a_fifo_is_refused_with_its_name(tmp_path: Path) -> None:
     """What a layer can't hold is an error, not left out."""
     os.mkfifo(tmp_path / "pipe")
