@@ -74,9 +74,12 @@ def _read(folder: Path, udev_data: Path) -> Nic | None:
 def _is_named(name: str, entry: Path) -> bool:
     """Whether udev is done with the interface and gave it this name, by udev's own entry on it.
 
-    The entry is there before the new name is (systemd, src/udev/udev-event.c).
+    The entry is there before the new name is, and at first it may have nothing but a note that one will be
+    given, which goes when the kernel has told of it (systemd, src/udev/udev-event.c).
     """
     told = _text(entry).splitlines()
+    if "E:ID_RENAMING=1" in told:
+        return False
     wanted = next((line.partition("=")[2] for line in told if line.startswith("E:ID_NET_NAME=")), name)
     return bool(told) and wanted == name
 

@@ -49,6 +49,8 @@ async def _terminal(operator: Operator, *arguments: str, lines: int, columns: in
     ours, its = pty.openpty()
     ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
     environment = {**os.environ, "OSIE_SERVER": operator.url, "TERM": "xterm"}
+    for told_otherwise in ("COLUMNS", "LINES"):  # pytest-xdist's, for its own workers
+        environment.pop(told_otherwise, None)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "osie.cli", *arguments), env=environment, stdin=its, stdout=its, stderr=its
     )
@@ -63,9 +65,12 @@ async def _terminal(operator: Operator, *arguments: str, lines: int, columns: in
 
 async def _shown(terminal: int, part: str) -> str:
     told = ""
-    async with asyncio.timeout(60):
-        while part not in told:
-            told += (await asyncio.to_thread(os.read, terminal, 65536)).decode(errors="replace")
+    try:
+        async with asyncio.timeout(60):
+            while part not in told:
+                told += (await asyncio.to_thread(os.read, terminal, 65536)).decode(errors="replace")
+    except TimeoutError:
+        raise AssertionError(f"no {part!r} in {told[-3000:]!r}") from None
     return told
 
 

@@ -59,6 +59,8 @@ def test_only_udev_knows_when_a_name_is_final(tmp_path: Path) -> None:
     assert [each.named for each in _machine(tmp_path)] == [False, True]
     (tmp_path / "udev/n1").write_text("I:12345\nE:ID_NET_NAME=enp0s1\n")  # still to be renamed
     assert not nic.physical(tmp_path / "class/net", tmp_path / "udev")[0].named
+    (tmp_path / "udev/n1").write_text("I:12345\nE:ID_RENAMING=1\n")  # as it is for a moment before that
+    assert not nic.physical(tmp_path / "class/net", tmp_path / "udev")[0].named
 
 
 def test_absence_tells_what_is_there(tmp_path: Path) -> None:

@@ -179,8 +179,10 @@ def console(network: Network, tmp_path: Path) -> Callable[..., object]:
         log = tmp_path / "console"
         async with VirtualMachine(network, hardware, log=log, accelerated_by=accelerator.best()) as machine:
             await machine.power_on()
-            await machine.console.wait_for(until, 120)
-            return [line.text for line in machine.console.lines]
+            found = await machine.console.wait_for(until, 120)
+            lines = machine.console.lines
+            # the line that was waited for may have no end yet, and so be none of these
+            return [line.text for line in ([*lines, found] if found not in lines else lines)]
 
     return lines
 

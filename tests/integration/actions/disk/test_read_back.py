@@ -145,7 +145,7 @@ def test_a_disk_that_was_left_half_written_is_gone_on_with(target: Path, image: 
         writer.erase_ends()
         for start in range(0, min(there, len(image)), MIB):
             writer.write(image[start : start + MIB])
-        os.fsync(disk.descriptor)
+        writer.sync()
     with claimed(target) as disk:
         first = first_wrong_block(disk, hashes)
         expected = 1 if there <= BLOCK else min(there // BLOCK, SIZE // BLOCK)
