@@ -16,7 +16,7 @@ def _root_image(initramfs: bytes) -> int:
 
 
 def _told(lines: list[str]) -> str:
-    """The reason on the console; what to check comes right after it, but for what the kernel says meanwhile."""
+    """The reason on the console; what to check comes right after it, whatever the kernel says meanwhile."""
     ours = [line for line in lines if not line.startswith("[")]
     (said,) = [number for number, line in enumerate(ours) if "osie: init failed" in line]
     assert ours[said + 1].startswith("osie: init check: ")
