@@ -186,7 +186,7 @@ def _from_docker(blobs: Blobs, wanted: Reference) -> Archived:
         ArchivedLayer(blob, diff_id, registered=known)
         for (blob, diff_id), known in zip(pairs, registered, strict=True)
     ]
-    return Archived(config, manifest, tuple(layers), frozenset({_sha256(manifest)}))
+    return Archived(config, manifest, tuple(layers), frozenset({digest_of(manifest)}))
 
 
 def _diff_ids(config: bytes) -> list[str]:
@@ -261,8 +261,8 @@ def _small(blobs: Blobs, name: str) -> bytes:
 
 
 def _compare(content: bytes, digest: str, name: str) -> None:
-    if _sha256(content) != digest:
-        raise Damaged(f"{name} is damaged: its digest is {_sha256(content)}")
+    if digest_of(content) != digest:
+        raise Damaged(f"{name} is damaged: its digest is {digest_of(content)}")
 
 
 def _digest(entry: Json) -> str:
@@ -279,7 +279,8 @@ def _blob(digest: str) -> str:
     return f"blobs/{digest.replace(':', '/')}"
 
 
-def _sha256(content: bytes) -> str:
+def digest_of(content: bytes) -> str:
+    """The content's digest in the form that OCI documents use."""
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 

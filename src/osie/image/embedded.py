@@ -189,7 +189,7 @@ def _manifest(config: bytes, layers: Sequence[StoredLayer]) -> bytes:
     ]
     described = {
         "mediaType": "application/vnd.oci.image.config.v1+json",
-        "digest": f"sha256:{hashlib.sha256(config).hexdigest()}",
+        "digest": archived.digest_of(config),
         "size": len(config),
     }
     kind = "application/vnd.oci.image.manifest.v1+json"

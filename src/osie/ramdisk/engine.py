@@ -44,9 +44,10 @@ class Engine:
         self._program = program or installed(parameters)
         self._docker = docker
         self._ignored = registries.without_tls(parameters.insecure_registries).ignored
+        self._log = run / LOG.name
 
         def daemon(argv: Sequence[str]) -> Daemon:
-            return Daemon(argv, log=run / LOG.name, environment=environment(parameters), run=run)
+            return Daemon(argv, log=self._log, environment=environment(parameters), run=run)
 
         self._service = daemon(self._program.argv)
         self._beside = [daemon(argv) for argv in self._program.beside]
@@ -62,8 +63,8 @@ class Engine:
                 fate = f"doesn't answer after {_UP_S:g} s" if self._service.pid else self._service.fate
                 self._service.kill()  # a second one beside it would break both
                 raise OsieError(
-                    f"{self._service.name} {fate}: {last_words(LOG.read_bytes())}",
-                    hint=f"the whole log is {LOG}; osie.debug gives a shell on the console",
+                    f"{self._service.name} {fate}: {last_words(self._log.read_bytes())}",
+                    hint=f"the whole log is {self._log}; osie.debug gives a shell on the console",
                 )
         facts["version"] = self._docker.version()
         if self._ignored:
