@@ -1,14 +1,16 @@
 """Whether a batch may be applied: checked against itself and the store together, and rendered."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from pydantic import ValidationError
 
-from osie.tink import conditions, documents, hardware, scalars
+from osie.tink import advice, conditions, documents, hardware, keys, nearby, referenced, scalars
 from osie.tink.drafting import draft
 from osie.tink.hardware import HardwareSpec
-from osie.tink.manifest import Batch, Fault, explain, path_of
+from osie.tink.keys import path_of
+from osie.tink.manifest import Batch, Fault, explain
 from osie.tink.render_child import Job, Rendered, render_all
 from osie.tink.resources import Kind, Ref, Resource, TemplateSpec, WorkflowSpec
 from osie.tink.template import TemplateForm
@@ -25,6 +27,7 @@ class Known:
         tuple[str, str], Ref
     ]  # ("agent" | "address", value); MACs are agents' ids -> the Hardware with it
     states: Mapping[Ref, State]  # of the workflows that the batch names again
+    near: Sequence[Ref] = ()  # what may have been meant by a name that isn't there
     whole: bool = True  # False: there may be more, so that what isn't found is told and no fault
 
 
@@ -120,12 +123,11 @@ async def _render(batch: Batch, known: Known, changed: list[Ref], admission: Adm
     jobs = []
     for ref in templates:
         text = TemplateSpec.model_validate(batch.resources[ref].spec).data
-        jobs += [Job(ref.name, text), Job(ref.name, text, {})]
+        jobs += [Job(text), Job(text, {})]
     jobs += [
         Job(
-            pair.template.ref.name,
-            str(pair.template.spec["data"]),
-            data(pair.machine, pair.spec.hardwareMap),
+            str(pair.template.spec.get("data") or ""),
+            data(pair.machine, pair.spec.hardwareMap, pair.references),
         )
         for pair in pairs
     ]
@@ -134,6 +136,8 @@ async def _render(batch: Batch, known: Known, changed: list[Ref], admission: Adm
     for ref, syntax, plain in zip(templates, answers[::2], answers[1::2], strict=False):
         if syntax.fault:
             batch.fault(ref, "spec.data", syntax.fault)
+        elif not str(batch.resources[ref].spec.get("data") or "").strip():
+            batch.notes.append((str(ref), "spec.data: empty: no workflow can be made of it"))
         elif not plain.fault:  # it names nothing of a machine, so all of it can be checked already
             forms.append((_Place(ref, ref), _read_form(batch, _Place(ref, ref), plain.text)))
     await _check_conditions(batch, forms)
@@ -178,6 +182,10 @@ class _Place:
             where = f"{self.told}, rendered: {path or 'document'}"
             batch.fault(self.blamed, "spec.templateRef", f"{where}: {message}")
 
+    def note(self, batch: Batch, lines: Iterable[str]) -> None:
+        """Tell what of the document has no effect: once, however many workflows are made of it."""
+        batch.notes += [(str(self.template), f"spec.data: {line}") for line in lines]
+
 
 @dataclass(frozen=True)
 class _Pair:
@@ -185,6 +193,7 @@ class _Pair:
     spec: WorkflowSpec
     template: Resource
     machine: Resource | None  # None: the workflow names none
+    references: Mapping[str, Resource]  # of the machine
 
     def place(self, batch: Batch) -> _Place:
         """Where the faults of what it renders to are told."""
@@ -198,22 +207,41 @@ def _pairs(batch: Batch, known: Known, refs: list[Ref]) -> list[_Pair]:
     found = []
     for ref in refs:
         spec = WorkflowSpec.model_validate(batch.resources[ref].spec)
-        there: list[Resource] = []
-        for path, named in references(ref, spec):
-            resource = batch.resources.get(named) or known.resources.get(named)
-            if resource is not None:
-                there.append(resource)
-            elif known.whole:
-                batch.fault(ref, path, f"there is no {named}")
-            else:
-                batch.notes.append(
-                    (str(ref), f"{path}: {named} is not in these files, and was not looked up")
-                )
+        there = {
+            named: _found(batch, known, ref, path, named, needed=True)
+            for path, named in references(ref, spec)
+        }
         if spec.bootOptions.toggleAllowNetboot and not spec.hardwareRef:
             batch.fault(ref, "spec.bootOptions.toggleAllowNetboot", "there is no hardwareRef to toggle it of")
-        if len(there) == len(references(ref, spec)):
-            found.append(_Pair(ref, spec, there[0], there[1] if spec.hardwareRef else None))
+        template, *machines = there.values()
+        machine = machines[0] if machines else None
+        if template is None or None in machines:
+            continue
+        linked = (
+            {
+                name: _found(batch, known, ref, f"{machine.ref}, spec.references.{name}", named, needed=False)
+                for name, named in referenced.named(machine.spec, ref.namespace).items()
+            }
+            if machine
+            else {}
+        )
+        if known.whole or None not in linked.values():
+            links = {name: resource for name, resource in linked.items() if resource}
+            found.append(_Pair(ref, spec, template, machine, links))
     return found
+
+
+def _found(batch: Batch, known: Known, whose: Ref, path: str, named: Ref, *, needed: bool) -> Resource | None:
+    """The named resource. Where it isn't: a fault if it is needed, a warning if it may be elsewhere."""
+    resource = batch.resources.get(named) or known.resources.get(named)
+    if resource is None and not known.whole:
+        batch.notes.append((str(whose), f"{path}: {named} is not in these files, and was not looked up"))
+    elif resource is None and needed:
+        near = (*batch.resources, *known.near)
+        batch.fault(whose, path, f"there is no {named}{nearby.hint(named, near)}")
+    elif resource is None:
+        batch.notes.append((str(whose), f"{path}: there is no {named}, and a template can't name it"))
+    return resource
 
 
 def _draft(batch: Batch, pair: _Pair, rendered: Rendered, admission: Admission) -> TemplateForm | None:
@@ -223,10 +251,15 @@ def _draft(batch: Batch, pair: _Pair, rendered: Rendered, admission: Admission) 
         return None
     form = _read_form(batch, place, rendered.text)
     if form is not None:
+        if not any(task.actions for task in form.tasks):
+            place.fault(batch, "tasks", "none of them has an action: there is nothing to run")
         for number, task in enumerate(form.tasks):
             if pair.machine is None and not task.worker:
                 place.fault(batch, f"tasks[{number}].worker", "missing, and the workflow has no hardwareRef")
         machine = HardwareSpec.model_validate(pair.machine.spec if pair.machine else {})
+        text = str(pair.template.spec.get("data"))
+        lines = advice.unread(pair.machine.spec, text) if pair.machine else ()
+        batch.notes += [(str(pair.ref), f"{pair.machine.ref}, spec.{line}") for line in lines if pair.machine]
         admission.drafts[pair.ref] = draft(pair.ref, pair.spec, machine, form)
     return form
 
@@ -250,15 +283,31 @@ def _is_faulty(batch: Batch, ref: Ref) -> bool:
 def _read_form(batch: Batch, place: _Place, text: str) -> TemplateForm | None:
     """The rendered document, or None and its faults."""
     try:
-        value = scalars.settle(documents.read(text), TemplateForm)
-        faults = scalars.unstorable(value)
-        if not faults:
-            return TemplateForm.model_validate(value)
-        for parts, reason in faults:
-            place.fault(batch, path_of(parts), reason)
+        read, more = documents.read_first(text)
     except documents.UnreadableError as error:
         place.fault(batch, "", str(error))
+        return None
+    value = scalars.settle(read, TemplateForm)
+    found = list(islice(keys.strays(value, keys.form_of(TemplateForm)), advice.MOST))
+    faults = [(path_of(parts), reason) for parts, reason in scalars.unstorable(value)]
+    faults += advice.misspelt(found)
+    form = None
+    try:
+        form = TemplateForm.model_validate(value)
     except ValidationError as error:
-        for path, message in explain(error):
-            place.fault(batch, path, message)
-    return None
+        faults += explain(error)
+    for path, reason in faults:
+        place.fault(batch, path, reason)
+    if form is None or faults:
+        return None
+    place.note(batch, [*_unused(form, more=more), *advice.strangers(found)])
+    return form
+
+
+def _unused(form: TemplateForm, *, more: bool) -> Iterable[str]:
+    """What of a rendered document does nothing. `more`: there is another behind it."""
+    if more:
+        yield "only the first document is read: what stands behind `---` has no effect"
+    for number, task in enumerate(form.tasks):
+        if not task.actions:
+            yield f"tasks[{number}]: no actions: {task.name} is done at once"
