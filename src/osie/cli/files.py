@@ -8,8 +8,7 @@ import click
 
 from osie.cli import config, show
 from osie.cli.client import Json, ask, at
-from osie.cli.completion import names
-from osie.cli.operations import namespace_option
+from osie.cli.completion import names, namespaces
 from osie.cli.resources import FILE, file_option, read_files, server_option
 from osie.cli.telling import note, tell
 from osie.core.errors import OsieError
@@ -67,7 +66,12 @@ def validate(paths: tuple[str, ...]) -> None:
 @click.option(
     "--config", "config_path", type=click.Path(path_type=Path), help="With -f: the server's config."
 )
-@namespace_option
+@click.option(
+    "-n",
+    "--namespace",
+    help="The workflow's; with -f any, else default.",
+    shell_complete=namespaces(lambda _context: "/workflows"),
+)
 @click.option("-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml")
 @server_option
 def render(
@@ -75,7 +79,7 @@ def render(
     *,
     paths: tuple[str, ...],
     config_path: Path | None,
-    namespace: str,
+    namespace: str | None,
     output: str,
     server: str,
 ) -> None:
@@ -88,24 +92,31 @@ def render(
     elif name is None:
         raise click.UsageError("name a workflow, or files with -f")
     else:
-        document = ask(server, "GET", at("workflows", name, "render"), params={"namespace": namespace})
+        document = ask(
+            server, "GET", at("workflows", name, "render"), params={"namespace": namespace or "default"}
+        )
     click.echo(show.encode(document, output))
 
 
-async def _from_files(paths: list[str], namespace: str, name: str | None, config_path: Path | None) -> Json:
+async def _from_files(
+    paths: list[str], namespace: str | None, name: str | None, config_path: Path | None
+) -> Json:
     verdict = await diffing.validate(read_files(paths))
     note(verdict.notes)
-    drafts = {ref.name: workflow for ref, workflow in verdict.drafts.items() if ref.namespace == namespace}
-    if name is None and len(drafts) == 1:
-        name = next(iter(drafts))
-    if name not in drafts:
-        there = ", ".join(sorted(drafts)) or "none"
+    drafts = {
+        ref: workflow
+        for ref, workflow in verdict.drafts.items()
+        if namespace in (None, ref.namespace) and name in (None, ref.name)
+    }
+    if len(drafts) != 1:
+        there = ", ".join(f"{ref.namespace}/{ref.name}" for ref in sorted(verdict.drafts)) or "none"
         raise OsieError(
             f"{name or 'which workflow'}: the files hold these workflows with all they need: {there}",
-            hint="name one of them, and give the files of its template and hardware, too",
+            hint="name one of them (-n: its namespace), and give the files of its template and hardware, too",
         )
     policy = config.load(config_path).tink if config_path else None
     rewriting = (
         Rewriting(policy.rewrite_images, require_verified=policy.require_verified) if policy else Rewriting()
     )
-    return handed(drafts[name], rewriting)
+    (workflow,) = drafts.values()
+    return handed(workflow, rewriting)
