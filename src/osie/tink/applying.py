@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osie.tink import elsewhere, hardware, nearby, referenced, resource_rows, topics, workflow_rows
-from osie.tink.admission import Admission, Known, admit, references
+from osie.tink.admission import Admission, admit
 from osie.tink.errors import ConflictError, MissingError
+from osie.tink.known import Known
 from osie.tink.manifest import Batch, RefusedError, parse
 from osie.tink.notifier import Notifier
+from osie.tink.render_check import references
 from osie.tink.resources import Kind, Ref, Resource, WorkflowSpec
 from osie.tink.states import accept
 from osie.tink.store import Store, one_at_a_time

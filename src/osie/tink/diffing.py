@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from osie.tink import views
-from osie.tink.admission import Known, admit
+from osie.tink.admission import admit
 from osie.tink.applying import known_of
+from osie.tink.known import Known
 from osie.tink.manifest import RefusedError, parse
 from osie.tink.resources import Ref, Resource
 from osie.tink.store import Store

@@ -7,6 +7,7 @@ tink/controller). Here are Hardware, Templates and Workflows only, and who may a
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from osie.tink import views
 from osie.tink.resources import API_VERSION, Kind, Ref, Resource
 
 _KINDS = {"hardware": Kind.HARDWARE, "templates": Kind.TEMPLATE, "workflows": Kind.WORKFLOW}
@@ -31,20 +32,7 @@ def unknown(spec: Mapping[str, Any]) -> Iterator[str]:
 
 def data(found: Mapping[str, Resource]) -> dict[str, Any]:
     """`.references`: each resource as a manifest."""
-    return {
-        name: {
-            "apiVersion": API_VERSION,
-            "kind": str(item.ref.kind),
-            "metadata": {
-                "name": item.ref.name,
-                "namespace": item.ref.namespace,
-                "labels": item.labels,
-                "annotations": item.annotations,
-            },
-            "spec": item.spec,
-        }
-        for name, item in found.items()
-    }
+    return {name: views.written(item) for name, item in found.items()}
 
 
 def _references(spec: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -1,6 +1,7 @@
 """Go templates: what upstream's need, and what none may do."""
 
 import asyncio
+import json
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from osie.tink import diffing
 from osie.tink.conditions import Verdict, evaluate
 from osie.tink.render_child import Job, Rendered, render_all
 from osie.tink.rendering import TemplateFaultError, render
@@ -123,6 +125,16 @@ def test_the_map_takes_no_name_of_ours() -> None:
     text = "{{ index .Hardware.Disks 0 }} {{ .hardware.metadata.name }} {{ len .references }}"
     mine = {"Hardware": "x", "hardware": "y", "references": "z"}
     assert render(text, data(MACHINE, mine, {})) == "/dev/nvme0n1 m1 0"
+
+
+def test_a_part_may_have_the_template_s_name() -> None:
+    """A template that calls a part of its own by its own name is rendered, once: the root's name is fixed."""
+    tasks = "tasks: [{name: a, worker: w, actions: [{name: b, image: c}]}]"
+    data = '{{ define "t" }}name: t{{ end }}{{ template "t" }}\n' + tasks
+    head = {"apiVersion": "tinkerbell.org/v1alpha1", "metadata": {"name": "t"}}
+    kinds = {"Template": {"data": data}, "Workflow": {"templateRef": "t"}}
+    files = [(kind, json.dumps({**head, "kind": kind, "spec": spec})) for kind, spec in kinds.items()]
+    assert len(asyncio.run(diffing.validate(files)).drafts) == 1
 
 
 def test_without_a_machine() -> None:
