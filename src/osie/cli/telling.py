@@ -29,4 +29,5 @@ def _causes(error: BaseException) -> list[BaseException]:
 def note(lines: Iterable[str]) -> None:
     """What is no error and should be known, on standard error."""
     for line in lines:
-        click.echo(f"note: {line}", err=True)
+        # What files hold is in it: nothing of that is to move a terminal's cursor.
+        click.echo("note: " + "".join(c if c.isprintable() else "\ufffd" for c in line), err=True)

@@ -65,7 +65,8 @@ class BootOptions(BaseModel):
 
     toggleAllowNetboot: bool = False
     bootMode: Annotated[
-        Literal["", "netboot", "isoboot", "iso", "customboot"], BeforeValidator(lambda value: value or "")
+        Literal["", "netboot", "isoboot", "iso", "customboot"],
+        BeforeValidator(lambda value: "" if value is None else value),
     ] = ""
 
 

@@ -170,9 +170,10 @@ def test_a_boot_option_without_effect_is_said(key: str, value: Any) -> None:
     ]
 
 
-def test_an_unknown_boot_mode_is_refused() -> None:
+@pytest.mark.parametrize("mode", ["nonsense", "off", "Netboot", 7])
+def test_an_unknown_boot_mode_is_refused(mode: Any) -> None:
     """As by upstream's enumeration (workflow.go)."""
-    spec = {"templateRef": "t1", "bootOptions": {"bootMode": "nonsense"}}
+    spec = {"templateRef": "t1", "bootOptions": {"bootMode": mode}}
     ((path, message),) = told(read(document("Workflow", "w1", spec)))
     assert path == "spec.bootOptions.bootMode" and "'customboot'" in message
 
