@@ -12,6 +12,7 @@ from osie.contracts import image_name
 
 _OFFICIAL = "library/"
 _LONGEST = 255  # characters of registry and path; newer engines take longer ones, the spec advises against
+_LONGEST_WHOLE = _LONGEST + len(":") + 128 + len("@sha512:") + 128
 _LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _WORD = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 REGISTRY = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
@@ -34,6 +35,8 @@ class Reference:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Take a name apart; without tag and digest it means `latest`. Raises ValueError."""
+        if len(text) > _LONGEST_WHOLE:
+            raise ValueError(f"it is longer than {_LONGEST_WHOLE} characters")
         if _ID.fullmatch(text):
             raise ValueError("64 hexadecimal digits are an image's id, which no registry knows")
         if "://" in text:
@@ -50,9 +53,10 @@ class Reference:
         if not re.fullmatch(REGISTRY, registry):
             raise ValueError(f"{registry!r} is not a registry, HOST or HOST:PORT")
         if not re.fullmatch(REPOSITORY, path):
+            written = path if path in rest else path.removeprefix(_OFFICIAL)
             raise ValueError(
-                f"{path!r} is not a repository: words of lower-case letters and digits, separated by"
-                " '/', '.', '-' or '_'"
+                f"{written!r} is not a repository: words of lower-case letters and digits, separated by '/',"
+                " '.', '-' or '_'"
             )
         return cls(registry, path, tag or ("" if digest else _DEFAULT_TAG), digest)
 

@@ -44,7 +44,7 @@ def test_a_name_with_tag_and_digest_is_stored_under_either() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("Alpine", "'library/Alpine' is not a repository"),
+        ("Alpine", "'Alpine' is not a repository"),
         ("a:", "'' is not a tag"),
         ("a: b", "' b' is not a tag"),
         ("a@sha256:1", "'sha256:1' is not a digest"),
