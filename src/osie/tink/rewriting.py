@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from osie.contracts import image_name
 from osie.tink.workflow import Action
 
 
@@ -23,17 +24,9 @@ class Rewriting:
 
     def image(self, name: str) -> str:
         """Where the image comes from. A short name is matched as it is written and as engines complete it."""
-        spellings = dict.fromkeys((name, _full(name)))
+        spellings = dict.fromkeys((name, image_name.full(name)))
         for prefix, instead in self._rules:
             for spelling in spellings:
                 if spelling.startswith(prefix):
                     return instead + spelling.removeprefix(prefix)
         return name
-
-
-def _full(name: str) -> str:
-    """alpine:3 -> docker.io/library/alpine:3, by Docker's rule of what is a registry's name."""
-    first, slash, _ = name.partition("/")
-    if not slash:
-        return f"docker.io/library/{name}"
-    return name if "." in first or ":" in first or first == "localhost" else f"docker.io/{name}"
