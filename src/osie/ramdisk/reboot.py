@@ -1,4 +1,4 @@
-"""Reboot and kexec: when an action asks for it, by creating /worker/reboot or /worker/kexec. Nothing may hang."""
+"""Reboot and kexec: when an action asks, by creating /worker/reboot or /worker/kexec. Nothing may hang."""
 
 import contextlib
 import os

@@ -55,7 +55,7 @@ async def test_the_playgrounds_template_runs_to_its_end(built: Built, tmp_path: 
         status = (await rack.ended("playground", 400))["status"]
         assert status["state"] == "SUCCESS", status["message"]
         await _phoned_home(rack, token)
-        assert [event.name for event in machine.events.so_far if event.name == "RESET"] == []
+        assert [event.name for event in machine.events.items if event.name == "RESET"] == []
         scripts = [event for event in await _events(rack) if event["event"] == "ipxe_script"]
         assert len(scripts) == 1
         starts = await rack.starts("playground")

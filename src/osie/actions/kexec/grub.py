@@ -7,6 +7,7 @@ that is searched for is the file system that the configuration lies in.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -96,10 +97,7 @@ class _Run:
         self._menu: list[_Item] = []
         self._steps = 0
         self._depth = 0
-        self._forget()
-
-    def _forget(self) -> None:
-        """Set nothing up to be booted."""
+        self._commands = self._known_commands()
         self._kernel = ""
         self._options = ""
         self._ramdisks: tuple[str, ...] = ()
@@ -185,22 +183,12 @@ class _Run:
         name, *arguments = words
         if name in self._functions:
             return self._nested(lambda: self._call(name, arguments))
-        if name in _LINUX:
-            self._linux(arguments)
-            return True
-        if name in _INITRD:
-            self._ramdisks = tuple(_path(argument) for argument in arguments if argument[:1] != "-")
-            return True
-        if name in _OTHERS:
-            self._other = name
-            return True
-        known = self._commands().get(name)
-        if known is not None:
-            return known(arguments)
+        if name in self._commands:
+            return self._commands[name](arguments)
         variable, equals, _ = name.partition("=")
         return self._set(words) if equals and variable.isidentifier() else True
 
-    def _commands(self) -> Mapping[str, Callable[[list[str]], bool]]:
+    def _known_commands(self) -> Mapping[str, Callable[[list[str]], bool]]:
         return {
             "set": self._set,
             "unset": self._unset,
@@ -214,15 +202,26 @@ class _Run:
             "blscfg": self._blscfg,
             "false": lambda _: False,
             "hwmatch": lambda _: False,
-            "sleep": lambda _: True,
             "return": _return,
-            "boot": self._boot,
+            "boot": _boot,
+            **dict.fromkeys(_LINUX, self._linux),
+            **dict.fromkeys(_INITRD, self._initrd),
+            **{name: partial(self._boots_other, name) for name in _OTHERS},
         }
 
-    def _linux(self, arguments: list[str]) -> None:
-        self._kernel, *options = [_path(arguments[0]), *arguments[1:]] if arguments else [""]
-        self._options = " ".join(options)
+    def _linux(self, arguments: list[str]) -> bool:
+        self._kernel = _path(arguments[0]) if arguments else ""
+        self._options = " ".join(arguments[1:])
         self._other = ""
+        return True
+
+    def _initrd(self, arguments: list[str]) -> bool:
+        self._ramdisks = tuple(_path(argument) for argument in arguments if argument[:1] != "-")
+        return True
+
+    def _boots_other(self, name: str, _arguments: list[str]) -> bool:
+        self._other, self._kernel = name, ""
+        return True
 
     def _call(self, name: str, arguments: Sequence[str]) -> bool:
         places = {str(number): text for number, text in enumerate(arguments, 1)}
@@ -301,8 +300,9 @@ class _Run:
             self._menu.append(_Item(found.entry.title, found.id, (), entry=found.entry))
         return True
 
-    def _boot(self, _arguments: list[str]) -> bool:
-        raise _Ended
+
+def _boot(_arguments: list[str]) -> bool:
+    raise _Ended
 
 
 def _return(_arguments: list[str]) -> bool:
@@ -341,7 +341,9 @@ def _test_in(files: Files) -> Callable[[list[str]], bool]:
 
     def test(arguments: list[str]) -> bool:
         words = arguments[:-1] if arguments[-1:] == ["]"] else arguments
-        return any(all(_holds(term, files) for term in _split(either, "-a")) for either in _split(words, "-o"))
+        return any(
+            all(_holds(term, files) for term in _split(either, "-a")) for either in _split(words, "-o")
+        )
 
     return test
 

@@ -72,7 +72,7 @@ _RESERVED = frozenset({"if", "then", "elif", "else", "fi", "while", "until", "fo
 
 def parse(text: str) -> Block:
     """The commands in the text. Raises BootError where it isn't GRUB's language."""
-    parser = _Parser(list(_tokens(text)))
+    parser = _Parser(list(_pieces(text)))
     block = parser.block(())
     if not parser.at_end:
         raise BootError(f"the boot loader's configuration has {parser.shown} where nothing ends")
@@ -81,9 +81,7 @@ def parse(text: str) -> Block:
 
 def expanded(text: str, variables: dict[str, str]) -> str:
     """The text with its $VARIABLES replaced, as in double quotes."""
-    return "".join(
-        variables.get(part.text, "") if part.variable else part.text for part in _in_double(text)
-    )
+    return "".join(variables.get(part.text, "") if part.variable else part.text for part in _in_double(text))
 
 
 def _in_double(text: str) -> Iterator[Part]:
@@ -94,7 +92,7 @@ def _in_double(text: str) -> Iterator[Part]:
             yield Part(match["escaped"] or match["plain"] or "", quoted=True)
 
 
-def _tokens(text: str) -> Iterator[Word | str]:
+def _pieces(text: str) -> Iterator[Word | str]:
     """Words; and `;`, `{` and `}` as they are. A newline is a `;`."""
     at = 0
     while at < len(text):
@@ -133,19 +131,19 @@ def _word(text: str, at: int) -> tuple[Word, int]:
 
 
 class _Parser:
-    def __init__(self, tokens: list[Word | str]) -> None:
-        self._tokens = tokens
+    def __init__(self, pieces: list[Word | str]) -> None:
+        self._pieces = pieces
         self._at = 0
         self._depth = 0
 
     @property
     def at_end(self) -> bool:
-        return self._at >= len(self._tokens)
+        return self._at >= len(self._pieces)
 
     @property
     def shown(self) -> str:
-        token = self._tokens[self._at]
-        return repr(token if isinstance(token, str) else "".join(part.text for part in token))
+        piece = self._pieces[self._at]
+        return repr(piece if isinstance(piece, str) else "".join(part.text for part in piece))
 
     def block(self, ends: Collection[str]) -> Block:
         """The commands up to one of these words, which is left to be read."""
@@ -157,7 +155,7 @@ class _Parser:
             word = self._reserved()
             if word in ends:
                 break
-            if self._tokens[self._at] == ";":
+            if self._pieces[self._at] == ";":
                 self._at += 1
                 continue
             node = self._node(word)
@@ -170,11 +168,11 @@ class _Parser:
         """The reserved word, brace or menu's word that comes next; "": it is another."""
         if self.at_end:
             return ""
-        token = self._tokens[self._at]
-        if isinstance(token, str):
-            return "" if token == ";" else token
-        if len(token) == 1 and not token[0].variable and not token[0].quoted:
-            text = token[0].text
+        piece = self._pieces[self._at]
+        if isinstance(piece, str):
+            return "" if piece == ";" else piece
+        if len(piece) == 1 and not piece[0].variable and not piece[0].quoted:
+            text = piece[0].text
             return text if text in _RESERVED or text in ("menuentry", "submenu") else ""
         return ""
 
@@ -199,15 +197,15 @@ class _Parser:
     def _words(self) -> tuple[Word, ...]:
         words: list[Word] = []
         while not self.at_end:
-            token = self._tokens[self._at]
-            if isinstance(token, str):
+            piece = self._pieces[self._at]
+            if isinstance(piece, str):
                 break
-            words.append(token)
+            words.append(piece)
             self._at += 1
         return tuple(words)
 
     def _braced(self) -> Block:
-        while not self.at_end and self._tokens[self._at] == ";":
+        while not self.at_end and self._pieces[self._at] == ";":
             self._at += 1
         self._take("{")
         body = self.block(("}",))
