@@ -98,7 +98,9 @@ class Worker:
         steady: Callable[[], float] = time.monotonic,
         heartbeat_s: float = EVERY_S,
         held_s: float = HELD_S,
+        held_says: str = "no answer yet: the server may have no action for this machine",
     ) -> None:
+        """`held_says`: what is told of a question that stays open for `held_s`."""
         self._source = source
         self._sink = sink
         self._runtime = runtime
@@ -109,6 +111,7 @@ class Worker:
         self._steady = steady
         self._heartbeat_s = heartbeat_s
         self._held_s = held_s
+        self._held_says = held_says
         self._asking = Backoff()
 
     async def run(self) -> None:
@@ -165,7 +168,7 @@ class Worker:
         try:
             await asyncio.wait({asking}, timeout=self._held_s)
             if not asking.done():
-                waiting.tell_first("no answer yet: the server may have no action for this machine")
+                waiting.tell_first(self._held_says)
                 await self._images.keep_only("")
             return await asking
         finally:
