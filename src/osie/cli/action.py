@@ -185,7 +185,7 @@ def _module(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except Exception as error:
-        raise OsieError(f"{name} can't be imported: {type(error).__name__}: {error}") from error
+        raise OsieError(f"{name} can't be imported: {type(error).__name__}: {error}") from None
 
 
 class _Asked(dict[str, str]):
