@@ -4,6 +4,7 @@ from pathlib import Path
 
 from osie.actions.environment import Environment
 from osie.actions.program import say
+from osie.contracts import requests
 from osie.core.errors import OsieError
 from osie.core.files import write_atomically
 
@@ -14,7 +15,7 @@ class AskError(OsieError):
 
 def folder(environment: Environment) -> Path:
     """The shared folder: /worker, unless WORKER_FOLDER names another."""
-    return Path(environment.path("WORKER_FOLDER", "/worker"))
+    return Path(environment.path("WORKER_FOLDER", str(requests.FOLDER)))
 
 
 def _is_mounted(path: Path, mountinfo: str) -> bool:

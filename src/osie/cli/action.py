@@ -184,7 +184,7 @@ def _module(name: str) -> Any:
     """The module. Raises OsieError, where it can't be imported, whatever the fault in it."""
     try:
         return importlib.import_module(name)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - it is somebody's code, perhaps half-written
         raise OsieError(f"{name} can't be imported: {type(error).__name__}: {error}") from None
 
 

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from osie import __version__
+from osie.contracts import requests
 from osie.contracts.kernel_parameters import KernelParameters, parse
 from osie.core.errors import OsieError, chain
 from osie.core.room import room
@@ -163,10 +164,10 @@ def _watch(reporter: Reporter, boot: Boot, boot_thread: threading.Thread) -> Non
         full.sample()
         for log in (engine.LOG, dhcp.LOG):
             daemon.bound(log)
-        if asked := rebooting.requested():
+        if asked := requests.made():
             watch.conclude()
             why = f"asked for by the action {asked}"
-            rebooting.reboot(reporter, boot.docker, boot.worker.stop, why, kexec=asked == "kexec")
+            rebooting.reboot(reporter, boot.docker, boot.worker.stop, why, kexec=asked == requests.KEXEC)
         boot_thread.join(_WATCH_S)
 
 

@@ -11,17 +11,11 @@ from osie.core.process import run
 from osie.ramdisk.docker_api import Docker
 from osie.ramdisk.report import Reporter
 
-REQUESTS = Path("/worker")
 _LOADED = Path("/sys/kernel/kexec_loaded")
 _STEP_S = 30.0  # for each of the steps before the reset; a disk that hangs must not keep the machine
 _JUMP_S = 60.0  # for all drivers to let go of their devices
 _RESET_S = 10.0
 _REBOOT_CMD_KEXEC = 0x45584543  # linux/reboot.h
-
-
-def requested(folder: Path = REQUESTS) -> str:
-    """What an action has asked for: "kexec", "reboot" or nothing."""
-    return next((name for name in ("kexec", "reboot") if (folder / name).exists()), "")
 
 
 def on_disks(mounts: str) -> list[str]:

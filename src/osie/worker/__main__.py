@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from osie.contracts import requests
 from osie.core.errors import OsieError, chain
 from osie.worker import attributes, nic_features, settings
 from osie.worker.boot import boot_id
@@ -38,7 +39,7 @@ docs/reference/worker.md has them all."""
 
 async def work(given: settings.Settings) -> bool:
     """Run a worker until SIGTERM or SIGINT, or its file's end; False where the file's workflow failed."""
-    stop = Stop()
+    stop = Stop(lambda: bool(requests.made()))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.ask)
     engine = Engine(given.engine_socket)

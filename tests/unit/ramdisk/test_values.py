@@ -222,16 +222,6 @@ def test_disks_are_unmounted_deepest_first() -> None:
     assert reboot.on_disks(mounts) == ["/mnt/a b", "/mnt"]
 
 
-def test_what_an_action_asks_for(tmp_path: Path) -> None:
-    """A file in the shared folder; a kexec that was prepared counts, whoever else asks for a reboot."""
-    assert reboot.requested(tmp_path / "none") == ""
-    assert reboot.requested(tmp_path) == ""
-    (tmp_path / "reboot").touch()
-    assert reboot.requested(tmp_path) == "reboot"
-    (tmp_path / "kexec").touch()
-    assert reboot.requested(tmp_path) == "kexec"
-
-
 def test_the_dhcp_script_and_its_reader() -> None:
     """What udhcpc hands to our script arrives, values with blanks and line ends included."""
     script = _ROOM / "root/usr/lib/osie/dhcp-event"

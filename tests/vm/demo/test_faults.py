@@ -131,7 +131,7 @@ async def test_a_power_cut_is_followed_by_a_whole_install(rack: Rack, built: Bui
 
 
 async def test_a_kexec_that_cannot_be_done_ends_in_a_reset(rack: Rack) -> None:
-    """A jump is asked for, and no kernel is loaded: the action is reported, the reason said, the machine reset."""
+    """A jump is asked for, and no kernel is loaded: the action counts, the reason is said."""
     machine = rack.machines[0]
     name = await rack.start("jump", 0, [_sabotage("jump", VALUE="x", TOUCH="/worker/kexec")])
     began = time.time()

@@ -11,20 +11,20 @@ from osie.actions.kexec.settings import Settings
 from osie.actions.kexec.tree import Tree
 from osie.actions.mounting import mounted, private_namespace
 from osie.actions.program import say
+from osie.contracts import requests
 
 _READ_ONLY = libc.MS_RDONLY | libc.MS_NOSUID | libc.MS_NODEV | libc.MS_NOEXEC
-REQUEST = "kexec"
 
 
 def hand_over(settings: Settings) -> int:
     """Load the kernel and ask the ramdisk for the jump. Returns 0; raises OsieError, with nothing loaded."""
-    asking.check(settings.shared, REQUEST)
+    asking.check(settings.shared, requests.KEXEC)
     private_namespace()
     try:
         with ExitStack() as stack:
             tree, entry = _found(settings, stack)
             loading.load(tree, entry)
-        asking.ask(settings.shared, REQUEST)
+        asking.ask(settings.shared, requests.KEXEC)
     except BaseException:
         loading.unload()
         raise

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from osie.actions import asking
 from osie.actions.environment import Environment
+from osie.contracts import requests
 
 
 def read(variables: Mapping[str, str]) -> Path:
@@ -17,5 +18,5 @@ def read(variables: Mapping[str, str]) -> Path:
 
 def ask(shared: Path) -> int:
     """Ask the ramdisk for it. Returns 0; raises AskError where nobody would see that."""
-    asking.ask(shared, "reboot")
+    asking.ask(shared, requests.REBOOT)
     return 0
