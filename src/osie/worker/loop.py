@@ -53,9 +53,12 @@ class Stopped(Exception):
 class Stop:
     """The wish that the worker stops, and since when it is there."""
 
-    def __init__(self, goes_down: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self, goes_down: Callable[[], bool] = lambda: False, steady: Callable[[], float] = time.monotonic
+    ) -> None:
         """`goes_down`: whether the machine does, too."""
         self._goes_down = goes_down
+        self._steady = steady
         self._longer_s = 0.0
         self._asked = asyncio.Event()
         self._asked_at = 0.0  # monotonic seconds
@@ -63,7 +66,7 @@ class Stop:
     def ask(self) -> None:
         """Make the wish."""
         if not self._asked.is_set():
-            self._asked_at = time.monotonic()
+            self._asked_at = self._steady()
             self._longer_s = _GOING_DOWN_S if self._goes_down() else 0.0
             self._asked.set()
 
@@ -87,7 +90,7 @@ class Stop:
 
     def _left_s(self, grace_s: float) -> float:
         whole_s = grace_s + self._longer_s if grace_s else 0.0
-        return whole_s - (time.monotonic() - self._asked_at)
+        return whole_s - (self._steady() - self._asked_at)
 
 
 class Worker:
