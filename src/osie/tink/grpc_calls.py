@@ -1,7 +1,6 @@
 """What the services of both generations share: bytes in and messages out, our errors as statuses, a port."""
 
 import functools
-import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
@@ -127,15 +126,14 @@ async def listening(
 def _probe(listen: str) -> None:
     """Raise OsieError where the port can't be had: gRPC would first write a line of its own to our log."""
     host, _, port = listen.rpartition(":")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        socket.create_server((host.strip("[]"), int(port)), family=_family(host)).close()
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host.strip("[]"), int(port)))
     except OSError as error:
-        why = os.strerror(error.errno or 0).lower()
+        why = (error.strerror or str(error)).lower()
         raise OsieError(f"gRPC can't listen on {listen}: {why}", hint=_taken(listen)) from None
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def _taken(listen: str) -> str:
