@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from osie.contracts import image_name
+from osie.tink import known_images
 from osie.tink.workflow import Action
 
 
@@ -17,10 +18,23 @@ class Rewriting:
         self._policy = {"REQUIRE_VERIFIED": "true"} if require_verified else {}
 
     def of(self, action: Action) -> Action:
-        """The action as it is handed out."""
+        """The action as it is handed out.
+
+        Of waitdaemon and a `kexec` or `reboot` of ours, these themselves: they end before the machine goes
+        down, and so are reported without waiting, and with their failures.
+        """
         kept = [entry for entry in action.environment if entry.partition("=")[0] not in self._policy]
         added = [f"{name}={value}" for name, value in self._policy.items()]
-        return replace(action, image=self.image(action.image), environment=(*kept, *added))
+        image = self._undelayed(action) or self.image(action.image)
+        return replace(action, image=image, environment=(*kept, *added))
+
+    def _undelayed(self, action: Action) -> str:
+        """What stands in the place of the image that waitdaemon would start later; "": nothing does."""
+        later = known_images.delayed(action.image, action.environment)
+        if not later or not known_images.takes_down(later, ()):
+            return ""
+        instead = self.image(later)
+        return "" if instead == later else instead
 
     def image(self, name: str) -> str:
         """Where the image comes from. A short name is matched as it is written and as engines complete it."""

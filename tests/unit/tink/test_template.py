@@ -79,3 +79,14 @@ def test_drafting_merges_what_the_task_gives() -> None:
     assert action.volumes == ("/a:/a", "/b:/b")
     assert set(action.environment) == {"A=action", "B=task"}
     assert action.reboot
+
+
+@pytest.mark.parametrize(
+    ("image", "reboots"), [("quay.io/tinkerbell/actions/kexec:latest", True), ("a", False)]
+)
+def test_a_kexec_counts_as_a_reboot(image: str, reboots: bool) -> None:
+    """Nobody needs to say `reboot: true` of what takes the machine down by its very name."""
+    form = TemplateForm.model_validate(document(image=image))
+    spec = WorkflowSpec(templateRef="t", hardwareRef="h")
+    made = draft(Ref(Kind.WORKFLOW, "default", "w"), spec, HardwareSpec(), form)
+    assert made.tasks[0].actions[0].reboot is reboots
