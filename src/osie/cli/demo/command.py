@@ -122,6 +122,9 @@ async def _once(performance: Performance, ending: Ending) -> Outcome:
         terminal.console.print()
         terminal.console.print(screen.timeline_table(timeline))
         terminal.console.print()
+        if outcome.result == "success":
+            for line in screen.gaps(outcome):
+                terminal.say(line)
         terminal.say(screen.closing_line(outcome, timeline))
         if outcome.result != "success":
             terminal.say(_evidence(machine.console.lines))
