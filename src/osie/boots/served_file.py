@@ -100,7 +100,7 @@ async def _unacknowledged(connection: int) -> int | None:
 
     sendfile(2) returns when the kernel has the bytes, which may be megabytes before the peer has them. And a
     peer may have them without a word: an iPXE of 2025 on UEFI starts the kernel before it has acknowledged
-    what came last. So all must have left us, and all but a part that iPXE takes unacknowledged be acknowledged.
+    what came last. So all must have left us, and all but what fits into iPXE's window be acknowledged.
     """
     with socket.socket(fileno=connection) as peer:
         now = asyncio.get_running_loop().time

@@ -87,7 +87,7 @@ OUTCOME = Outcome("success", "", "tcg", "bios", 1024, 1, 2, 0)
 
 
 def _told(*, reset_at: float, success_at: float, up_at: float, written_at: float = 150.0) -> Timeline:
-    """A machine that was told of, source by source: the reset is heard of first, the workflow's events last."""
+    """A machine's timeline, where the reset is heard of first and the workflow's events last."""
     timeline = Timeline()
     timeline.saw("power_on", 100.0)
     timeline.resets.append(reset_at)
@@ -104,7 +104,7 @@ def _told(*, reset_at: float, success_at: float, up_at: float, written_at: float
 
 
 def test_a_machine_that_resets_before_it_can_report() -> None:
-    """On a busy host: tink knows of the success by the machine's next boot, and the reset is seen all the same."""
+    """On a busy host: tink knows of the success by the machine's next boot, and the reset is seen still."""
     timeline = _told(reset_at=160.0, success_at=175.0, up_at=200.0)
     assert timeline.seen["reboot"] == 160.0
     told = verdict(OUTCOME, timeline)

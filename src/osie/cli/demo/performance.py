@@ -172,7 +172,7 @@ class Performance:
 
 
 def verdict(outcome: Outcome, timeline: Timeline) -> Outcome:
-    """Whether the install is proven, with what is missing besides; a lesser event takes nothing from the proof."""
+    """Whether the install is proven, and what lacks besides; a lesser event takes nothing from the proof."""
     told = replace(outcome, not_seen=tuple(timeline.missing()), out_of_order=tuple(timeline.disorder()))
     if outcome.result == "success" and (reason := timeline.disproof()):
         return replace(told, result="failure", reason=f"the OS is up, but {reason}")

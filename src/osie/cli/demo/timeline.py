@@ -41,12 +41,12 @@ MEANING = {
     "os_up": "the OS, started from the disk, phoned home",
 }
 
-# Nothing is proven without these: the workflow's own end, and the token that the OS on the disk alone can know.
+# Nothing is proven without these: the workflow's end, and the token that the OS on the disk alone can know.
 PROOF = ("workflow_success", "os_up")
-# Where the OS phoned home before one of these, it isn't the one that was written to the disk and started from it.
+# An OS that phoned home before one of these isn't the one that was written to the disk and started from it.
 _BEFORE_THE_OS = ("first_action", "image_written", "reboot")
-# Not a step after the one before: the network and the engine come up side by side; and a machine may reset before
-# its worker could report the success, which tink then knows by its next boot.
+# Not a step after the one before: the network and the engine come up side by side. And a machine may reset
+# before its worker could report the success, which tink then knows by its next boot.
 _SIDE_BY_SIDE = {"network_up", "engine_up", "workflow_success"}
 
 IMAGE_ACTION = "write-os"  # the name of image2disk's action in resources/template.yaml
@@ -111,8 +111,8 @@ class Timeline:
     def reboot(self) -> str | None:
         """The event where the guest reset the machine after the image was written, if new.
 
-        Not after the workflow's success: see _SIDE_BY_SIDE. What came before the image is a reset by the firmware, or
-        another attempt. Ask again after every event: a reset may be heard of before what came earlier.
+        Not after the workflow's success: see _SIDE_BY_SIDE. A reset before the image is the firmware's, or
+        another attempt's. Ask again after every event: a reset may be heard of before what came earlier.
         """
         written = self.seen.get("image_written")
         after = [at for at in self.resets if written is not None and at >= written]
