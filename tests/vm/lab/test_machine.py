@@ -28,7 +28,7 @@ import asyncio, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 from osie.lab import accelerator, qemu
-from osie.lab.interruption import terminable
+from osie.core.interruption import terminable
 from osie.lab.machine import VirtualMachine
 from osie.lab.network import Network
 

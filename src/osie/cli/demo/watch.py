@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import errno
+import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -74,6 +76,9 @@ class Watch:
             if event.name == "RESET" and event.by_guest:
                 self.timeline.resets.append(event.at)
                 self._tell(self.timeline.reboot())
+            elif event.name == "BLOCK_IO_ERROR" and event.data.get("nospace"):
+                # QEMU stops a machine whose disk's file can't grow (`-drive`, werror=enospc), and waits.
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(machine.hardware.disk))
 
     async def _journal(self, end: asyncio.Future[End]) -> None:
         async for item in self._events(f"/machines/{self.mac}/events"):
