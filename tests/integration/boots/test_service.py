@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from osie.boots.config import BootsConfig
 from osie.boots.service import Boots
@@ -84,6 +85,27 @@ async def test_everything_is_released_at_the_end(wire: Any, config: BootsConfig,
         async with Boots(config, machines) as boots:
             assert boots.dnsmasq_pid in children()
     assert children() == before
+
+
+@pytest.mark.parametrize(
+    ("number", "level", "event"),
+    [(signal.SIGTERM, "info", "dnsmasq_told_to_end"), (signal.SIGKILL, "error", "dnsmasq_died")],
+)
+async def test_a_dnsmasq_that_was_told_to_end_is_no_error(
+    wire: Any, config: BootsConfig, machines: Any, number: int, level: str, event: str
+) -> None:
+    """systemd stops a service by a SIGTERM to each of its processes; and it is started again either way."""
+    with capture_logs() as told:
+        async with Boots(config, machines) as boots:
+            first = boots.dnsmasq_pid
+            assert first is not None
+            os.kill(first, number)
+            async with asyncio.timeout(30):
+                while boots.dnsmasq_pid in {None, first}:  # noqa: ASYNC110 - it has no event to wait for
+                    await asyncio.sleep(0.01)
+    assert [(one["log_level"], one["event"]) for one in told if one["log_level"] != "debug"] == [
+        (level, event)
+    ]
 
 
 @pytest.mark.parametrize(
