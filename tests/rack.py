@@ -115,9 +115,13 @@ class Rack:
             assert time.monotonic() < deadline, f"still {answer}"
             await asyncio.sleep(0.2)
 
-    async def log(self, name: str) -> list[str]:
-        """What the workflow's actions printed."""
-        items = (await self.client.request("GET", f"/workflows/{name}/logs"))["items"]
+    async def log(self, name: str, action: str = "") -> list[str]:
+        """What the workflow's actions printed, or one of them.
+
+        Lines of one action are in its order; those of several are in the order in which the server had them.
+        """
+        only = {"action": action} if action else {}
+        items = (await self.client.request("GET", f"/workflows/{name}/logs", params=only))["items"]
         return [item["text"] for item in items]
 
     async def starts(self, name: str) -> dict[str, int]:

@@ -25,6 +25,8 @@ _STOP_S = 5.0
 _BACKOFF_S = (0.5, 10.0)  # first and longest pause before a restart
 _STEADY_S = 30.0  # after which the next restart is a first one again
 
+_TOLD_TO_END = "exiting on receipt of SIGTERM"  # dnsmasq's last word then
+
 Heard = Callable[[dnsmasq.Seen], Awaitable[None]]
 
 
@@ -123,6 +125,7 @@ class DhcpServer:
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
             env=clean_environment(),
+            start_new_session=True,  # a terminal's Ctrl-C is for us: we stop it in order
         )
         self._reading = asyncio.create_task(self._read(process), name="boots dnsmasq log")
         ready = asyncio.create_task(self._ready.wait())
@@ -167,7 +170,10 @@ class DhcpServer:
             await self._stop()
             if loop.time() - began > _STEADY_S:
                 pause = _BACKOFF_S[0]
-            log.error("dnsmasq_died", last_words=list(self._last_words), restart_in_s=pause)
+            if any(line.endswith(_TOLD_TO_END) for line in self._last_words):  # as systemd tells all of us
+                log.info("dnsmasq_told_to_end", restart_in_s=pause)
+            else:
+                log.error("dnsmasq_died", last_words=list(self._last_words), restart_in_s=pause)
             await asyncio.sleep(pause)
             pause = min(pause * 2, longest)
             try:

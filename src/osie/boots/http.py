@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -125,7 +125,7 @@ class Handlers:
     async def _send(
         self, request: web.Request, folder: Path, name: str, machine: Machine | None, event: str
     ) -> web.StreamResponse:
-        """Send folder/name; where the machine got it whole, record `event`."""
+        """Send folder/name; where the machine was sent all of it, record `event`."""
         words = name.split("/")
         if any(word in {"", ".", ".."} or word.startswith(".") for word in words):
             raise web.HTTPNotFound(text=f"no file {request.path}\n")
@@ -133,7 +133,9 @@ class Handlers:
         began = time.monotonic()
         if await response.send(request) and machine is not None:
             seconds = round(time.monotonic() - began, 3)
-            fields: Mapping[str, object] = {"name": name, "bytes": response.size, "seconds": seconds}
+            fields = {"name": name, "bytes": response.size, "seconds": seconds}
+            if response.unacknowledged:
+                fields["unacknowledged"] = response.unacknowledged
             await self._machines.record(machine.mac, event, fields)
         return response
 

@@ -46,7 +46,7 @@ class Boots:
 
     async def __aenter__(self) -> "Boots":
         async with AsyncExitStack() as stack:
-            loaders = ipxe_binaries.install(self._config.ipxe_folder, self._config.ipxe_dir)
+            loaders = ipxe_binaries.install(self._config.ipxe_source, self._config.ipxe_dir)
             self._leases.read(self._config.dnsmasq_dir / "leases")
             write_atomically(self._config.dnsmasq_dir / "dnsmasq.conf", dnsmasq.render(self._config, loaders))
             await self.refresh()

@@ -8,6 +8,7 @@ from rich.console import Console
 from osie.cli import doctor, size_tree
 from osie.cli.progress import TerminalProgress, megabytes
 from osie.cli.workshop import Workshop, cache_root
+from osie.contracts import artifacts
 
 
 @click.command()
@@ -28,4 +29,6 @@ def build(profile: str, output: Path, refresh: bool) -> None:
     console.print()
     for artifact in manifest.artifacts:
         console.print(f"{output / artifact.name}  [bold]{megabytes(artifact.size)}[/]", highlight=False)
+    loaders = sum(loader.size for loader in manifest.loaders)
+    console.print(f"{output / artifacts.IPXE}/  [bold]{megabytes(loaders)}[/], for firmware", highlight=False)
     console.print(f"kernel and ramdisk together: [bold]{megabytes(manifest.size)}[/]", highlight=False)

@@ -60,6 +60,7 @@ class Boots(_Section):
     """The netboot service."""
 
     artifacts: Path  # the folder of `osie build --output`
+    ipxe_folder: Path | None = None  # of iPXE's binaries; None: `ipxe` in `artifacts`
     port: Port = 7171
     syslog_port: Port = 514
     folders: Mapping[str, Path] = Field(default_factory=dict)  # further folders: /NAME/... over HTTP

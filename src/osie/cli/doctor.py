@@ -37,7 +37,6 @@ NEEDS = (
     Need("zstd", "zstd", "build"),
     Need("dnsmasq", "dnsmasq-base", "serve"),
     Need("setpriv", "util-linux", "serve"),
-    Need("/usr/lib/ipxe/undionly.kpxe", "ipxe", "serve"),
     Need("ip", "iproute2", "lab"),
     Need("qemu-system-x86_64", "qemu-system-x86", "lab"),
     Need("qemu-img", "qemu-utils", "lab"),

@@ -10,6 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from osie.cli.telling import tell
+from osie.core import interruption
 from osie.core.errors import OsieError
 
 # name -> (module, attribute, one line of help): a command's module is imported only when it runs.
@@ -86,21 +87,25 @@ def cli(debug: bool) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 143 told to end."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     os.umask(_UMASK)
     try:
-        status = cli.main(args=arguments, prog_name="osie", standalone_mode=False)
+        with interruption.terminable():
+            status = cli.main(args=arguments, prog_name="osie", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("osie: interrupted", err=True)
-        sys.exit(130)
+        sys.exit(interruption.status())
     except OSError as error:
         if "--debug" in arguments or error.errno not in _HOST_ERRORS:
             raise
-        tell(OsieError(f"{error.filename or 'writing'}: {error.strerror}"))
+        # Of two files the second is the one that is written; a full disk is its.
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        place = (error.filename2 if full else None) or error.filename or "writing"
+        tell(OsieError(f"{place}: {error.strerror}"))
         sys.exit(1)
     except OsieError as error:
         if "--debug" in arguments:

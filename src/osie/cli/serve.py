@@ -103,6 +103,7 @@ def _boots_config(settings: ServeConfig) -> BootsConfig:
         interface=settings.network.interface,
         address=address,
         artifacts=settings.boots.artifacts,
+        ipxe_folder=settings.boots.ipxe_folder,
         state_dir=settings.state_dir / "boots",
         http_port=settings.boots.port,
         files=settings.boots.folders,

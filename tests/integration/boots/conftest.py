@@ -145,6 +145,9 @@ def config(tmp_path: Path) -> BootsConfig:
     folder.mkdir()
     (folder / "vmlinuz-x86_64").write_bytes(b"kernel" * 1000)
     (folder / "initramfs-x86_64").write_bytes(bytes(range(256)) * 1024)
+    (folder / "ipxe").mkdir()
+    for name in ("undionly.kpxe", "snponly.efi"):
+        (folder / "ipxe" / name).write_bytes(name.encode() * 10_000)
     images = tmp_path / "images"
     (images / "debian").mkdir(parents=True)
     (images / "debian" / "os.raw.zst").write_bytes(b"image")

@@ -54,7 +54,7 @@ async def test_a_known_machine_gets_its_address_and_options(
         assert not machines.named("discovered")
         size = await wire.client_runs("curl", "-s", "-o", "/dev/null", "-w", "%{size_download}",
                                       f"tftp://{config.address}/undionly.kpxe")  # fmt: skip
-        assert int(size) == (config.ipxe_folder / "undionly.kpxe").stat().st_size
+        assert int(size) == (config.ipxe_source / "undionly.kpxe").stat().st_size
 
 
 async def test_a_stranger_gets_an_address_and_is_discovered(

@@ -38,6 +38,8 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     """A server that has nothing to hand out."""
     for name in ("artifacts", "layout", "images"):
         (tmp_path / name).mkdir()
+    (tmp_path / "artifacts/ipxe").mkdir()
+    (tmp_path / "artifacts/ipxe/undionly.kpxe").touch()
     folders = {name: tmp_path / name for name in ("artifacts", "layout", "images")}
     async with Stage(tmp_path / "stage", **folders) as stage:
         yield stage
