@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from osie.core import host_tools
+
 
 @dataclass(frozen=True)
 class BootsConfig:
@@ -23,7 +25,7 @@ class BootsConfig:
     tftp: bool = True
     router_advertisement: bool = True  # an empty one, which spares iPXE a wait of 16 s for IPv6
     lease_s: int = 7200
-    ipxe_folder: Path = Path("/usr/lib/ipxe")  # where Debian's package puts the binaries
+    ipxe_folder: Path = host_tools.IPXE_FOLDER.path  # where Debian's package puts the binaries
 
     @property
     def base_url(self) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import click
 from click.shell_completion import CompletionItem
 
+from osie.cli import output
 from osie.cli.telling import tell
 from osie.core.errors import OsieError
 
@@ -76,6 +77,9 @@ def cli(debug: bool) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    if argv is None:
+        output.begin_in_utf8()
+    output.degrade()
     arguments = list(sys.argv[1:] if argv is None else argv)
     os.umask(_UMASK)
     try:
