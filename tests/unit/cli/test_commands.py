@@ -12,7 +12,7 @@ from rich.console import Console
 
 from osie.cli import show
 from osie.cli.demo import scenario
-from osie.cli.doctor import NEEDS
+from osie.core.host_tools import NEEDS
 from osie.cli.main import _COMMANDS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -259,7 +259,9 @@ def test_output_degrades(environment: dict[str, str], mark: str, latin_1: str, t
         env={"PATH": "/usr/bin:/bin", "LOCPATH": latin_1, **environment},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    encoding = environment.get("PYTHONIOENCODING") or ("latin-1" if LATIN_1 in environment.values() else "utf-8")
+    encoding = environment.get("PYTHONIOENCODING") or (
+        "latin-1" if LATIN_1 in environment.values() else "utf-8"
+    )
     first, second = done.stdout.decode(encoding).splitlines()
     assert first.startswith(mark) and "step" in first and "udce4" in first
     assert second.startswith(mark)
