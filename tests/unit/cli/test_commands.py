@@ -12,8 +12,8 @@ from rich.console import Console
 
 from osie.cli import show
 from osie.cli.demo import scenario
-from osie.core.host_tools import NEEDS
 from osie.cli.main import _COMMANDS
+from osie.core.host_tools import NEEDS
 
 ROOT = Path(__file__).resolve().parents[3]
 
