@@ -76,4 +76,4 @@ lock: setup-dev ## pin the dependencies again, with hashes
 	@scripts/lock
 
 clean: ## remove what was built in the checkout (the build cache is ~/.cache/osie)
-	@rm -rf .venv out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .venv-pythons out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
