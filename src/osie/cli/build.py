@@ -1,11 +1,12 @@
 """`osie build`: from a profile to a kernel and a ramdisk."""
 
+import signal
 from pathlib import Path
 
 import click
 from rich.console import Console
 
-from osie.cli import doctor, size_tree
+from osie.cli import doctor, ending, size_tree
 from osie.cli.progress import TerminalProgress, megabytes
 from osie.cli.workshop import Workshop, cache_root
 
@@ -19,6 +20,7 @@ from osie.cli.workshop import Workshop, cache_root
 def build(profile: str, output: Path, refresh: bool) -> None:
     """Build the kernel and the ramdisk from a profile."""
     doctor.require("build")
+    ending.heed(signal.SIGINT)
     console = Console()
     with TerminalProgress(console) as progress:
         manifest = Workshop.at(cache_root(), progress).ramdisk(profile, output, refresh=refresh)

@@ -3,13 +3,14 @@
 import errno
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
 import click
 from click.shell_completion import CompletionItem
 
-from osie.cli import output
+from osie.cli import ending, output
 from osie.cli.telling import tell
 from osie.core.errors import OsieError
 
@@ -76,20 +77,21 @@ def cli(debug: bool) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 or 143 interrupted."""
     if argv is None:
         output.begin_in_utf8()
     output.degrade()
     arguments = list(sys.argv[1:] if argv is None else argv)
     os.umask(_UMASK)
+    ending.heed(signal.SIGTERM, signal.SIGHUP)
     try:
         status = cli.main(args=arguments, prog_name="osie", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as error:
         click.echo("osie: interrupted", err=True)
-        sys.exit(130)
+        sys.exit(ending.status_of(error))
     except OSError as error:
         if "--debug" in arguments or error.errno not in _HOST_ERRORS:
             raise
