@@ -29,10 +29,10 @@ def require(*parts: Part) -> None:
         reasons = [why for part, why in _ROOT_FOR.items() if not parts or part in parts]
         raise OsieError(f"this needs root: {', '.join(reasons)}", hint="use sudo")
     if lacking := missing(*parts):
-        raise OsieError(f"this host lacks {', '.join(str(n.path) for n in lacking)}", hint=_remedy(lacking))
+        raise OsieError(f"this host lacks {', '.join(str(n.path) for n in lacking)}", hint=remedy(lacking))
 
 
-def _remedy(lacking: list[Need]) -> str:
+def remedy(lacking: list[Need]) -> str:
     """What to do; apt-get install is no help where the package is there and its file isn't."""
     packages = sorted({need.package for need in lacking})
     absent = [name for name in packages if not _installed(name)]
@@ -68,7 +68,7 @@ def doctor() -> int:
     out.print(table)
     lacking = missing()
     if lacking:
-        out.print(f"\nGet what is missing: [bold]{_remedy(lacking)}[/]")
+        out.print(f"\nGet what is missing: [bold]{remedy(lacking)}[/]")
     if not root:
         out.print("\nRun as root to build, to serve and to use the lab.")
     if not lacking and root:
