@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import errno
 import os
-import shutil
 import signal
 import socket
 from collections import deque
@@ -15,11 +14,12 @@ import structlog
 from osie.boots import dnsmasq
 from osie.boots.config import BootsConfig
 from osie.core.errors import OsieError
+from osie.core.host_tools import NEEDS
 from osie.core.process import clean_environment
 
 log = structlog.get_logger(__name__)
 
-_PACKAGES = {"dnsmasq": "dnsmasq-base", "setpriv": "util-linux"}
+_PROGRAMS = ("dnsmasq", "setpriv")
 _START_S = 10.0
 _STOP_S = 5.0
 _BACKOFF_S = (0.5, 10.0)  # first and longest pause before a restart
@@ -31,9 +31,11 @@ Heard = Callable[[dnsmasq.Seen], Awaitable[None]]
 
 
 def _require_programs() -> None:
-    for program, package in _PACKAGES.items():
-        if shutil.which(program, path=clean_environment()["PATH"]) is None:
-            raise OsieError(f"{program}: no such program on this host", hint=f"apt-get install {package}")
+    for need in NEEDS:
+        if need.name in _PROGRAMS and need.found() is None:
+            raise OsieError(
+                f"{need.name}: no such program on this host", hint=f"apt-get install {need.package}"
+            )
 
 
 def check_interface(config: BootsConfig) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import os
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,6 +16,7 @@ from osie.boots.machine import Machines
 from osie.boots.router_advertisement import Advertiser
 from osie.core.errors import OsieError
 from osie.core.files import write_atomically
+from osie.core.listening import listening
 
 _STOP_S = 2.0  # for transfers under way, when we stop
 _MOST_DISCOVERED = 4096  # strangers remembered, so that each is recorded once
@@ -95,7 +95,7 @@ class Boots:
     async def _listen(self, runner: web.AppRunner) -> None:
         where = f"{self._config.address}:{self._config.http_port}"
         try:
-            await web.TCPSite(runner, self._config.address, self._config.http_port).start()
+            opened = listening(self._config.address, self._config.http_port)
         except OSError as error:
             if error.errno == errno.EADDRNOTAVAIL:
                 raise OsieError(
@@ -107,7 +107,8 @@ class Boots:
                     f"HTTP: port {self._config.http_port} is in use on {self._config.address}",
                     hint=f"`ss -tlpn sport = :{self._config.http_port}` says by whom",
                 ) from error
-            raise OsieError(f"HTTP can't listen on {where}: {os.strerror(error.errno or 0)}") from error
+            raise OsieError(f"HTTP can't listen on {where}: {error.strerror}") from error
+        await web.SockSite(runner, opened).start()  # which closes it in the end
 
     async def _heard(self, seen: dnsmasq.Seen) -> None:
         """Record what dnsmasq's log says."""
