@@ -12,7 +12,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from osie.boots.machine import Machine
-from osie.contracts import artifacts, kernel_parameters
+from osie.contracts import artifacts, dhcp, kernel_parameters
 from osie.core.errors import OsieError
 
 Kind = Literal["install", "disk", "unknown", "custom", "error", "stopped"]
@@ -114,8 +114,8 @@ def command_line(machine: Machine, around: Surroundings, initrd: str) -> str:
             pairs.append(("syslog_port", str(around.syslog_port)))
     if around.registry_authority:
         pairs.append(("insecure_registries", around.registry_authority))
-    if machine.vlan_id:
-        pairs.append(("vlan_id", machine.vlan_id))
+    if vlan_id := dhcp.vlan_id(machine.vlan_id):
+        pairs.append(("vlan_id", vlan_id))
     pairs += [pair for text in machine.kernel_parameters for pair in _pairs(text)]
     # On UEFI iPXE hands the ramdisk to the kernel's EFI stub as a file of this name; BIOS ignores it.
     pairs.append(("initrd", initrd))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from osie.tink import conditions, documents, hardware, scalars
+from osie.tink import conditions, dhcp_values, documents, hardware, scalars
 from osie.tink.drafting import draft
 from osie.tink.hardware import HardwareSpec
 from osie.tink.manifest import Batch, Fault, explain, path_of
@@ -42,7 +42,7 @@ async def admit(batch: Batch, known: Known) -> Admission:
     """Check `batch` as a whole; faults are added to it, all of them."""
     admission = Admission()
     changed = _sort_out(batch, known, admission)
-    _check_identities(batch, known)
+    _check_hardware(batch, known)
     await _render(batch, known, changed, admission)
     return admission
 
@@ -81,7 +81,7 @@ def _meant(spec: Mapping[str, object]) -> dict[str, object]:
     return {key: value for key, value in spec.items() if value or key != "disabled"}
 
 
-def _check_identities(batch: Batch, known: Known) -> None:
+def _check_hardware(batch: Batch, known: Known) -> None:
     owners: dict[tuple[str, str], Ref] = {
         identity: ref for identity, ref in known.identities.items() if ref not in batch.resources
     }
@@ -90,6 +90,8 @@ def _check_identities(batch: Batch, known: Known) -> None:
         if ref.kind is not Kind.HARDWARE:
             continue
         spec = HardwareSpec.model_validate(resource.spec)
+        for path, fault in dhcp_values.faults(spec):
+            batch.fault(ref, path, fault)
         for path, identity in _placed(spec):
             owner = owners.setdefault(identity, ref)
             if owner != ref:
