@@ -2,7 +2,6 @@
 
 import asyncio
 import difflib
-import sys
 from pathlib import Path
 
 import click
@@ -12,7 +11,7 @@ from osie.cli.client import Json, ask, at
 from osie.cli.completion import names
 from osie.cli.operations import namespace_option
 from osie.cli.resources import FILE, file_option, read_files, server_option
-from osie.cli.telling import tell
+from osie.cli.telling import note, tell
 from osie.core.errors import OsieError
 from osie.tink import diffing
 from osie.tink.handed import handed
@@ -26,11 +25,12 @@ def diff(paths: tuple[str, ...], server: str) -> int:
     """Show what applying the files would change. Exits with 1 where something differs, with 2 on errors."""
     try:
         files = [{"name": name, "text": text} for name, text in read_files(list(paths))]
-        found = ask(server, "POST", "/diff", has="differences", json={"files": files})["differences"]
+        answer = ask(server, "POST", "/diff", has="differences", json={"files": files})
     except OsieError as error:
         tell(error)
         return 2
-    differing = [item for item in found if item["change"] != "unchanged"]
+    note(answer.get("warnings", ()))
+    differing = [item for item in answer["differences"] if item["change"] != "unchanged"]
     for item in differing:
         for line in unified(item):
             colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
@@ -53,8 +53,7 @@ def unified(item: Json) -> list[str]:
 def validate(paths: tuple[str, ...]) -> None:
     """Check files with no server: all their errors at once."""
     verdict = asyncio.run(diffing.validate(read_files(list(paths))))
-    for note in verdict.notes:
-        click.echo(f"note: {note}", err=True)
+    note(verdict.notes)
     for ref in verdict.resources:
         rendered = " (rendered)" if ref in verdict.drafts else ""
         click.echo(f"{ref.kind.lower()}/{ref.name} is valid{rendered}")
@@ -95,8 +94,7 @@ def render(
 
 async def _from_files(paths: list[str], namespace: str, name: str | None, config_path: Path | None) -> Json:
     verdict = await diffing.validate(read_files(paths))
-    for note in verdict.notes:
-        sys.stderr.write(f"note: {note}\n")
+    note(verdict.notes)
     drafts = {ref.name: workflow for ref, workflow in verdict.drafts.items() if ref.namespace == namespace}
     if name is None and len(drafts) == 1:
         name = next(iter(drafts))

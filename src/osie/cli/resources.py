@@ -9,6 +9,7 @@ import click
 
 from osie.cli.client import DEFAULT_SERVER, ApiError, Client, Json, ask, at, server_url
 from osie.cli.completion import given, names, namespaces, one_of
+from osie.cli.telling import note
 from osie.core.errors import OsieError
 
 KINDS = {
@@ -130,8 +131,7 @@ def apply(paths: tuple[str, ...], server: str) -> None:
             return await client.apply_told(files)
 
     answer = asyncio.run(work())
-    for warning in answer["warnings"]:
-        click.echo(f"note: {warning}", err=True)
+    note(answer["warnings"])
     for item in answer["applied"]:
         click.echo(f"{named(item)} {item['change']}")
 

@@ -1,5 +1,7 @@
 """How an error is told to a person: what and where, what it comes from, what to try."""
 
+from collections.abc import Iterable
+
 import click
 
 from osie.core.errors import OsieError, chain
@@ -22,3 +24,9 @@ def _causes(error: BaseException) -> list[BaseException]:
     while (cause := found[-1].__cause__) is not None:
         found.append(cause)
     return found
+
+
+def note(lines: Iterable[str]) -> None:
+    """What is no error and should be known, on standard error."""
+    for line in lines:
+        click.echo(f"note: {line}", err=True)

@@ -44,6 +44,7 @@ async def admit(batch: Batch, known: Known) -> Admission:
     changed = _sort_out(batch, known, admission)
     _check_hardware(batch, known)
     await _render(batch, known, changed, admission)
+    admission.warnings = batch.warnings()
     return admission
 
 
@@ -117,7 +118,7 @@ async def _render(batch: Batch, known: Known, changed: list[Ref], admission: Adm
     """Check the changed templates and render the changed workflows, all in one child process."""
     templates = [ref for ref in changed if ref.kind is Kind.TEMPLATE]
     wanted = [ref for ref in changed if ref.kind is Kind.WORKFLOW]
-    pairs = _pairs(batch, known, wanted, admission)
+    pairs = _pairs(batch, known, wanted)
     jobs = []
     for ref in templates:
         text = TemplateSpec.model_validate(batch.resources[ref].spec).data
@@ -194,7 +195,7 @@ class _Pair:
         return _Place(self.ref, self.template.ref, told)
 
 
-def _pairs(batch: Batch, known: Known, refs: list[Ref], admission: Admission) -> list[_Pair]:
+def _pairs(batch: Batch, known: Known, refs: list[Ref]) -> list[_Pair]:
     """The workflows whose template and hardware exist; a fault, or a warning, for each that doesn't."""
     found = []
     for ref in refs:
@@ -207,8 +208,8 @@ def _pairs(batch: Batch, known: Known, refs: list[Ref], admission: Admission) ->
             elif known.whole:
                 batch.fault(ref, path, f"there is no {named}")
             else:
-                admission.warnings.append(
-                    f"{ref}: {path}: {named} is not in these files, and was not looked up"
+                batch.notes.append(
+                    (str(ref), f"{path}: {named} is not in these files, and was not looked up")
                 )
         if spec.bootOptions.toggleAllowNetboot and not spec.hardwareRef:
             batch.fault(ref, "spec.bootOptions.toggleAllowNetboot", "there is no hardwareRef to toggle it of")

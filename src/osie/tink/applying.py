@@ -40,7 +40,7 @@ class Applying:
         """Apply (name, text) files together, or nothing and RefusedError with every fault."""
         parsed = await asyncio.to_thread(parse, files)  # which takes seconds for some megabytes of YAML
         for _ in range(_ATTEMPTS):
-            batch = replace(parsed, faults=list(parsed.faults))
+            batch = replace(parsed, faults=list(parsed.faults), notes=list(parsed.notes))
             async with self._store.read() as connection:
                 known = await known_of(connection, batch)
             admission = await admit(batch, known)

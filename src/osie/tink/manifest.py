@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from osie.core.errors import OsieError
-from osie.tink import documents, scalars
+from osie.tink import advice, documents, scalars
 from osie.tink.resources import API_VERSION, FORMS, HardwareResource, Kind, Ref, Resource
 from osie.tink.template import ActionForm, TaskForm, TemplateForm
 
@@ -60,10 +60,21 @@ class Batch:
     resources: dict[Ref, Resource] = field(default_factory=dict)
     sources: dict[Ref, Source] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)  # (whose, what has no effect)
 
     def fault(self, ref: Ref, path: str, message: str) -> None:
         """Note a fault of one of the batch's resources."""
         self.faults.append(Fault.at(self.sources[ref], path, message))
+
+    def warnings(self) -> list[str]:
+        """The notes as lines: what holds of many resources alike is told once, with their number."""
+        whose: dict[str, list[str]] = {}
+        for owner, what in self.notes:
+            whose.setdefault(what, []).append(owner)
+        return [
+            f"{owners[0]}{f' and {len(owners) - 1} more' if len(owners) > 1 else ''}: {what}"
+            for what, owners in whose.items()
+        ]
 
 
 def parse(files: Sequence[tuple[str, str]]) -> Batch:
@@ -114,6 +125,7 @@ def _read(batch: Batch, source: Source, value: Any) -> None:
         )
         return
     batch.sources[ref] = source
+    batch.notes += [(str(ref), line) for line in advice.of(form)]
     batch.resources[ref] = Resource(
         ref, value.get("spec") or {}, dict(form.metadata.labels), dict(form.metadata.annotations)
     )
