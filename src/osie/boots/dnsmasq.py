@@ -3,9 +3,9 @@
 dnsmasq(8) is the source for every directive. It splits its values at commas, so a value goes in only after
 it is known to be an address or a plain host name.
 
-Whose an option is, is told by the hardware address: the configuration has a tag for each value of each of its
-octets, and an option has the six of its machine. A reservation has no tag: dnsmasq before 2.91 frees it wrongly
-when it reads its files again, and dies (docs/decisions/0014-options-by-octets.md).
+Whose an option is, is told by the hardware address: the configuration has a tag for each value of each of
+its octets, and an option has the six of its machine. A reservation has no tag: dnsmasq before 2.91 frees it
+wrongly when it reads its files again, and dies (docs/decisions/0014-options-by-octets.md).
 """
 
 import re

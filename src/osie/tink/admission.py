@@ -93,6 +93,7 @@ def _check_hardware(batch: Batch, known: Known) -> None:
         spec = HardwareSpec.model_validate(resource.spec)
         for path, fault in dhcp_values.faults(spec):
             batch.fault(ref, path, fault)
+        batch.notes += [(str(ref), note) for note in dhcp_values.notes(spec)]
         for path, identity in _placed(spec):
             owner = owners.setdefault(identity, ref)
             if owner != ref:

@@ -1,7 +1,7 @@
 """What we read of a Hardware's spec. Keys that we don't read are kept in the stored text and not refused.
 
-What is stored is read by these models, too: what later proves to be no value is refused where files are admitted
-(dhcp_values), not here, so that an older Hardware can't stop the others from being read.
+What is stored is read by these models, too: what later proves to be no value is refused where files are
+admitted (dhcp_values), not here, so that an older Hardware can't stop the others from being read.
 """
 
 import ipaddress

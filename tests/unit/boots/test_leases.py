@@ -30,7 +30,7 @@ def test_leases_outlive_a_restart(tmp_path: Path) -> None:
 
 
 def test_a_lease_in_the_way_of_a_reservation_is_told_once() -> None:
-    """The address is for another machine now; that of a machine without reservation, and the right one, stay."""
+    """The address is for another machine now; a lease without a reservation, and the right one, stay."""
     leases = Leases()
     leases.saw("52:54:00:00:00:99", "10.0.0.10")
     leases.saw("52:54:00:00:00:98", "10.0.0.98")
