@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from osie.tink import conditions, dhcp_values, documents, hardware, scalars
+from osie.tink import conditions, dhcp_values, documents, hardware, netboot_values, scalars
 from osie.tink.drafting import draft
 from osie.tink.hardware import HardwareSpec
 from osie.tink.manifest import Batch, Fault, explain, path_of
@@ -91,7 +91,7 @@ def _check_hardware(batch: Batch, known: Known) -> None:
         if ref.kind is not Kind.HARDWARE:
             continue
         spec = HardwareSpec.model_validate(resource.spec)
-        for path, fault in dhcp_values.faults(spec):
+        for path, fault in (*dhcp_values.faults(spec), *netboot_values.faults(spec)):
             batch.fault(ref, path, fault)
         batch.notes += [(str(ref), note) for note in dhcp_values.notes(spec)]
         for path, identity in _placed(spec):
