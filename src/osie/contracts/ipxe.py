@@ -1,7 +1,8 @@
-"""What can stand in an iPXE script and arrive as it was written. Pure; a check raises ValueError with the reason.
+"""What can stand in an iPXE script and arrive as it was written. Pure; a check's ValueError has the reason.
 
-iPXE has no quoting. It expands `${setting}` in the whole line, then splits the line at white space; `||`, `&&`
-and `;` as words of their own end a command and a word that starts with `#` ends the line (ipxe: src/core/exec.c).
+iPXE has no quoting. It expands `${setting}` in the whole line, then splits the line at white space; `||`,
+`&&` and `;` as words of their own end a command and a word that starts with `#` ends the line (ipxe:
+src/core/exec.c).
 Who admits a Hardware and who writes its script go by the same checks.
 """
 
