@@ -17,6 +17,7 @@ from osie.boots.config import BootsConfig
 from osie.boots.machine import Machine
 from osie.contracts import dhcp
 from osie.contracts import mac as macs
+from osie.core.errors import OsieError
 
 BIOS_LOADER = "undionly.kpxe"
 # Client architectures (option 93; IANA's "Processor Architecture Types") -> iPXE's binaries, the best first.
@@ -29,6 +30,7 @@ LOADERS: tuple[tuple[str, tuple[int, ...], tuple[str, ...]], ...] = (
 # HTTP boot: the firmware fetches the binary by URL -> the tag whose binary it needs.
 _HTTP_BOOT = (("http-x64", 16, "efi-x64"), ("http-arm64", 19, "efi-arm64"))
 
+_OWN_MEANING = re.compile(r'[",#\\\x00-\x1f\x7f]')  # in a line of dnsmasq's configuration
 _OCTETS = 6  # of a hardware address
 # dnsmasq takes the last letter of such a value for a number's width, and drops it (option.c, parse_dhcp_opt).
 _LOOKS_LIKE_A_NUMBER = re.compile(r"[0-9]*[bsi]")
@@ -51,7 +53,15 @@ class Seen:
 
 
 def render(config: BootsConfig, loaders: dict[str, str]) -> str:
-    """The configuration file. `loaders` names the binary for each tag of LOADERS that there is one for."""
+    """The configuration file. `loaders` names the binary for each tag of LOADERS that there is one for.
+
+    Raises OsieError where the interface's name or the state folder's would be read as something else.
+    """
+    for text in (config.interface, str(config.state_dir)):
+        if _OWN_MEANING.search(text):
+            raise OsieError(
+                f"dnsmasq can't be told of {text!r}: it has a control character or one of \" , # in it"
+            )
     lines = [
         "port=0",  # no DNS
         "bind-interfaces",

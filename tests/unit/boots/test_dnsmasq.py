@@ -1,5 +1,6 @@
 """dnsmasq's files are right for what they're made of, and its log is read for what it is."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from osie.boots import dnsmasq
 from osie.boots.config import BootsConfig
 from osie.boots.machine import Machine
+from osie.core.errors import OsieError
 
 CONFIG = BootsConfig(interface="lan0", address="10.0.0.1", artifacts=Path("/a"), state_dir=Path("/s"))
 LOADERS = {"bios": "undionly.kpxe", "efi-x64": "snponly.efi"}
@@ -33,6 +35,13 @@ def test_dns_is_off_and_one_interface_is_served() -> None:
     lines = dnsmasq.render(CONFIG, LOADERS).splitlines()
     assert {"port=0", "bind-interfaces", "interface=lan0", "except-interface=lo"} <= set(lines)
     assert "dhcp-range=10.0.0.1,static,7200" in lines
+
+
+@pytest.mark.parametrize("folder", ["/s,1", '/s"', "/a #b", "/a\nport=53"])
+def test_a_folder_that_dnsmasq_reads_as_something_else_is_refused(folder: str) -> None:
+    """Its values end at commas, and its lines at '#'; the error names the folder."""
+    with pytest.raises(OsieError, match="dnsmasq can't be told of"):
+        dnsmasq.render(replace(CONFIG, state_dir=Path(folder)), LOADERS)
 
 
 def test_without_tftp_only_http_boots() -> None:
