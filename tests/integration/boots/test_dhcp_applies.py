@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -83,6 +84,53 @@ async def test_leases_and_transfers_survive_every_apply(
         assert got == content
         assert (await lease(client, another)).address == "10.77.0.59"
         assert boots.dnsmasq_pid == pid
+
+
+async def test_a_usual_client_renews_after_applies(
+    wire: Any, config: BootsConfig, machines: Any, dnsmasq: str, tmp_path: Path
+) -> None:
+    """udhcpc, 30 applies after its lease: its renewal has what holds now, and a new address comes."""
+    script = tmp_path / "udhcpc.sh"
+    script.write_text(
+        "#!/bin/sh\n"
+        '[ "$1" = deconfig ] && exec ip -4 address flush dev "$interface"\n'
+        'case "$1" in bound|renew) ip address replace "$ip/24" dev "$interface";; esac\n'
+        'echo "$1 $ip $router"\n'
+    )
+    script.chmod(0o755)
+    async with Boots(config, machines) as boots:
+        pid = boots.dnsmasq_pid
+        client = await asyncio.create_subprocess_exec(
+            *("ip", "netns", "exec", wire.client, "busybox", "udhcpc", "-f", "-i", wire.client_interface),
+            *("-t", "10", "-T", "1", "-s", script),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            assert await said(client) == "bound 10.77.0.10 10.77.0.1"
+            for number in range(30):
+                machines.known[A] = replace(machines.known[A], gateway=f"10.77.0.{200 + number}")
+                await boots.refresh()
+            client.send_signal(signal.SIGUSR1)  # udhcpc's for a renewal
+            assert await said(client) == "renew 10.77.0.10 10.77.0.229"
+            machines.known[A] = replace(machines.known[A], address="10.77.0.11")
+            await boots.refresh()
+            client.send_signal(signal.SIGUSR1)
+            assert await said(client) == "bound 10.77.0.11 10.77.0.229"
+        finally:
+            client.kill()
+            await client.communicate()
+        assert boots.dnsmasq_pid == pid
+
+
+async def said(client: asyncio.subprocess.Process) -> str:
+    """The next that udhcpc's script says of a lease."""
+    assert client.stdout is not None
+    async with asyncio.timeout(60):
+        while True:
+            line = (await client.stdout.readline()).decode().strip()
+            if line.startswith(("bound", "renew")) or not line:
+                return line
 
 
 async def test_a_changed_machine_is_told_at_its_next_renewal(
