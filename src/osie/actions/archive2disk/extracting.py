@@ -11,6 +11,7 @@ from typing import IO
 from osie.actions import libc
 from osie.actions.archive2disk.moving import move
 from osie.actions.archive2disk.settings import Settings
+from osie.actions.content import rule
 from osie.actions.fetch.opening import source_for
 from osie.actions.fetch.source import shown
 from osie.actions.mounting import mounted, private_namespace, sync
@@ -100,7 +101,9 @@ def _fetch(settings: Settings, folder: Path, report: Report) -> int:
         said = stack.enter_context(tempfile.TemporaryFile())
         archive = stack.enter_context(_Tar(folder, said).running())
         end = b""
-        for piece in unpacked(image):
+        for number, piece in enumerate(unpacked(image)):
+            if number == 0:
+                rule.check_archive(piece, image.kind)
             if trust.needs_raw:
                 trust.raw(piece)
             archive.write(piece)

@@ -19,7 +19,6 @@ from osie.actions.unpack.decompress import (
     PIECE_BYTES,
     ImageError,
     blocks,
-    check_once,
     decompressed,
     kind_of,
     size_told,
@@ -93,16 +92,7 @@ def unpacked(begun: Begun) -> Iterator[bytes]:
     """All of the image, decompressed, in equal pieces but for the last; made ahead by a thread."""
     pieces = decompressed(begun.chunks, begun.kind, threads=threads())
     whole = blocks(pieces, PIECE_BYTES)
-    return read_ahead(zeroes.told(_once(whole, begun.kind)), depth=DECOMPRESSED_AHEAD, name="decompress")
-
-
-def _once(pieces: Iterator[bytes], kind: str) -> Iterator[bytes]:
-    """The pieces. Raises ImageError where what was compressed is compressed itself."""
-    first = next(pieces, b"")
-    if first:
-        check_once(first, kind)
-        yield first
-        yield from pieces
+    return read_ahead(zeroes.told(whole), depth=DECOMPRESSED_AHEAD, name="decompress")
 
 
 @contextmanager
