@@ -104,16 +104,16 @@ _BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\
 _TEXT_BYTES = 512
 _SHOWN = 40  # characters of a text
 _TAR_HEADER, _TAR_SUM_AT = 512, 148  # POSIX, pax: ustar interchange format; the sum is in all tars since 1979
-_TAR_NAME = 100
+_TAR_NAME, _TAR_TYPE_AT = 100, 156
 
 
 def certain(head: bytes) -> Foreign | None:
     """What begins so is certainly this and no disk; None where that can't be said."""
     if is_tar(head):
-        return Foreign(f"a tar archive ({_tar_name(head)} comes first)", _TAR)
+        return Foreign(f"a tar archive{_first_member(head)}", _TAR)
     found = _among(_CERTAIN, head)
     if found is None and (kind := kind_of(head)) != "raw":
-        return Foreign(f"compressed by {kind}", "decompress it once")
+        return Foreign(f"compressed twice ({kind} inside)", "decompress it once")
     return found
 
 
@@ -141,10 +141,12 @@ def _among(kinds: dict[str, tuple[Magic, ...]], head: bytes) -> Foreign | None:
     return None
 
 
-def _tar_name(head: bytes) -> str:
-    """The first member's name, printable."""
+def _first_member(head: bytes) -> str:
+    """The first member's name, printable; nothing where an extended header comes first."""
+    if head[_TAR_TYPE_AT] not in b"\0" + b"05":
+        return ""
     name = head[:_TAR_NAME].partition(b"\0")[0].decode(errors="replace")
-    return repr(name[:_SHOWN])
+    return f" ({name[:_SHOWN]!r} comes first)"
 
 
 def _text(head: bytes) -> Foreign | None:

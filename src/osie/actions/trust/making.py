@@ -9,6 +9,7 @@ from pathlib import Path
 from osie.actions.content import rule
 from osie.actions.fetch.file import FileSource
 from osie.actions.fetch.source import CHUNK_BYTES
+from osie.actions.program import warn
 from osie.actions.read_ahead import read_ahead
 from osie.actions.trust.blocks import verified_blocks
 from osie.actions.trust.measuring import Measuring, PointKeeper
@@ -44,7 +45,12 @@ class _Reading:
     def raw(self) -> Iterator[bytes]:
         """The decompressed image. Raises ImageError."""
         cores = len(os.sched_getaffinity(0))
-        return decompressed(self._stored, self.kind, threads=cores, begins=self.points.add)
+        return decompressed(
+            self._stored, self.kind, threads=cores, begins=self.points.add, bear=self._tell_of_rest
+        )
+
+    def _tell_of_rest(self, count: int) -> None:
+        warn(f"{count} bytes follow the end of the {self.kind} data: they aren't part of the image")
 
 
 def make(

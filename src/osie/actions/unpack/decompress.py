@@ -1,5 +1,6 @@
-"""Decompression as a stream of bounded pieces. A stream that is cut off, corrupt or followed by anything else
-is an error in every format; several members, streams or frames in a row are one image.
+"""Decompression as a stream of bounded pieces. A stream that is cut off or corrupt is an error in every
+format, and so is anything but zeroes behind its end, unless somebody bears it; several members, streams or
+frames in a row are one image.
 """
 
 from collections.abc import Callable, Iterator
@@ -61,18 +62,20 @@ def decompressed(
     *,
     threads: int = 1,
     begins: Callable[[int, int], None] | None = None,
+    bear: Callable[[int], None] | None = None,
 ) -> Iterator[bytes]:
     """The image's bytes in pieces of at most PIECE_BYTES. Raises ImageError; what `chunks` raises passes.
 
     More threads than one take parts of the image side by side, where its format allows. `begins` is called
-    with stored and raw offset, ascending, where a part begins at which another call may start.
+    with stored and raw offset, ascending, where a part begins at which another call may start. `bear` is
+    called with the number of bytes that follow the end and aren't zeroes; without it they are an error.
     """
     if kind == "raw":
         return (chunk for chunk in chunks if chunk)
     parts = _PARTS[kind](Feed(chunks), threads > 1)
     if threads > 1:
         parts = side_by_side(parts, threads)
-    return joined(parts, kind, begins or (lambda _stored, _raw: None))
+    return joined(parts, kind, begins or (lambda _stored, _raw: None), bear)
 
 
 def blocks(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:
