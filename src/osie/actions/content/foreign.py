@@ -12,7 +12,10 @@ from osie.actions.content.magic import Magic, first
 from osie.actions.unpack.decompress import kind_of
 
 _ARCHIVE = "take the image out of it; of archives, archive2disk takes tar"
-_TAR = "archive2disk unpacks it into a file system; an image inside it has to be taken out before"
+_TAR = (
+    "archive2disk unpacks it into a file system; an image inside it (a containerDisk's, say) has to be taken out"
+    " and served or pushed by itself"
+)
 _MACHINE = "qemuimg2disk writes it"
 _CONVERT = "make it raw or qcow2 by qemu-img convert"
 _COMPRESS = "raw, gzip, xz, bzip2, zstd and lz4 (frames) can be written"
