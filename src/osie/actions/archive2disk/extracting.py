@@ -11,6 +11,7 @@ from typing import IO
 from osie.actions import libc
 from osie.actions.archive2disk.moving import move
 from osie.actions.archive2disk.settings import Settings
+from osie.actions.content import rule
 from osie.actions.fetch.opening import source_for
 from osie.actions.fetch.source import shown
 from osie.actions.mounting import mounted, private_namespace, sync
@@ -37,6 +38,7 @@ _TAR = (
     "--xattrs-include=*",
     "--warning=no-timestamp",
 )
+_MOST_WARNINGS = 10  # lines that are handed on
 _MOST_SAID = 16 << 10  # bytes of tar's complaints that are looked at
 _END = bytes(1024)  # two blocks of zeroes end an archive (POSIX, pax: ustar interchange format)
 
@@ -100,7 +102,9 @@ def _fetch(settings: Settings, folder: Path, report: Report) -> int:
         said = stack.enter_context(tempfile.TemporaryFile())
         archive = stack.enter_context(_Tar(folder, said).running())
         end = b""
-        for piece in unpacked(image):
+        for number, piece in enumerate(unpacked(image)):
+            if number == 0:
+                rule.check_archive(piece, image.kind)
             if trust.needs_raw:
                 trust.raw(piece)
             archive.write(piece)
@@ -108,11 +112,22 @@ def _fetch(settings: Settings, folder: Path, report: Report) -> int:
             report.phase("write", flow.position, source.total)
         archive.finish()
         trust.check()
-        if end != _END:
-            raise ImageError("the archive stops without its end: cut off, or no tar archive")
+        _check_end(end, verified=trust.verified)
         if trust.evidence:
             say(trust.evidence)
         return flow.fetched
+
+
+def _check_end(end: bytes, *, verified: bool) -> None:
+    """Raise ImageError where it has no end, unless something stands for all of it."""
+    if end == _END:
+        return
+    if not verified:
+        raise ImageError(
+            "the archive stops without its end: cut off, or no tar archive",
+            hint="set TARFILE_CHECKSUM where it was made so",
+        )
+    warn("the archive has no end (two blocks of zeroes): taken, since its digest or signature is right")
 
 
 class _Tar:
@@ -148,13 +163,18 @@ class _Tar:
             self._reads = False
 
     def finish(self) -> None:
-        """The archive is over. Raises ExtractError where tar isn't content with it."""
+        """The archive is over: warn of what tar warned of. Raises ExtractError where it isn't content."""
         status = self._end()
+        self._said.seek(0)
+        text = self._said.read(_MOST_SAID).decode(errors="replace")
+        lines = dict.fromkeys(line for line in text.splitlines() if "Removing leading" not in line)
+        told = ["".join(c if c.isprintable() else "?" for c in line) for line in lines]  # each once
         if status:
-            self._said.seek(0)
-            lines = self._said.read(_MOST_SAID).decode(errors="replace").splitlines()
-            told = next((line for line in lines if "Removing leading" not in line), f"status {status}")
-            raise ExtractError(f"the archive can't be extracted: {told}")
+            raise ExtractError(f"the archive can't be extracted: {told[0] if told else f'status {status}'}")
+        for line in told[:_MOST_WARNINGS]:
+            warn(line)
+        if len(told) > _MOST_WARNINGS or len(text) == _MOST_SAID:
+            warn(f"tar warns of more than these {_MOST_WARNINGS}")
 
     def _end(self) -> int:
         assert self._process.stdin is not None  # noqa: S101 - it is a pipe
