@@ -1,8 +1,8 @@
 """A command line that no shell reads: words between blanks, commands between semicolons, and quoting.
 
-Upstream's cexec cuts at each `;` and each blank, with no quoting at all. What it takes is taken here alike, but
-for quotes, which here hold a word together and are not part of it. So a backslash is one, as there, unless it
-stands before a character that it keeps from its meaning: in `s/\\./-/` and `\\$` it stays.
+Upstream's cexec cuts at each `;` and each blank, with no quoting at all. What it takes is taken here alike,
+but for quotes, which here hold a word together and are not part of it. So a backslash is one, as there,
+unless it stands before a character that it keeps from its meaning: in `s/\\./-/` and `\\$` it stays.
 """
 
 import re
