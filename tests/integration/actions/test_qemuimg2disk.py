@@ -26,7 +26,7 @@ Make = Callable[..., bytes]
 def image() -> bytes:
     """A raw image of 6 MiB: a boot sector, noise, a large hole, more noise."""
     noise = os.urandom(MIB)
-    return b"BOOT" + noise[4:] + bytes(4 * MIB) + noise[::-1]
+    return b"BOOT" + noise[4:510] + b"\x55\xaa" + noise[512:] + bytes(4 * MIB) + noise[::-1]
 
 
 @pytest.fixture

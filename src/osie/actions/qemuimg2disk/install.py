@@ -16,7 +16,7 @@ from osie.actions.disk.writer import DiskWriter, WriteError
 from osie.actions.fetch.opening import source_for
 from osie.actions.fetch.source import Source
 from osie.actions.image2disk.settings import ImageToDisk
-from osie.actions.pipeline.install import Installation
+from osie.actions.pipeline.install import Installation, check_size
 from osie.actions.pipeline.report import Report
 from osie.actions.pipeline.stream import DECOMPRESSED_AHEAD, FETCHED_AHEAD, Flow, established, threads
 from osie.actions.program import say, warn
@@ -116,6 +116,7 @@ def _check(image: _Stored, flow: Flow, of_raw: Trust, disk: Claimed) -> None:
             hint="set CHECKSUM, or compress the image",
         )
     manifest = of_raw.manifest
+    check_size(image.disk.size, disk, of_raw)
     check_fitness(
         disk,
         raw_size=max(image.disk.size, manifest.raw_size if manifest else 0),

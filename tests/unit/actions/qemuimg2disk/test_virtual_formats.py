@@ -51,12 +51,8 @@ def a_vhdx(*, flags: int = 0, table: int = 192 << 10, metadata: int = 2 << 20) -
     """A VHDX of a disk of 1 GiB, with one region table."""
     image = bytearray(max(metadata, 1 << 20) + (1 << 20))
     image[:8] = vhdx.MAGIC
-    image[table : table + 48] = struct.pack("<4sIIIx15sQII", b"regi", 0, 1, 0, b"", metadata, 1 << 20, 1)
-    image[table + 16 : table + 32] = METADATA
-    items = (
-        (FILE_PARAMETERS, struct.pack("<II", 1 << 20, flags)),
-        (DISK_SIZE, struct.pack("<Q", GIB)),
-    )
+    image[table : table + 48] = struct.pack("<4sIII16sQII", b"regi", 0, 1, 0, METADATA, metadata, 1 << 20, 1)
+    items = {FILE_PARAMETERS: struct.pack("<II", 1 << 20, flags), DISK_SIZE: struct.pack("<Q", GIB)}
     image[metadata : metadata + 12] = struct.pack("<8sHH", b"metadata", 0, len(items))
     for number, (name, value) in enumerate(items.items()):
         place, offset = metadata + 32 + 32 * number, 65536 + 8 * number
