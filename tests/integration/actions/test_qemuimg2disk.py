@@ -6,6 +6,7 @@ import hashlib
 import io
 import lzma
 import os
+import random
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,8 @@ import lz4.frame
 import pytest
 import zstandard
 
+from osie.actions import zeroes
+from osie.actions.qemuimg2disk import nbd
 from osie.core.process import run
 
 MIB = 1 << 20
@@ -312,3 +315,24 @@ def test_a_regular_file_can_stand_in_for_a_disk(
 def test_a_format_that_no_disk_has_is_refused(action: Any, assert_failed: Any) -> None:
     """FORMAT is what is written: a disk takes the bytes as they are. All that is wrong is told at once."""
     assert_failed(action("qemuimg2disk", FORMAT="qcow2", DEST_DISK="/dev/x"), "FORMAT.*IMG_URL is not set")
+
+
+def test_a_hole_is_named_and_not_read(tmp_path: Path) -> None:
+    """A terabyte of nothing takes minutes: nobody makes its zeroes, sends or compares them."""
+    file = tmp_path / "empty.qcow2"
+    run(["qemu-img", "create", "-q", "-f", "qcow2", file, "1G"])
+    with nbd.shown("qcow2", {"driver": "file", "filename": str(file)}) as source:
+        pieces = list(source.chunks())
+    assert len(pieces) == 1024
+    assert all(piece is zeroes.PIECE for piece in pieces)
+
+
+def test_holes_between_data_are_where_they_were(tmp_path: Path) -> None:
+    """Clusters of 512 bytes, any of them a hole, also where a request ends."""
+    clusters = [os.urandom(512) if random.getrandbits(1) else bytes(512) for _ in range(5000)]
+    (tmp_path / "raw").write_bytes(b"".join(clusters))
+    file = tmp_path / "image.qcow2"
+    run(["qemu-img", "convert", "-O", "qcow2", "-S", "512", "-o", "cluster_size=512", tmp_path / "raw", file])
+    with nbd.shown("qcow2", {"driver": "file", "filename": str(file)}) as source:
+        assert b"".join(source.chunks()) == b"".join(clusters)
+        assert b"".join(source.chunks(700, 1_300_000)) == b"".join(clusters)[700:1_300_000]

@@ -1,7 +1,8 @@
 """qemu-nbd, which shows an image as the disk that it is, and the few words of NBD that reading takes.
 
-The protocol: github.com/NetworkBlockDevice/nbd, doc/proto.md. The newstyle handshake without further
-options, simple replies, one request at a time: our other stages run ahead.
+The protocol: github.com/NetworkBlockDevice/nbd, doc/proto.md. The newstyle handshake with structured replies,
+in which the server names holes in place of sending their zeroes; one request at a time: our other stages run
+ahead.
 """
 
 import json
@@ -16,14 +17,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from osie.actions import zeroes
 from osie.actions.fetch.source import CHUNK_BYTES, SourceError
 from osie.core.process import clean_environment
 
 _PROGRAM = "qemu-nbd"
 _GREETING, _OPTION = b"NBDMAGICIHAVEOPT", b"IHAVEOPT"
 _FIXED_NEWSTYLE, _NO_ZEROES = 1, 2
-_EXPORT_NAME = 1
-_REQUEST, _REPLY, _READ = 0x25609513, 0x67446698, 0
+_EXPORT_NAME, _STRUCTURED_REPLY = 1, 8  # options
+_OPTION_REPLY, _ACKNOWLEDGED = 0x3E889045565A9, 1
+_REQUEST, _READ = 0x25609513, 0
+_REPLY, _LAST = 0x668E33EF, 1
+_NONE, _DATA, _HOLE = 0, 1, 2  # kinds of chunks
+_MOST_OF_ANOTHER = 64 << 10  # bytes of a chunk of another kind, an error with its words
 _READY_S = 20.0
 _MOST_SAID = 4096  # bytes
 _POLL_S = 0.02
@@ -46,8 +52,12 @@ class NbdSource:
         if self.total is not None:
             return
         if self._receive(len(_GREETING) + 2)[: len(_GREETING)] != _GREETING:
-            raise SourceError("qemu-nbd doesn't greet as an NBD server does")
+            raise _unlike_a_server()
         self._send(struct.pack(">I", _FIXED_NEWSTYLE | _NO_ZEROES))
+        self._send(_OPTION + struct.pack(">II", _STRUCTURED_REPLY, 0))
+        reply = struct.unpack(">QIII", self._receive(20))
+        if reply != (_OPTION_REPLY, _STRUCTURED_REPLY, _ACKNOWLEDGED, 0):
+            raise _unlike_a_server()
         self._send(_OPTION + struct.pack(">II", _EXPORT_NAME, 0))
         self.total, _flags = struct.unpack(">QH", self._receive(10))
 
@@ -63,13 +73,26 @@ class NbdSource:
         self._connection.close()
 
     def _read(self, offset: int, length: int) -> bytes:
+        """The bytes; `zeroes.PIECE` itself, or a part of it, where all are a hole's."""
         self._send(struct.pack(">IHHQQI", _REQUEST, 0, _READ, offset, offset, length))
-        magic, error, cookie = struct.unpack(">IIQ", self._receive(16))
-        if magic != _REPLY or cookie != offset:
-            raise SourceError("qemu-nbd doesn't answer as an NBD server does")
-        if error:
-            raise SourceError(f"the image can't be read at byte {offset}: it is damaged, or cut off")
-        return self._receive(length)
+        memory: bytearray | None = None  # from the first byte on that is sent
+        last = False
+        while not last:
+            magic, flags, kind, cookie, size = struct.unpack(">IHHQI", self._receive(20))
+            if magic != _REPLY or cookie != offset:
+                raise _unlike_a_server()
+            last = bool(flags & _LAST)
+            if kind == _DATA:
+                memory = bytearray(length) if memory is None else memory
+                (at,) = struct.unpack(">Q", self._receive(8))
+                if not offset <= at <= at + size - 8 <= offset + length:
+                    raise _unlike_a_server()
+                self._receive_into(memoryview(memory)[at - offset :][: size - 8])
+                continue
+            self._receive(min(size, _MOST_OF_ANOTHER))
+            if kind not in (_NONE, _HOLE):
+                raise SourceError(f"the image can't be read at byte {offset}: it is damaged, or cut off")
+        return bytes(memory) if memory is not None else zeroes.PIECE[:length]
 
     def _send(self, data: bytes) -> None:
         try:
@@ -79,8 +102,12 @@ class NbdSource:
 
     def _receive(self, length: int) -> bytes:
         memory = bytearray(length)
-        view, have = memoryview(memory), 0
-        while have < length:
+        self._receive_into(memoryview(memory))
+        return bytes(memory)
+
+    def _receive_into(self, view: memoryview) -> None:
+        have = 0
+        while have < len(view):
             try:
                 count = self._connection.recv_into(view[have:])
             except OSError as error:
@@ -88,7 +115,10 @@ class NbdSource:
             if not count:
                 raise self._gone()
             have += count
-        return bytes(memory)
+
+
+def _unlike_a_server() -> SourceError:
+    return SourceError("qemu-nbd doesn't answer as an NBD server does")
 
 
 def insist_on_program() -> None:
