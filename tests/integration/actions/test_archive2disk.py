@@ -241,3 +241,34 @@ def test_an_archive_is_verified_unless_told_otherwise(action: Any, assert_failed
     """As upstream has it: without a digest, somebody must say that there shall be none."""
     done = action("archive2disk", ARCHIVE_URL="http://h/a", DEST_DISK="/dev/x", FS_TYPE="ext4", DEST_PATH="/")
     assert_failed(done, "TARFILE_CHECKSUM is not set, nor INSECURE_NO_TARFILE_CHECKSUM_VERIFICATION=true")
+
+
+@pytest.mark.parametrize("case", ["no archive", "no list of digests", "corrupt", "empty"])
+def test_what_is_wrong_from_the_start_leaves_every_byte(
+    case: str, system: bytes, pack: Any, serve: Any, action: Any, file_system: Path, assert_failed: Any
+) -> None:
+    """Not even mounted is the file system, which would write to it."""
+    away = serve(b"", {"status": 404})
+    served = serve({"corrupt": pack("xz", system)[:40] + bytes(99), "empty": b""}.get(case, system))
+    before = file_system.read_bytes()
+    if case == "no list of digests":
+        done = _run(action, file_system, served.url, TARFILE_CHECKSUM=f"{away.url}#x")
+    else:
+        done = _run(action, file_system, (away if case == "no archive" else served).url)
+    assert_failed(done, {"corrupt": "corrupt|truncated", "empty": "is empty"}.get(case, "404"))
+    assert file_system.read_bytes() == before
+
+
+@pytest.mark.parametrize("way", ["file", "link to nothing"])
+def test_a_folder_that_cannot_be_is_told_before_anything_is_extracted(
+    way: str, system: bytes, serve: Any, action: Any, file_system: Path, looked_into: Any, assert_failed: Any
+) -> None:
+    """Something else is in its way: that can be known without the archive."""
+    with looked_into(file_system) as root:
+        if way == "file":
+            (root / "srv").write_text("mine")
+        else:
+            (root / "srv").symlink_to("nowhere")
+    done = _run(action, file_system, serve(system).url, DEST_PATH="/srv/new")
+    assert_failed(done, "can.t move what is extracted to /srv/new: /srv: (Not a directory|No such file)")
+    assert "extracting" not in done.stdout

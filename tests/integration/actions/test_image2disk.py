@@ -163,3 +163,12 @@ def test_verification_can_be_required(
     assert_failed(required, "REQUIRE_VERIFIED is true, and nothing stands for the image")
     assert not served.ranges
     assert "NOT VERIFIED" in action("image2disk", IMG_URL=served.url, DEST_DISK=disk).stderr
+
+
+def test_an_image_of_half_a_sector_is_refused_before_anything_is_touched(
+    image: bytes, disk: Path, serve: Any, action: Any, assert_failed: Any
+) -> None:
+    """Its length is known from the first answer on; with a digest it would be meant so."""
+    done = action("image2disk", IMG_URL=serve(image[:-100]).url, DEST_DISK=disk)
+    assert_failed(done, "no whole number of 512-byte sectors")
+    assert disk.read_bytes() == b"\xaa" * 8 * MIB

@@ -62,6 +62,19 @@ def test_an_image_is_written_to_a_file(tmp_path: Path) -> None:
     assert "NOT VERIFIED" in done.stderr
 
 
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy"])
+def test_a_proxy_can_be_given(tmp_path: Path, variable: str) -> None:
+    """It is asked for the image, and NO_PROXY is heeded."""
+    (tmp_path / "disk").touch()
+    given = ["IMG_URL=http://image.invalid/x", f"DEST_DISK={tmp_path}/disk", "RETRY_ENABLED=false"]
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        proxy = f"{variable}=http://127.0.0.1:{nobody.getsockname()[1]}"
+    done = _osie("run", "image2disk", *given, proxy)
+    assert "Connection refused" in done.stderr.splitlines()[-1]
+    done = _osie("run", "image2disk", *given, proxy, "NO_PROXY=.invalid")
+    assert "Connection refused" not in done.stderr
+
+
 def test_a_failure_is_the_actions(tmp_path: Path) -> None:
     """Its exit status, and its last line."""
     done = _osie("run", "image2disk", "IMG_URL=file:///no/such", f"DEST_DISK={tmp_path}")

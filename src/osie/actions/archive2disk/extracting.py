@@ -1,15 +1,16 @@
 """An archive into a file system: extracted out of sight, verified, and only then moved to its place."""
 
+import itertools
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from osie.actions import libc
-from osie.actions.archive2disk.moving import move
+from osie.actions.archive2disk.moving import check, move
 from osie.actions.archive2disk.settings import Settings
 from osie.actions.content import rule
 from osie.actions.fetch.opening import source_for
@@ -48,26 +49,40 @@ class ExtractError(OsieError):
 
 
 def extract(settings: Settings) -> int:
-    """Mount, extract, verify, move, unmount. Returns 0; raises OsieError on anything less."""
+    """Mount, extract, verify, move, unmount. Returns 0; raises OsieError on anything less.
+
+    To mount is to write, in most file systems: the archive's first bytes are here before.
+    """
     libc.keep_memory_together()
     private_namespace()
     with ExitStack() as stack:
         report = stack.enter_context(Report(settings.fetch).running())
         report.phase("fetch")
+        archive = _begun(settings, stack)
         root = stack.enter_context(mounted(settings.device, settings.kind, flags=_MOUNT_FLAGS))
+        with _told(settings):
+            check(root, settings.folder)
         hidden = stack.enter_context(_hidden(root))
-        count = _fetch(settings, hidden, report)
+        say(f"extracting {shown(settings.urls[0])} ({archive.kind})")
+        count = _extract(archive, hidden, report)
         report.phase("sync", count, count)
         sync(root, settings.device)
-        try:
+        with _told(settings):
             move(hidden, root, settings.folder)
-        except OSError as error:
-            what = f"{error.filename}: " if error.filename else ""
-            raise ExtractError(
-                f"can't move what was extracted to {settings.folder}: {what}{error.strerror}"
-            ) from error
     say(f"extracted {shown(settings.urls[0])} to {settings.folder} on {settings.device}")
     return 0
+
+
+@contextmanager
+def _told(settings: Settings) -> Iterator[None]:
+    """Turn what the system says of the archive's way to its folder into our error."""
+    try:
+        yield
+    except OSError as error:
+        what = f"{error.filename}: " if error.filename else ""
+        raise ExtractError(
+            f"can't move what is extracted to {settings.folder}: {what}{error.strerror}"
+        ) from error
 
 
 @contextmanager
@@ -88,34 +103,47 @@ def _hidden(root: Path) -> Iterator[Path]:
         shutil.rmtree(top, ignore_errors=True)
 
 
-def _fetch(settings: Settings, folder: Path, report: Report) -> int:
+class _Archive(NamedTuple):
+    """An archive whose first bytes are here."""
+
+    flow: Flow
+    kind: str  # how it's compressed
+    pieces: Iterator[bytes]  # decompressed, from the first byte on
+
+
+def _begun(settings: Settings, stack: ExitStack) -> _Archive:
+    """What stands for the archive, and its first bytes, decompressed; `stack` ends what was begun."""
+    trust = established(settings.trust, settings.fetch)
+    stack.callback(trust.close)
+    source = source_for(settings.urls, settings.fetch.patience, warn, checked=trust.verified)
+    stack.callback(source.close)
+    source.open()
+    flow = Flow(source, trust)
+    image = begin(flow, settings.fetch.compressed)
+    pieces = unpacked(image)
+    first = next(pieces, b"")
+    rule.check_archive(first, image.kind)
+    return _Archive(flow, image.kind, itertools.chain([first], pieces))
+
+
+def _extract(archive: _Archive, folder: Path, report: Report) -> int:
     """Fetch, verify and decompress the archive into `folder`; return the bytes as fetched."""
-    with ExitStack() as stack:
-        trust = established(settings.trust, settings.fetch)
-        stack.callback(trust.close)
-        source = source_for(settings.urls, settings.fetch.patience, warn, checked=trust.verified)
-        stack.callback(source.close)
-        source.open()
-        flow = Flow(source, trust)
-        image = begin(flow, settings.fetch.compressed)
-        say(f"extracting {shown(settings.urls[0])} ({image.kind})")
-        said = stack.enter_context(tempfile.TemporaryFile())
-        archive = stack.enter_context(_Tar(folder, said).running())
+    flow = archive.flow
+    trust = flow.trust
+    with tempfile.TemporaryFile() as said, _Tar(folder, said).running() as tar:
         end = b""
-        for number, piece in enumerate(unpacked(image)):
-            if number == 0:
-                rule.check_archive(piece, image.kind)
+        for piece in archive.pieces:
             if trust.needs_raw:
                 trust.raw(piece)
-            archive.write(piece)
+            tar.write(piece)
             end = (end + piece[-len(_END) :])[-len(_END) :]
-            report.phase("write", flow.position, source.total)
-        archive.finish()
-        trust.check()
-        _check_end(end, verified=trust.verified)
-        if trust.evidence:
-            say(trust.evidence)
-        return flow.fetched
+            report.phase("write", flow.position, flow.source.total)
+        tar.finish()
+    trust.check()
+    _check_end(end, verified=trust.verified)
+    if trust.evidence:
+        say(trust.evidence)
+    return flow.fetched
 
 
 def _check_end(end: bytes, *, verified: bool) -> None:

@@ -7,6 +7,7 @@ from osie.actions.disk import hints
 from osie.actions.disk.readback import MODES, Mode
 from osie.actions.environment import Environment
 from osie.actions.fetch.patience import Patience
+from osie.core import proxies
 
 
 class FetchOptions(NamedTuple):
@@ -28,6 +29,8 @@ class DiskOptions(NamedTuple):
 
 def fetching(environment: Environment) -> FetchOptions:
     """Read the options; what is wrong is noted in `environment`."""
+    for name in proxies.VARIABLES:
+        environment.text(name, "")  # looked at when a connection is made, by the rules of core.proxies
     minutes = environment.number("FETCH_DEADLINE_MINUTES", 0)
     return FetchOptions(
         patience=Patience(
