@@ -80,6 +80,7 @@ def command_line(machine: Machine, around: Surroundings, initrd: str) -> str:
     pairs += [
         ("grpc_authority", around.grpc_authority),
         ("tinkerbell_tls", "false"),
+        ("tinkerbell_insecure_tls", "false"),  # without it Hook hands its worker an empty one
         ("worker_id", machine.agent_id or machine.mac),
         ("hw_addr", machine.mac),
     ]
