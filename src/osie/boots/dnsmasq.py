@@ -9,7 +9,7 @@ wrongly when it reads its files again, and dies (docs/decisions/0014-options-by-
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -143,21 +143,23 @@ def render_hosts(machines: Iterable[Machine]) -> str:
         if machine.mac in taken:
             continue
         taken.add(machine.mac)
-        if not machine.dhcp:
-            lines.append(f"{machine.mac},ignore\n")
-            continue
         words = [machine.mac]
         address = dhcp.address(machine.address)
         if address and address not in taken:
-            taken.add(address)
+            taken.add(address)  # also where DHCP is silent: no stranger is to have it
             words.append(address)
-        if hostname := dhcp.host_name(machine.hostname):
-            # With a dot at its end no name is taken for a lease time ("5m"), for "infinite" or "ignore".
-            words.append(f"{hostname.lower()}.")
-        if lease_s := dhcp.lease_s(machine.lease_s):
-            words.append("infinite" if lease_s == dhcp.FOR_EVER_S else str(lease_s))
+        words += _told(machine) if machine.dhcp else ["ignore"]
         lines.append(",".join(words) + "\n")
     return "".join(lines)
+
+
+def _told(machine: Machine) -> Iterator[str]:
+    """A reservation's name and lease."""
+    if hostname := dhcp.host_name(machine.hostname):
+        # With a dot at its end no name is taken for a lease time ("5m"), for "infinite" or "ignore".
+        yield f"{hostname.lower()}."
+    if lease_s := dhcp.lease_s(machine.lease_s):
+        yield "infinite" if lease_s == dhcp.FOR_EVER_S else str(lease_s)
 
 
 def render_options(machines: Iterable[Machine]) -> str:

@@ -64,9 +64,9 @@ def test_no_reservation_has_a_tag() -> None:
 
 
 def test_an_interface_that_is_another_servers_is_ignored() -> None:
-    """Not even as a stranger is it given an address."""
+    """Not even as a stranger is it given an address, and nobody else gets its own."""
     other = Machine("52:54:00:00:00:11", address="10.0.0.11", gateway="10.0.0.1", dhcp=False)
-    assert dnsmasq.render_hosts([other]) == "52:54:00:00:00:11,ignore\n"
+    assert dnsmasq.render_hosts([other]) == "52:54:00:00:00:11,10.0.0.11,ignore\n"
     assert dnsmasq.render_options([other]) == ""
 
 
