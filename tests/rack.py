@@ -68,8 +68,8 @@ class Rack:
         task = {"name": "t", "worker": "{{ .device_1 }}", "actions": actions}
         template = {"version": "0.1", "name": name, "global_timeout": 1800, "tasks": [task]}
         documents = [
-            _document("Template", name, {"data": yaml.safe_dump(template)}),
-            _document(
+            document("Template", name, {"data": yaml.safe_dump(template)}),
+            document(
                 "Workflow",
                 name,
                 {
@@ -133,7 +133,7 @@ class Rack:
         return counts
 
 
-def _document(kind: str, name: str, spec: Json) -> Json:
+def document(kind: str, name: str, spec: Json) -> Json:
     return {"apiVersion": "tinkerbell.org/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
 
 
@@ -153,7 +153,7 @@ def hardware_yaml(name: str, mac: str, number: int, kernel_parameters: Sequence[
         netboot["osie"] = {"kernelParams": list(kernel_parameters)}
     interface = {"dhcp": dhcp, "netboot": netboot}
     return yaml.safe_dump(
-        _document("Hardware", name, {"disks": [{"device": "/dev/vda"}], "interfaces": [interface]})
+        document("Hardware", name, {"disks": [{"device": "/dev/vda"}], "interfaces": [interface]})
     )
 
 

@@ -98,7 +98,8 @@ class Handlers:
 
     async def phone_home(self, request: web.Request) -> web.Response:
         """POST /phone-home: an installed OS tells that it runs, with a JSON object of its own choice."""
-        mac = _mac(request) if "mac" in request.query else self._leases.mac_of(request.remote or "")
+        leased = self._leases.mac_of(request.remote or "")
+        mac = _mac(request) if "mac" in request.query else leased
         if mac is None or await self._machines.find(mac) is None:
             raise web.HTTPNotFound(text=f"no known machine has the address {mac or request.remote}\n")
         try:
@@ -108,6 +109,8 @@ class Handlers:
         if not isinstance(posted, dict):
             raise web.HTTPBadRequest(text="the body is not a JSON object\n")
         await self._machines.record(mac, "phone_home", posted)
+        if mac == leased:  # what somebody else says of it settles nothing
+            await self._machines.booted(mac)
         return web.json_response({"machine": mac})
 
     async def health(self, _request: web.Request) -> web.Response:

@@ -43,7 +43,7 @@ class Machines(Protocol):
         """Put an event into the machine's journal, whether it is known or not."""
 
     async def booted(self, mac: str) -> None:
-        """The machine started anew, and will ask what to do: a reboot that it was told to do is done."""
+        """The machine started anew, or what is installed on it did: a reboot or kexec is done."""
 
     async def log(self, mac: str, line: str) -> None:
         """Keep a line that the machine sent to syslog."""

@@ -123,8 +123,9 @@ def _operator_socket(listen: str) -> socket.socket:
             return socket.socket(fileno=int(number))
         except OSError as error:
             raise OsieError(f"operator.listen: {listen}: no socket was handed in as this number") from error
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, int(number)))
+        return socket.create_server((host.removeprefix("[").removesuffix("]"), int(number)), family=family)
     except OSError as error:
         reason = (error.strerror or "").partition(" (while")[0].lower()  # create_server's addition
         what = "is taken" if error.errno == errno.EADDRINUSE else reason

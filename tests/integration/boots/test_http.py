@@ -289,7 +289,9 @@ async def test_folders_are_served_and_nothing_beside_them(
 async def test_phone_home_is_filed_under_the_machine(
     client: aiohttp.ClientSession, machines: Any, leases: Leases
 ) -> None:
-    """Found by its address or by ?mac=; strangers, nonsense and floods are refused with a reason."""
+    """Found by its address or by ?mac=; strangers, nonsense and floods are refused with a reason. Only from
+    the machine's own address it settles the machine's reboot.
+    """
     async with client.post("/phone-home", json={"token": "t"}) as answer:
         assert (answer.status, "no known machine" in await answer.text()) == (404, True)
     leases.saw(KNOWN_MAC, "127.0.0.1")
@@ -301,10 +303,15 @@ async def test_phone_home_is_filed_under_the_machine(
         (KNOWN_MAC, {"token": "t", "hostname": "h"}),
         (KNOWN_MAC, {"token": "u"}),
     ]
+    assert machines.boots == [KNOWN_MAC, KNOWN_MAC]
     for body, status in ((b"{", 400), (b"[]", 400), (b"[" * 60000, 400), (b"\xff", 400), (b" " * 65537, 413)):
         async with client.post("/phone-home", data=body) as answer:
             assert answer.status == status
     assert len(machines.named("phone_home")) == 2
+    leases.saw("52:54:00:00:00:99", "127.0.0.1")
+    async with client.post("/phone-home", params={"mac": KNOWN_MAC}, json={"token": "v"}) as answer:
+        assert answer.status == 200
+    assert machines.boots == [KNOWN_MAC, KNOWN_MAC]
 
 
 async def test_health(client: aiohttp.ClientSession) -> None:

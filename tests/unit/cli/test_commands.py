@@ -35,6 +35,14 @@ def test_every_command_has_help(command: str) -> None:
     assert "Usage: osie" in done.stdout
 
 
+@pytest.mark.parametrize(("typed", "meant"), [("workfow", "workflow"), ("biuld", "build")])
+def test_a_mistyped_command_is_told_the_nearest(typed: str, meant: str) -> None:
+    """At the top as below it; wrong usage is status 2."""
+    done = _osie(typed)
+    assert done.returncode == 2
+    assert f"Did you mean '{meant}'?" in done.stderr
+
+
 def test_what_it_makes_has_the_usual_modes() -> None:
     """Whoever calls: the modes of what a build makes are in its result, and in the cache that all share."""
     code = "import os, osie.cli.main as m\ntry: m.main(['--version'])\nfinally: print(f'{os.umask(0):o}')"
