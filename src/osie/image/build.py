@@ -143,6 +143,8 @@ def _replace_stale(manifest: Manifest, built: dict[str, Path], output: Path) -> 
     finally:
         for left in prepared.values():  # by us, or by a build that was killed: we are alone here
             left.unlink(missing_ok=True)
+        with suppress(OSError):  # not empty, as it is where nothing failed
+            (output / artifacts.IPXE).rmdir()
     place = output / artifacts.MANIFEST
     if not stale and place.is_file() and place.read_text() == manifest.json():
         return True
