@@ -103,6 +103,7 @@ def _boots_config(settings: ServeConfig) -> BootsConfig:
         interface=settings.network.interface,
         address=address,
         artifacts=settings.boots.artifacts,
+        ipxe_folder=settings.boots.ipxe_folder,
         state_dir=settings.state_dir / "boots",
         http_port=settings.boots.port,
         files=settings.boots.folders,
@@ -123,7 +124,7 @@ def _operator_socket(listen: str) -> socket.socket:
         except OSError as error:
             raise OsieError(f"operator.listen: {listen}: no socket was handed in as this number") from error
     try:
-        return listening(host, int(number))
+        return listening(host.removeprefix("[").removesuffix("]"), int(number))
     except OSError as error:
         reason = (error.strerror or "").lower()
         what = "is taken" if error.errno == errno.EADDRINUSE else reason

@@ -43,9 +43,6 @@ DEBIAN_KEYRING = Need(
     ("/usr/share/keyrings/debian-archive-keyring.gpg",),
 )
 APT_HELPER = Need("apt-helper", "apt", "build", ("/usr/lib/apt/apt-helper",))
-IPXE_FOLDER = Need("iPXE's binaries", "ipxe", "serve", ("/usr/lib/ipxe",))
-IPXE_BIOS = Need("undionly.kpxe", "ipxe", "serve", ("/usr/lib/ipxe/undionly.kpxe",))
-IPXE_KERNEL = Need("ipxe.lkrn", "ipxe", "lab", ("/usr/lib/ipxe/ipxe.lkrn",))
 OVMF_CODE = Need("OVMF_CODE_4M.fd", "ovmf", "lab", ("/usr/share/OVMF/OVMF_CODE_4M.fd",))
 OVMF_VARIABLES = Need("OVMF_VARS_4M.fd", "ovmf", "lab", ("/usr/share/OVMF/OVMF_VARS_4M.fd",))
 # These two QEMU finds by itself: `qemu-system-x86_64 -L help` prints where it looks.
@@ -73,8 +70,6 @@ NEEDS = (
     Need("zstd", "zstd", "build"),
     Need("dnsmasq", "dnsmasq-base", "serve"),
     Need("setpriv", "util-linux", "serve"),
-    IPXE_FOLDER,
-    IPXE_BIOS,
     Need("ip", "iproute2", "lab"),
     Need("qemu-system-x86_64", "qemu-system-x86", "lab"),
     Need("qemu-img", "qemu-utils", "lab"),
@@ -82,7 +77,6 @@ NEEDS = (
     OVMF_VARIABLES,
     SEABIOS,
     NIC_ROM,
-    IPXE_KERNEL,
     Need("cpio", "cpio", "lab"),
     Need("tar", "tar", "lab"),
     Need("sfdisk", "fdisk", "lab"),

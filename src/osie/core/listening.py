@@ -6,11 +6,12 @@ _BACKLOG = 128  # asyncio waits with so many where it binds itself: see aiohttp'
 
 
 def listening(address: str, port: int) -> socket.socket:
-    """A socket that listens at the IPv4 address. Raises OSError, whose errno says why it can't be had.
+    """Listen at an IPv4 or IPv6 address. Raises OSError, whose errno says why it can't be had.
 
     asyncio's create_server doesn't say it from Python 3.12 on, where the address isn't one of this host.
     """
     try:
-        return socket.create_server((address, port), backlog=_BACKLOG)
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        return socket.create_server((address, port), family=family, backlog=_BACKLOG)
     except OSError as error:  # without create_server's addition
         raise OSError(error.errno, (error.strerror or str(error)).partition(" (while")[0]) from error

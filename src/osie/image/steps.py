@@ -17,6 +17,7 @@ from osie.image import (
     docker_store,
     embedded,
     initramfs,
+    ipxe,
     kernel,
     packages,
     parts,
@@ -31,7 +32,7 @@ from osie.image.embedded import StoredImage, Wanted
 from osie.image.profile import Profile
 
 # Of our code, what makes folders of an image's layers.
-_UNPACKS = ("archived.py", "embedded.py", "flattening.py", "layer_file.py", "layer_tar.py", "reference.py")
+_UNPACKS = ("archived.py", "embedded.py", "flattening.py", "layer_file.py", "layer_tar.py")
 SOURCE = Path(osie.__file__).parent
 # What the ramdisk's Python gets of ours; the protobuf modules need a library that it doesn't have.
 _OURS = ("contracts", "core", "ramdisk")
@@ -58,6 +59,11 @@ class Steps:
     worker_image: Path  # a tar that Docker can load
     source: Path = SOURCE  # the folder of our Python package, which goes into the ramdisk
     images: Sequence[Wanted] = ()  # besides the worker's
+
+    @cached_property
+    def ipxe(self) -> Path:
+        """The folder of Debian's iPXE binaries, of the profile's suite."""
+        return ipxe.unpacked(ipxe.wanted(self.profile.suite, self.profile.mirror), self.cache)
 
     @property
     def init(self) -> Path:

@@ -38,6 +38,7 @@ class Hardware:
     netboot: bool = True  # False: the firmware does not try the network
     disk_format: str = "raw"
     direct: Direct | None = None  # in place of what the firmware would boot
+    ipxe_kernel: Path | None = None  # Debian's ipxe.lkrn: what plays a plain PXE card on a BIOS
 
     @property
     def serial(self) -> str:
@@ -117,7 +118,9 @@ def _network(hardware: Hardware, connections: Connections) -> list[str]:
         return [*netdev, "-device", f"{card},bootindex=1"]
     if hardware.firmware == "uefi":  # OVMF has drivers and PXE of its own
         return [*netdev, "-device", f"{card},bootindex=1,romfile="]
-    kernel = ["-kernel", str(host_tools.IPXE_KERNEL.path), "-initrd", str(connections.script)]
+    if hardware.ipxe_kernel is None:
+        raise ValueError("on a BIOS a plain PXE card needs ipxe_kernel")
+    kernel = ["-kernel", str(hardware.ipxe_kernel), "-initrd", str(connections.script)]
     return [*netdev, "-device", f"{card},romfile=", *kernel]
 
 

@@ -30,7 +30,10 @@ _FINAL_WORDS = (
     "invalid reference",
     "verification failed",
     "does not match",
+    "invalid tar header",
 )
+# What Docker before 23.0 says to a layer that zstd compressed; all of ours are.
+_TOO_OLD = "invalid tar header"
 
 
 class DockerImages:
@@ -60,7 +63,9 @@ class DockerImages:
                 raise
             except EngineError as error:
                 if _is_final(error) or time.monotonic() > give_up_at:
-                    raise EngineError(f"can't pull the image {image}", status=error.status) from error
+                    why = ": this engine can't read zstd layers (Docker can from 23.0 on)"
+                    told = f"can't pull the image {image}{why if _TOO_OLD in str(error) else ''}"
+                    raise EngineError(told, status=error.status) from error
                 tell("pull_failed", image=image, reason=": ".join(chain(error)))
                 await asyncio.sleep(backoff.next_s())
                 continue

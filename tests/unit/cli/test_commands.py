@@ -1,6 +1,7 @@
 """The command line, as a process: what a person sees."""
 
 import io
+import socket
 import subprocess
 import sys
 import threading
@@ -35,6 +36,14 @@ def test_every_command_has_help(command: str) -> None:
     assert "Usage: osie" in done.stdout
 
 
+@pytest.mark.parametrize(("typed", "meant"), [("workfow", "workflow"), ("biuld", "build")])
+def test_a_mistyped_command_is_told_the_nearest(typed: str, meant: str) -> None:
+    """At the top as below it; wrong usage is status 2."""
+    done = _osie(typed)
+    assert done.returncode == 2
+    assert f"Did you mean '{meant}'?" in done.stderr
+
+
 def test_what_it_makes_has_the_usual_modes() -> None:
     """Whoever calls: the modes of what a build makes are in its result, and in the cache that all share."""
     code = "import os, osie.cli.main as m\ntry: m.main(['--version'])\nfinally: print(f'{os.umask(0):o}')"
@@ -50,6 +59,20 @@ def test_no_server_is_one_clear_line() -> None:
     assert done.returncode == 1
     assert "no Osie server answers at http://127.0.0.1:9" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("server", "no_proxy"), [("http://127.0.0.1:9", ""), ("http://0.0.0.0:9", "10.0.0.0/8, 0.0.0.0/8")]
+)
+def test_a_server_that_no_proxy_names_is_asked_directly(server: str, no_proxy: str) -> None:
+    """This machine, and what is in a network of NO_PROXY: a proxy is of no use to reach it."""
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        proxy.setblocking(False)
+        given = {"HTTP_PROXY": f"http://127.0.0.1:{proxy.getsockname()[1]}", "NO_PROXY": no_proxy}
+        done = _osie("get", "workflows", "--server", server, **given)
+        assert f"no Osie server answers at {server}" in done.stderr
+        with pytest.raises(BlockingIOError):  # nobody came
+            proxy.accept()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import pytest
 COMMAND = """
 import signal, sys
 from concurrent.futures import ThreadPoolExecutor
-from osie.cli import ending, main
+from osie.cli import main
+from osie.core import interruption
 from osie.core.process import run
 
 working = (  # begun is told when we surely wait for it
@@ -26,7 +27,7 @@ def work():
 
 class Group:
     def main(self, **_):
-        ending.heed(signal.SIGINT)
+        interruption.heed(signal.SIGINT)
         if sys.argv[2] == "threads":
             with ThreadPoolExecutor() as pool:
                 pool.submit(work).result()
@@ -60,7 +61,7 @@ def test_told_to_end(number: signal.Signals, status: int, where: str, tmp_path: 
 
 def test_what_is_ignored_stays_ignored(tmp_path: Path) -> None:
     """As under nohup: the hang-up of a terminal doesn't end the command."""
-    script = "import os, signal; from osie.cli import ending; ending.heed(signal.SIGHUP)"
+    script = "import os, signal; from osie.core import interruption; interruption.heed(signal.SIGHUP)"
     ended = f"{script}; os.kill(os.getpid(), signal.SIGHUP); print('still here')"
     done = subprocess.run(
         [sys.executable, "-c", ended], capture_output=True, text=True, check=False,
