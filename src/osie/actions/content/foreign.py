@@ -13,8 +13,8 @@ from osie.actions.unpack.decompress import kind_of
 
 _ARCHIVE = "take the image out of it; of archives, archive2disk takes tar"
 _TAR = (
-    "archive2disk unpacks it into a file system; an image inside it (a containerDisk's, say) has to be taken out"
-    " and served or pushed by itself"
+    "archive2disk unpacks it into a file system; an image inside it (a containerDisk's, say) has to be taken"
+    " out and served or pushed by itself"
 )
 _MACHINE = "qemuimg2disk writes it"
 _CONVERT = "make it raw or qcow2 by qemu-img convert"
