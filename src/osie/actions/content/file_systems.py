@@ -16,7 +16,7 @@ _ZFS_AT, _ZFS_STOP = 128 * KIB, 256 * KIB  # the first label's ring of uberblock
 _ZFS = b"\x0c\xb1\xba\0\0\0\0\0"  # 0x00bab10c, 64 bits
 _EXT_AT = 1 * KIB  # Documentation/filesystems/ext4/super.rst
 
-_MAGICS = (
+MAGICS = (
     Magic("an XFS file system", 0, b"XFSB"),
     Magic("a Btrfs file system", 64 * KIB + 64, b"_BHRfS_M"),
     Magic("an exFAT file system", 3, b"EXFAT   "),
@@ -74,7 +74,7 @@ def told(head: bytes) -> str | None:
         return "a Minix file system"
     if _is_zfs(head):
         return "a ZFS pool's member"
-    return first(_MAGICS, head)
+    return first(MAGICS, head)
 
 
 def _is_ext(head: bytes) -> bool:

@@ -16,7 +16,7 @@ _ENTRIES_AT, _ENTRY_BYTES, _ENTRIES = 446, 16, 4
 _BSD = b"\x57\x45\x56\x82"
 _SUN_AT, _SUN = 508, b"\xda\xbe"
 
-_OTHERS = (
+MAGICS = (
     Magic("an SGI disk label", 0, b"\x0b\xe5\xa9\x41"),
     *(Magic("an Apple partition map", size, b"PM\0\0") for size in (512, 1024, 2048, 4096)),
     *(Magic("an Amiga partition table", 512 * sector, b"RDSK") for sector in range(16)),
@@ -33,7 +33,7 @@ def told(head: bytes) -> str | None:
         return "a BSD disk label"
     if _is_sun(head):
         return "a Sun disk label"
-    return first(_OTHERS, head)
+    return first(MAGICS, head)
 
 
 def gpt_sectors(head: bytes) -> set[int]:

@@ -65,6 +65,11 @@ def _wim(folder: Path) -> bytes:
     return (folder / "made").read_bytes()
 
 
+def _kernel(_folder: Path) -> bytes:
+    """By its layout (Linux, x86/boot.rst): a program for EFI, 55 AA as a boot sector, and its own mark."""
+    return b"MZ".ljust(510, b"\0") + b"\x55\xaa\xeb\x66HdrS" + bytes(1024)
+
+
 def _bmap(folder: Path) -> bytes:
     return run(["bmaptool", "--quiet", "create", "disk.img"], cwd=folder).stdout.encode()
 
@@ -126,8 +131,11 @@ STRANGERS = (
     _piped(PACKED, "lzma", "xz", "--format=lzma", "-c", "-0", given="the file"),
     _piped(PACKED, "lz4, legacy", "lz4", "-l", "-c", given="the file"),
     _file("ELF", "/bin/true"),
-    _file("Linux kernel", "/boot/ipxe.lkrn"),
-    _file("EFI or Windows program", "/boot/ipxe.efi"),
+    Stranger("a Linux kernel", _kernel, "Linux kernel"),
+    _file("EFI or Windows program", "/usr/lib/grub/x86_64-efi/monolithic/grubx64.efi"),
+    _made(
+        TAR, "an OVA, as Packer makes it", "tar", "--format=ustar", "-cf", "made.ova", "os.ovf", "disk.img"
+    ),
     Stranger("bmap", _bmap, "XML document"),
     _text("Git LFS pointer.*git lfs pull", "Git LFS", _POINTER),
     _text("XML document", "an error of S3", _ERROR),
@@ -145,4 +153,5 @@ STRANGERS = (
 def made(stranger: Stranger, folder: Path) -> bytes:
     """The file's bytes. What it is made of is a disk with a partition table."""
     (folder / "disk.img").write_bytes(noise(256 << 10))
+    (folder / "os.ovf").write_text("<Envelope/>")
     return stranger.make(folder)

@@ -31,7 +31,7 @@ def test_a_disks_content_is_taken(disk: Disk, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stranger", STRANGERS, ids=lambda stranger: stranger.name)
 def test_what_is_no_disks_content_is_named(stranger: Stranger, tmp_path: Path) -> None:
-    """With what takes it; libblkid doesn't take it for a disk either, but for kernels that have an MBR."""
+    """With what takes it; libblkid doesn't take it for a disk either, but for kernels with 55 AA at 510."""
     data = made(stranger, tmp_path)
     with pytest.raises(ImageError) as caught:
         rule.check_disk(data, "raw")
