@@ -1,6 +1,5 @@
 """`osie action`: an action by hand, as a process."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -8,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from disk_images import noise
 
 import osie.actions
 
@@ -49,7 +49,7 @@ def test_an_action_shows_its_variables(names: list[str]) -> None:
 
 def test_an_image_is_written_to_a_file(tmp_path: Path) -> None:
     """With the variables given and no others; progress is a few lines where there is no terminal."""
-    image = os.urandom(3 << 20)
+    image = noise(3 << 20)
     (tmp_path / "image").write_bytes(image)
     (tmp_path / "disk").touch()
     done = _osie("run", "image2disk", f"IMG_URL=file://{tmp_path}/image", f"DEST_DISK={tmp_path}/disk")

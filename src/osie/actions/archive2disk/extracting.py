@@ -12,6 +12,7 @@ from typing import IO, NamedTuple
 from osie.actions import libc
 from osie.actions.archive2disk.moving import check, move
 from osie.actions.archive2disk.settings import Settings
+from osie.actions.content import rule
 from osie.actions.fetch.opening import source_for
 from osie.actions.fetch.source import shown
 from osie.actions.mounting import mounted, private_namespace, sync
@@ -38,6 +39,7 @@ _TAR = (
     "--xattrs-include=*",
     "--warning=no-timestamp",
 )
+_MOST_WARNINGS = 10  # lines that are handed on
 _MOST_SAID = 16 << 10  # bytes of tar's complaints that are looked at
 _END = bytes(1024)  # two blocks of zeroes end an archive (POSIX, pax: ustar interchange format)
 
@@ -120,6 +122,7 @@ def _begun(settings: Settings, stack: ExitStack) -> _Archive:
     image = begin(flow, settings.fetch.compressed)
     pieces = unpacked(image)
     first = next(pieces, b"")
+    rule.check_archive(first, image.kind)
     return _Archive(flow, image.kind, itertools.chain([first], pieces))
 
 
@@ -137,11 +140,22 @@ def _extract(archive: _Archive, folder: Path, report: Report) -> int:
             report.phase("write", flow.position, flow.source.total)
         tar.finish()
     trust.check()
-    if end != _END:
-        raise ImageError("the archive stops without its end: cut off, or no tar archive")
+    _check_end(end, verified=trust.verified)
     if trust.evidence:
         say(trust.evidence)
     return flow.fetched
+
+
+def _check_end(end: bytes, *, verified: bool) -> None:
+    """Raise ImageError where it has no end, unless something stands for all of it."""
+    if end == _END:
+        return
+    if not verified:
+        raise ImageError(
+            "the archive stops without its end: cut off, or no tar archive",
+            hint="set TARFILE_CHECKSUM where it was made so",
+        )
+    warn("the archive has no end (two blocks of zeroes): taken, since its digest or signature is right")
 
 
 class _Tar:
@@ -177,13 +191,18 @@ class _Tar:
             self._reads = False
 
     def finish(self) -> None:
-        """The archive is over. Raises ExtractError where tar isn't content with it."""
+        """The archive is over: warn of what tar warned of. Raises ExtractError where it isn't content."""
         status = self._end()
+        self._said.seek(0)
+        text = self._said.read(_MOST_SAID).decode(errors="replace")
+        lines = dict.fromkeys(line for line in text.splitlines() if "Removing leading" not in line)
+        told = ["".join(c if c.isprintable() else "?" for c in line) for line in lines]  # each once
         if status:
-            self._said.seek(0)
-            lines = self._said.read(_MOST_SAID).decode(errors="replace").splitlines()
-            told = next((line for line in lines if "Removing leading" not in line), f"status {status}")
-            raise ExtractError(f"the archive can't be extracted: {told}")
+            raise ExtractError(f"the archive can't be extracted: {told[0] if told else f'status {status}'}")
+        for line in told[:_MOST_WARNINGS]:
+            warn(line)
+        if len(told) > _MOST_WARNINGS or len(text) == _MOST_SAID:
+            warn(f"tar warns of more than these {_MOST_WARNINGS}")
 
     def _end(self) -> int:
         assert self._process.stdin is not None  # noqa: S101 - it is a pipe

@@ -147,7 +147,11 @@ class Line:
     def hang_up(self) -> None:
         """End the connection; the next request makes a new one."""
         wire, self._wire, self._connection, self._asked = self._wire, None, None, 0
-        self._response = None
+        response, self._response = self._response, None
+        if response is not None:
+            # Else its destructor does it, maybe after that of what it reads from; Python 3.13 tells that as
+            # an error on standard error (IOBase.__del__).
+            response.close()
         if wire is not None:
             wire.hang_up()
 

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from osie.actions import libc
+from osie.actions.content import rule
 from osie.actions.disk.block_device import Claimed, claim, reread_partitions
 from osie.actions.disk.choice import choose
 from osie.actions.disk.fitness import check as check_fitness
@@ -182,8 +183,10 @@ class Installation:
             yield piece
 
     def _start(self, head: bytes, kind: str, raw_size: int | None, *, resumed: bool = False) -> None:
-        """The image's first bytes are here: the disk is looked at once more, and made unbootable."""
+        """The image's first bytes are here: they and the disk are looked at, and it is made unbootable."""
         manifest = self._flow.trust.manifest
+        if self._settings.write.kind == "disk":
+            rule.check_disk(head, kind)
         if kind == "raw" and raw_size is not None:
             check_size(raw_size, self._disk, self._flow.trust)
         check_fitness(

@@ -2,6 +2,7 @@
 
 from typing import Literal, NamedTuple
 
+from osie.actions.content import rule
 from osie.actions.disk import hints
 from osie.actions.disk.readback import MODES, Mode
 from osie.actions.environment import Environment
@@ -23,6 +24,7 @@ class DiskOptions(NamedTuple):
 
     disk: str  # a path, or hints
     readback: Mode | Literal[""]  # "": full where there is a manifest, a sample where there is none
+    kind: rule.Kind  # what the image has to be
 
 
 def fetching(environment: Environment) -> FetchOptions:
@@ -58,4 +60,13 @@ def writing(environment: Environment) -> DiskOptions:
             hints.parse(disk)
         except ValueError as error:
             environment.error("DEST_DISK", str(error))
-    return DiskOptions(disk, found)
+    return DiskOptions(disk, found, _image_kind(environment))
+
+
+def _image_kind(environment: Environment) -> rule.Kind:
+    value = environment.text("IMAGE_KIND", rule.KINDS[0]).strip().lower()
+    for kind in rule.KINDS:
+        if value == kind:
+            return kind
+    environment.error("IMAGE_KIND", f"is {value!r}: expected {' or '.join(rule.KINDS)}")
+    return rule.KINDS[0]

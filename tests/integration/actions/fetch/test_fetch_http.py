@@ -12,6 +12,7 @@ import pytest
 from unruly import Answer, Served, Unruly, flipped, unruly
 
 from osie.actions.fetch.http import HttpSource
+from osie.actions.fetch.line import Line
 from osie.actions.fetch.opening import source_for
 from osie.actions.fetch.parallel import MOST_AHEAD_BYTES, SLICE_BYTES
 from osie.actions.fetch.patience import Patience
@@ -374,3 +375,11 @@ def test_without_a_digest_parts_of_two_servers_arent_put_together(server: Unruly
         assert b"".join(source.chunks(4 * MIB)) == BODY[4 * MIB :]
         with pytest.raises(SourceError, match="nothing can prove"):
             list(source.chunks(0))
+
+
+def test_a_response_ends_before_its_connection(server: Unruly) -> None:
+    """Closed with the line: else its destructor may come after its buffer's, and fail; 3.13 tells it."""
+    line = Line(stall_s=5)
+    response = line.ask(server.serve(BODY, Answer()).url, {})
+    line.hang_up()
+    assert response.closed
