@@ -139,6 +139,28 @@ def test_a_compressed_image_is_decompressed_while_it_is_fetched(
     assert not any(content[-MIB:])
 
 
+def test_bytes_behind_a_compressed_image_are_borne_where_a_digest_holds(
+    make: Make, image: bytes, large_disk: Path, serve: Any, action: Any, assert_failed: Any
+) -> None:
+    """As image2disk does; without a digest they are an error."""
+    served = serve(COMPRESS["gzip"](make("qcow2")) + b"a signature of somebody's")
+    given = {"IMG_URL": served.url, "DEST_DISK": large_disk}
+    assert_failed(action("qemuimg2disk", **given), "something else follows|bytes follow")
+    done = action("qemuimg2disk", CHECKSUM=served.checksum, **given)
+    assert done.returncode == 0, done.stderr
+    assert "25 bytes follow the end of the gzip data" in done.stderr
+    assert large_disk.read_bytes().startswith(image)
+
+
+def test_an_empty_image_is_an_empty_disk(tmp_path: Path, large_disk: Path, serve: Any, action: Any) -> None:
+    """It is a disk by its format, whatever is on it."""
+    file = tmp_path / "empty.qcow2"
+    run(["qemu-img", "create", "-q", "-f", "qcow2", file, "16M"])
+    done = action("qemuimg2disk", IMG_URL=serve(file.read_bytes()).url, DEST_DISK=large_disk)
+    assert done.returncode == 0, done.stderr
+    assert not any(large_disk.read_bytes()[: 16 * MIB])
+
+
 def test_a_compressed_image_that_outgrows_its_place_is_an_error(
     make: Make, disk: Path, serve: Any, action: Any, assert_failed: Any, assert_not_bootable: Any
 ) -> None:

@@ -18,7 +18,14 @@ from osie.actions.fetch.source import Source
 from osie.actions.image2disk.settings import ImageToDisk
 from osie.actions.pipeline.install import Installation, check_size
 from osie.actions.pipeline.report import Report
-from osie.actions.pipeline.stream import DECOMPRESSED_AHEAD, FETCHED_AHEAD, Flow, established, threads
+from osie.actions.pipeline.stream import (
+    DECOMPRESSED_AHEAD,
+    FETCHED_AHEAD,
+    Flow,
+    bears,
+    established,
+    threads,
+)
 from osie.actions.program import say, warn
 from osie.actions.qemuimg2disk import formats, nbd, staging
 from osie.actions.qemuimg2disk.formats import Disk
@@ -96,6 +103,7 @@ def _through_qemu(wanted: ImageToDisk, source: Source, image: _Stored, disk: Cla
         stack.callback(of_stored.close)
         of_raw = established(_of_raw(given.trust), given.fetch, told=True)
         stack.callback(of_raw.close)
+        of_stored.verified |= given.trust.verified
         of_raw.verified |= given.trust.verified
         flow = Flow(source, of_stored)
         _check(image, flow, of_raw, disk)
@@ -105,7 +113,9 @@ def _through_qemu(wanted: ImageToDisk, source: Source, image: _Stored, disk: Cla
         _stage(image, flow, disk, place, report)
         shown = stack.enter_context(nbd.shown(image.disk.kind, place.node))
         _check_shown(shown, place, disk)
-        Installation(given, Flow(shown, of_raw), disk, report).run()
+        # its format says that it is a disk, be it an empty one
+        meant = given._replace(write=given.write._replace(kind="any"))
+        Installation(meant, Flow(shown, of_raw), disk, report).run()
 
 
 def _check(image: _Stored, flow: Flow, of_raw: Trust, disk: Claimed) -> None:
@@ -143,7 +153,7 @@ def _pieces(image: _Stored, flow: Flow) -> Iterator[bytes]:
     fetched = read_ahead(flow.chunks(), depth=FETCHED_AHEAD, name="fetch")
     if image.packed == "raw":
         return fetched
-    pieces = decompressed(fetched, image.packed, threads=threads())
+    pieces = decompressed(fetched, image.packed, threads=threads(), bear=bears(flow, image.packed))
     return read_ahead(blocks(pieces, PIECE_BYTES), depth=DECOMPRESSED_AHEAD, name="decompress")
 
 

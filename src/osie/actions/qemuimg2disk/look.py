@@ -31,7 +31,7 @@ class Look:
             return b"".join(self._source.chunks(start, min(start + length, total)))
         # from the beginning on: no other place can be told in it
         chunks = self._source.chunks()
-        pieces = decompressed(chunks, self._packed)
+        pieces = decompressed(chunks, self._packed, bear=lambda _count: None)  # told where all is fetched
         found, position, end = bytearray(), 0, start + length
         with closing(pieces, chunks):
             for piece in pieces:
