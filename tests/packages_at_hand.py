@@ -8,6 +8,7 @@ import osie
 from osie.cli.workshop import build_cache
 from osie.core import mirror, packages
 from osie.core.debian import PackageSet
+from osie.image import ipxe
 from osie.image.packages import wanted
 from osie.image.profile import Profile
 from osie.oci import extras, images, selection
@@ -22,7 +23,12 @@ def seed(target: Path, *profiles: Profile) -> Path:
     """
     cache = build_cache()
     wants = [recipe.packages for recipe in images.recipes(Path(osie.__file__).parent)]
-    for one in (PackageSet(selection.PACKAGES), extras.package_set(wants), *map(wanted, profiles)):
+    for one in (
+        PackageSet(selection.PACKAGES),
+        extras.package_set(wants),
+        ipxe.wanted(),
+        *map(wanted, profiles),
+    ):
         packages.fetch(mirror.resolve(one, cache), cache)
     target.mkdir(parents=True, exist_ok=True)
     for pattern in _DOWNLOADED:

@@ -68,8 +68,8 @@ class Rack:
         task = {"name": "t", "worker": "{{ .device_1 }}", "actions": actions}
         template = {"version": "0.1", "name": name, "global_timeout": 1800, "tasks": [task]}
         documents = [
-            _document("Template", name, {"data": yaml.safe_dump(template)}),
-            _document(
+            document("Template", name, {"data": yaml.safe_dump(template)}),
+            document(
                 "Workflow",
                 name,
                 {
@@ -115,9 +115,13 @@ class Rack:
             assert time.monotonic() < deadline, f"still {answer}"
             await asyncio.sleep(0.2)
 
-    async def log(self, name: str) -> list[str]:
-        """What the workflow's actions printed."""
-        items = (await self.client.request("GET", f"/workflows/{name}/logs"))["items"]
+    async def log(self, name: str, action: str = "") -> list[str]:
+        """What the workflow's actions printed, or one of them.
+
+        Lines of one action are in its order; those of several are in the order in which the server had them.
+        """
+        only = {"action": action} if action else {}
+        items = (await self.client.request("GET", f"/workflows/{name}/logs", params=only))["items"]
         return [item["text"] for item in items]
 
     async def starts(self, name: str) -> dict[str, int]:
@@ -129,7 +133,7 @@ class Rack:
         return counts
 
 
-def _document(kind: str, name: str, spec: Json) -> Json:
+def document(kind: str, name: str, spec: Json) -> Json:
     return {"apiVersion": "tinkerbell.org/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
 
 
@@ -149,7 +153,7 @@ def hardware_yaml(name: str, mac: str, number: int, kernel_parameters: Sequence[
         netboot["osie"] = {"kernelParams": list(kernel_parameters)}
     interface = {"dhcp": dhcp, "netboot": netboot}
     return yaml.safe_dump(
-        _document("Hardware", name, {"disks": [{"device": "/dev/vda"}], "interfaces": [interface]})
+        document("Hardware", name, {"disks": [{"device": "/dev/vda"}], "interfaces": [interface]})
     )
 
 

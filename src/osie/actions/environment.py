@@ -99,9 +99,9 @@ class Environment:
             return default
         return int(value, 8)
 
-    def path(self, name: str) -> str:
+    def path(self, name: str, default: str | None = None) -> str:
         """An absolute path."""
-        value = self.text(name)
+        value = self.text(name, default)
         if value and (not PurePosixPath(value).is_absolute() or "\0" in value):
             self.error(name, f"is {value!r}: expected an absolute path")
         return value

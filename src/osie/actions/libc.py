@@ -1,16 +1,18 @@
 """The system calls that Python 3.11 has no name for, by ctypes; each raises OSError as the os module does."""
 
 import ctypes
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
-MS_NOSUID, MS_NODEV, MS_NOEXEC = 0x2, 0x4, 0x8
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 0x1, 0x2, 0x4, 0x8
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 MNT_DETACH = 2
 CLONE_NEWNS = 0x20000
+KEXEC_FILE_UNLOAD, KEXEC_FILE_NO_INITRAMFS = 0x1, 0x4  # linux/kexec.h
 FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE = 0x1, 0x2  # linux/falloc.h
 
 # linux/openat2.h: resolve ".." and symlinks as if the folder were the root, and never through /proc's links
@@ -18,6 +20,7 @@ _RESOLVE_NO_MAGICLINKS, _RESOLVE_IN_ROOT = 0x02, 0x10
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
 _KEPT_BYTES = 32 << 20  # the most that glibc takes for the thresholds
 _SYS_OPENAT2 = 437  # the same number on every architecture
+_SYS_KEXEC_FILE_LOAD = {"x86_64": 320, "aarch64": 294}
 
 
 class _OpenHow(ctypes.Structure):
@@ -78,6 +81,25 @@ def open_in_root(root: int, path: str, flags: int) -> int:
     number = ctypes.c_long(_SYS_OPENAT2)
     return _checked(
         _libc.syscall(number, ctypes.c_int(root), os.fsencode(path), ctypes.byref(how), size), path
+    )
+
+
+def kexec_file_load(kernel: int, ramdisk: int, command_line: str, flags: int = 0) -> None:
+    """kexec_file_load(2): the open files and the command line become what a jump starts."""
+    number = _SYS_KEXEC_FILE_LOAD.get(os.uname().machine)
+    if number is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    text = os.fsencode(command_line) + b"\0"
+    length = ctypes.c_ulong(len(text) if command_line else 0)
+    _checked(
+        _libc.syscall(
+            ctypes.c_long(number),
+            ctypes.c_int(kernel),
+            ctypes.c_int(ramdisk),
+            length,
+            text if command_line else None,
+            ctypes.c_ulong(flags),
+        )
     )
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from osie.contracts import artifacts
+
 
 @dataclass(frozen=True)
 class BootsConfig:
@@ -23,7 +25,12 @@ class BootsConfig:
     tftp: bool = True
     router_advertisement: bool = True  # an empty one, which spares iPXE a wait of 16 s for IPv6
     lease_s: int = 7200
-    ipxe_folder: Path = Path("/usr/lib/ipxe")  # where Debian's package puts the binaries
+    ipxe_folder: Path | None = None  # of iPXE's binaries; None: `ipxe` in `artifacts`, as a build has it
+
+    @property
+    def ipxe_source(self) -> Path:
+        """Where iPXE's binaries are taken from."""
+        return self.ipxe_folder or self.artifacts / artifacts.IPXE
 
     @property
     def base_url(self) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -98,7 +98,8 @@ class Handlers:
 
     async def phone_home(self, request: web.Request) -> web.Response:
         """POST /phone-home: an installed OS tells that it runs, with a JSON object of its own choice."""
-        mac = _mac(request) if "mac" in request.query else self._leases.mac_of(request.remote or "")
+        leased = self._leases.mac_of(request.remote or "")
+        mac = _mac(request) if "mac" in request.query else leased
         if mac is None or await self._machines.find(mac) is None:
             raise web.HTTPNotFound(text=f"no known machine has the address {mac or request.remote}\n")
         try:
@@ -108,6 +109,8 @@ class Handlers:
         if not isinstance(posted, dict):
             raise web.HTTPBadRequest(text="the body is not a JSON object\n")
         await self._machines.record(mac, "phone_home", posted)
+        if mac == leased:  # what somebody else says of it settles nothing
+            await self._machines.booted(mac)
         return web.json_response({"machine": mac})
 
     async def health(self, _request: web.Request) -> web.Response:
@@ -122,7 +125,7 @@ class Handlers:
     async def _send(
         self, request: web.Request, folder: Path, name: str, machine: Machine | None, event: str
     ) -> web.StreamResponse:
-        """Send folder/name; where the machine got it whole, record `event`."""
+        """Send folder/name; where the machine was sent all of it, record `event`."""
         words = name.split("/")
         if any(word in {"", ".", ".."} or word.startswith(".") for word in words):
             raise web.HTTPNotFound(text=f"no file {request.path}\n")
@@ -130,7 +133,9 @@ class Handlers:
         began = time.monotonic()
         if await response.send(request) and machine is not None:
             seconds = round(time.monotonic() - began, 3)
-            fields: Mapping[str, object] = {"name": name, "bytes": response.size, "seconds": seconds}
+            fields = {"name": name, "bytes": response.size, "seconds": seconds}
+            if response.unacknowledged:
+                fields["unacknowledged"] = response.unacknowledged
             await self._machines.record(machine.mac, event, fields)
         return response
 

@@ -1,4 +1,4 @@
-"""iPXE's binaries, copied from Debian's package to where TFTP and HTTP serve them."""
+"""iPXE's binaries, copied to where TFTP and HTTP serve them."""
 
 import shutil
 from pathlib import Path
@@ -22,6 +22,6 @@ def install(source: Path, target: Path) -> dict[str, str]:
     if "bios" not in found:
         raise OsieError(
             f"iPXE's binaries are not in {source}: {dnsmasq.BIOS_LOADER} is missing",
-            hint="apt-get install ipxe",
+            hint="`osie build` puts them beside the kernel, or name their folder as boots.ipxe_folder",
         )
     return found

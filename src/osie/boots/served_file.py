@@ -5,10 +5,12 @@ NAME to whoever accepts gzip. Semantics: RFC 9110, sections 13 and 14.
 """
 
 import asyncio
+import fcntl
 import os
 import socket
 import stat
 import struct
+import termios
 from dataclasses import dataclass
 from email.utils import formatdate
 from pathlib import Path
@@ -16,10 +18,14 @@ from typing import BinaryIO
 
 from aiohttp import web
 
-_DRAIN_S = 60.0  # how long a peer may take to acknowledge what the kernel still holds
+_SILENT_S = 60.0  # without a word from a peer that has yet to be sent something: it is gone
+_QUIET_S = 1.0  # without a word from one that was sent all: nothing more will come. A lost packet is
+# sent again after 0.2 s, and again after 0.4 s (RFC 6298, and TCP_RTO_MIN in include/net/tcp.h)
+_IPXE_WINDOW = 256 * 1024  # bytes; TCP_MAX_WINDOW_SIZE in iPXE's include/ipxe/tcp.h
 _POLL_S = (0.001, 0.25)  # first and longest pause between two looks at the socket
-_ESTABLISHED, _CLOSE_WAIT = 1, 8  # include/net/tcp_states.h
-_UNACKED_OFFSET, _NOTSENT_OFFSET = 24, 144  # struct tcp_info in include/uapi/linux/tcp.h
+_OPEN = {1, 8}  # TCP_ESTABLISHED, TCP_CLOSE_WAIT: include/net/tcp_states.h
+# include/uapi/linux/sockios.h: bytes that aren't acknowledged, and those of them that weren't sent
+_SIOCOUTQ, _SIOCOUTQNSD = termios.TIOCOUTQ, 0x894B
 
 
 @dataclass(frozen=True)
@@ -89,39 +95,49 @@ def _range_holds(request: web.Request, tag: str, last_modified: str) -> bool:
     return validator is None or validator in {tag, last_modified}
 
 
-async def _delivered(connection: int) -> bool:
-    """Wait until the peer acknowledged all that was sent; False where the connection broke before that.
+async def _unacknowledged(connection: int) -> int | None:
+    """How many of the last bytes the peer's TCP leaves unacknowledged; None where it hasn't got the file.
 
-    sendfile(2) returns when the kernel has the bytes, which may be megabytes before the peer has them.
+    sendfile(2) returns when the kernel has the bytes, which may be megabytes before the peer has them. And a
+    peer may have them without a word: an iPXE of 2025 on UEFI starts the kernel before it has acknowledged
+    what came last. So all must have left us, and all but what fits into iPXE's window be acknowledged.
     """
     with socket.socket(fileno=connection) as peer:
+        now = asyncio.get_running_loop().time
         pause, longest = _POLL_S
-        deadline = asyncio.get_running_loop().time() + _DRAIN_S
+        before, since = -1, now()
         while True:
-            info = peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192)
-            (unacked,) = struct.unpack_from("=I", info, _UNACKED_OFFSET)
-            (unsent,) = struct.unpack_from("=I", info, _NOTSENT_OFFSET)
-            if info[0] not in {_ESTABLISHED, _CLOSE_WAIT}:
-                return False
-            if not unacked and not unsent:
-                return True
-            if asyncio.get_running_loop().time() > deadline:
-                return False
+            is_open = peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] in _OPEN
+            left, unsent = _waiting(peer, _SIOCOUTQ), _waiting(peer, _SIOCOUTQNSD)
+            if not left:
+                return 0
+            if not is_open:
+                return None
+            if left != before:
+                before, since = left, now()
+            if now() - since > (_SILENT_S if unsent else _QUIET_S):
+                return left if not unsent and left <= _IPXE_WINDOW else None
             await asyncio.sleep(pause)
             pause = min(pause * 2, longest)
 
 
+def _waiting(peer: socket.socket, request: int) -> int:
+    """Bytes in the socket's send queue, as tcp(7) has it."""
+    (number,) = struct.unpack("=i", fcntl.ioctl(peer, request, bytes(4)))
+    return int(number)
+
+
 class ServedFile(web.StreamResponse):
-    """The answer to GET or HEAD of one file. After `prepare`, `whole` tells whether all of it arrived."""
+    """The answer to GET or HEAD of one file."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._path = path
         self.size = 0  # of the whole file, in bytes
-        self.whole = False
+        self.unacknowledged = 0  # of a file that was sent whole, how many of its last bytes
 
     async def send(self, request: web.Request) -> bool:
-        """Answer the request. True where the client now has the whole file from this one answer."""
+        """Answer the request. True where the whole file was sent in this one answer: see `unacknowledged`."""
         try:
             file = self._path.open("rb")
         except (OSError, ValueError):  # ValueError: a NUL in the name
@@ -189,4 +205,6 @@ class ServedFile(web.StreamResponse):
             transport.abort()
             return False
         await self.write_eof()
-        return await _delivered(connection)
+        left = await _unacknowledged(connection)
+        self.unacknowledged = left or 0
+        return left is not None

@@ -15,6 +15,7 @@ from rich.console import Console
 
 import osie.actions
 from osie.actions import progress
+from osie.actions.environment import SettingsError
 from osie.cli.progress import TerminalProgress
 from osie.contracts.action_events import Progress, decode
 from osie.core.errors import OsieError
@@ -176,7 +177,15 @@ def _known(name: str) -> str:
 
 
 def _purpose(name: str) -> str:
-    return (importlib.import_module(f"osie.actions.{name}").__doc__ or "").strip().splitlines()[0]
+    return (_module(f"osie.actions.{name}").__doc__ or "").strip().partition("\n")[0]
+
+
+def _module(name: str) -> Any:
+    """The module. Raises OsieError, where it can't be imported, whatever the fault in it."""
+    try:
+        return importlib.import_module(name)
+    except Exception as error:  # noqa: BLE001 - it is somebody's code, perhaps half-written
+        raise OsieError(f"{name} can't be imported: {type(error).__name__}: {error}") from None
 
 
 class _Asked(dict[str, str]):
@@ -206,9 +215,12 @@ class _Asked(dict[str, str]):
 def _variables(name: str) -> dict[str, str]:
     """The variables that the action looks for, and what it says where one of them isn't there."""
     asked, told = _Asked(), ""
+    program = _module(f"osie.actions.{name}.__main__")
+    if not hasattr(program, "read"):
+        raise OsieError(f"{program.__name__} has no function `read`, which tells the action's variables")
     try:
-        importlib.import_module(f"osie.actions.{name}.__main__").read(asked)
-    except OsieError as error:
+        program.read(asked)
+    except SettingsError as error:
         told = str(error)
     missing = {part.partition(" ")[0] for part in told.split("; ")}
     return {variable: "(must be set)" if variable in missing else "" for variable in asked.names}

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from osie.contracts.image_reference import Reference
 from osie.core.errors import OsieError
 from osie.image.findings import sentence
 
@@ -20,6 +21,21 @@ def _endpoint(text: str) -> str:
     scheme, _, rest = text.rpartition(":")
     if not rest.isdecimal() or not scheme or int(rest) > 65535:
         raise ValueError("expected HOST:PORT, or fd:N for an inherited socket")
+    return text
+
+
+def _is_name(text: str) -> bool:
+    try:
+        Reference.parse(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _beginning(text: str) -> str:
+    # What follows it is the rest of a word, of a path, or a tag.
+    if text and not any(_is_name(text + rest) for rest in ("x", "/x", "")):
+        raise ValueError(f"{text!r}: no image's name begins so: HOST[:PORT]/PATH in lower case, no https://")
     return text
 
 
@@ -44,6 +60,7 @@ class Boots(_Section):
     """The netboot service."""
 
     artifacts: Path  # the folder of `osie build --output`
+    ipxe_folder: Path | None = None  # of iPXE's binaries; None: `ipxe` in `artifacts`
     port: Port = 7171
     syslog_port: Port = 514
     folders: Mapping[str, Path] = Field(default_factory=dict)  # further folders: /NAME/... over HTTP
@@ -63,7 +80,8 @@ class Tink(_Section):
     database: str = ""  # an SQLAlchemy URL; "": SQLite in state_dir
     grpc_port: Port = 42113
     older_grpc_port: Annotated[int, Field(ge=0, lt=65536)] = 42114  # of workers up to v0.12; 0: none
-    rewrite_images: Mapping[str, str] = Field(default_factory=dict)  # prefix -> what stands in its place
+    # prefix -> what stands in its place
+    rewrite_images: Mapping[str, Annotated[str, AfterValidator(_beginning)]] = Field(default_factory=dict)
     require_verified: bool = False  # every action gets REQUIRE_VERIFIED=true, whatever its template says
     hold_s: Annotated[float, Field(ge=0, le=60)] = 30.0  # a question for which there is no action; 0: none
     silent_after_s: Silence = 60.0  # without a word from the agent whose turn it is

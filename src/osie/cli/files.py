@@ -2,17 +2,15 @@
 
 import asyncio
 import difflib
-import sys
 from pathlib import Path
 
 import click
 
 from osie.cli import config, show
 from osie.cli.client import Json, ask, at
-from osie.cli.completion import names
-from osie.cli.operations import namespace_option
+from osie.cli.completion import names, namespaces
 from osie.cli.resources import FILE, file_option, read_files, server_option
-from osie.cli.telling import tell
+from osie.cli.telling import note, tell
 from osie.core.errors import OsieError
 from osie.tink import diffing
 from osie.tink.handed import handed
@@ -26,11 +24,12 @@ def diff(paths: tuple[str, ...], server: str) -> int:
     """Show what applying the files would change. Exits with 1 where something differs, with 2 on errors."""
     try:
         files = [{"name": name, "text": text} for name, text in read_files(list(paths))]
-        found = ask(server, "POST", "/diff", has="differences", json={"files": files})["differences"]
+        answer = ask(server, "POST", "/diff", has="differences", json={"files": files})
     except OsieError as error:
         tell(error)
         return 2
-    differing = [item for item in found if item["change"] != "unchanged"]
+    note(answer.get("warnings", ()))
+    differing = [item for item in answer["differences"] if item["change"] != "unchanged"]
     for item in differing:
         for line in unified(item):
             colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
@@ -53,8 +52,7 @@ def unified(item: Json) -> list[str]:
 def validate(paths: tuple[str, ...]) -> None:
     """Check files with no server: all their errors at once."""
     verdict = asyncio.run(diffing.validate(read_files(list(paths))))
-    for note in verdict.notes:
-        click.echo(f"note: {note}", err=True)
+    note(verdict.notes)
     for ref in verdict.resources:
         rendered = " (rendered)" if ref in verdict.drafts else ""
         click.echo(f"{ref.kind.lower()}/{ref.name} is valid{rendered}")
@@ -68,7 +66,12 @@ def validate(paths: tuple[str, ...]) -> None:
 @click.option(
     "--config", "config_path", type=click.Path(path_type=Path), help="With -f: the server's config."
 )
-@namespace_option
+@click.option(
+    "-n",
+    "--namespace",
+    help="The workflow's; with -f any, else default.",
+    shell_complete=namespaces(lambda _context: "/workflows"),
+)
 @click.option("-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml")
 @server_option
 def render(
@@ -76,7 +79,7 @@ def render(
     *,
     paths: tuple[str, ...],
     config_path: Path | None,
-    namespace: str,
+    namespace: str | None,
     output: str,
     server: str,
 ) -> None:
@@ -89,25 +92,31 @@ def render(
     elif name is None:
         raise click.UsageError("name a workflow, or files with -f")
     else:
-        document = ask(server, "GET", at("workflows", name, "render"), params={"namespace": namespace})
+        document = ask(
+            server, "GET", at("workflows", name, "render"), params={"namespace": namespace or "default"}
+        )
     click.echo(show.encode(document, output))
 
 
-async def _from_files(paths: list[str], namespace: str, name: str | None, config_path: Path | None) -> Json:
+async def _from_files(
+    paths: list[str], namespace: str | None, name: str | None, config_path: Path | None
+) -> Json:
     verdict = await diffing.validate(read_files(paths))
-    for note in verdict.notes:
-        sys.stderr.write(f"note: {note}\n")
-    drafts = {ref.name: workflow for ref, workflow in verdict.drafts.items() if ref.namespace == namespace}
-    if name is None and len(drafts) == 1:
-        name = next(iter(drafts))
-    if name not in drafts:
-        there = ", ".join(sorted(drafts)) or "none"
+    note(verdict.notes)
+    drafts = {
+        ref: workflow
+        for ref, workflow in verdict.drafts.items()
+        if namespace in (None, ref.namespace) and name in (None, ref.name)
+    }
+    if len(drafts) != 1:
+        there = ", ".join(f"{ref.namespace}/{ref.name}" for ref in sorted(verdict.drafts)) or "none"
         raise OsieError(
             f"{name or 'which workflow'}: the files hold these workflows with all they need: {there}",
-            hint="name one of them, and give the files of its template and hardware, too",
+            hint="name one of them (-n: its namespace), and give the files of its template and hardware, too",
         )
     policy = config.load(config_path).tink if config_path else None
     rewriting = (
         Rewriting(policy.rewrite_images, require_verified=policy.require_verified) if policy else Rewriting()
     )
-    return handed(drafts[name], rewriting)
+    (workflow,) = drafts.values()
+    return handed(workflow, rewriting)

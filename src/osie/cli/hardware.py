@@ -8,6 +8,7 @@ import yaml
 from osie.cli import hardware_csv
 from osie.cli.client import ApiError, Client, Json
 from osie.cli.resources import FILE, read_file, server_option
+from osie.cli.telling import note
 
 
 @click.group()
@@ -37,15 +38,17 @@ def import_(file: str, dry_run: bool, server: str) -> None:
         click.echo(documents, nl=False)
         return
 
-    for item in asyncio.run(_applied(server, name, imported.lines, documents)):
+    answer = asyncio.run(_applied(server, name, imported.lines, documents))
+    note(answer["warnings"])
+    for item in answer["applied"]:
         click.echo(f"hardware/{item['name']} {item['change']}")
 
 
-async def _applied(server: str, name: str, lines: list[int], documents: str) -> list[Json]:
+async def _applied(server: str, name: str, lines: list[int], documents: str) -> Json:
     """What the server did. Raises ApiError with the lines of the CSV that it refuses."""
     async with Client(server) as client:
         try:
-            return await client.apply([(name, documents)])
+            return await client.apply_told([(name, documents)])
         except ApiError as error:
             if not error.faults:
                 raise

@@ -4,7 +4,6 @@ The columns are those of the hardware.csv that Tinkerbell's installers read, and
 """
 
 import csv
-import difflib
 import io
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from osie.core.errors import OsieError
+from osie.tink.keys import nearest
 from osie.tink.manifest import explain
 from osie.tink.resources import HardwareResource
 
@@ -32,6 +32,18 @@ COLUMNS: Mapping[str, str] = {
     "uefi": "true or false",
     "agent_id": "the worker's identity, where it isn't the MAC",
     "netboot": "true (also where it is empty) or false: may it netboot",
+}
+_OTHER_WORDS = {  # of other programs' tables
+    "macaddress": "mac",
+    "name": "hostname",
+    "ip": "ip_address",
+    "address": "ip_address",
+    "subnetmask": "netmask",
+    "router": "gateway",
+    "dns": "nameservers",
+    "ntp": "timeservers",
+    "device": "disk",
+    "vlan": "vlan_id",
 }
 _IGNORED = {"bmc_ip", "bmc_username", "bmc_password", "vendor"}
 _REQUIRED = ("hostname", "mac")
@@ -60,13 +72,14 @@ class Imported(NamedTuple):
 
 def read(name: str, text: str) -> Imported:
     """Read the file called `name`. Raises OsieError with every fault and its line."""
-    table = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True, skipinitialspace=True)
+    separator, before, lines = _dialect(text)
+    table = csv.DictReader(io.StringIO(lines), strict=True, skipinitialspace=True, delimiter=separator)
     try:
         columns = [column.strip().lower() for column in table.fieldnames or ()]
         table.fieldnames = columns
-        rows = [(table.line_num, row) for row in table]
+        rows = [(table.line_num + before, row) for row in table if not _is_blank(row)]
     except csv.Error as error:
-        raise OsieError(f"{name}, line {table.line_num}: no CSV: {error}") from error
+        raise OsieError(f"{name}, line {table.line_num + before}: no CSV: {error}") from error
     faults = [f"{name}: {fault}" for fault in _wrong_columns(columns)]
     manifests, seen = [], dict[tuple[str, str], int]()
     for line, row in rows if not faults else ():
@@ -84,11 +97,29 @@ def read(name: str, text: str) -> Imported:
     )
 
 
+def _dialect(text: str) -> tuple[str, int, str]:
+    """The separator, how many lines are no table's, and the table.
+
+    Excel separates by a semicolon where a comma is in numbers, and may say so in a first line `sep=;`.
+    """
+    first, newline, rest = text.partition("\n")
+    said = re.fullmatch("sep=(.)", first.strip("\r"), re.IGNORECASE)
+    if said:
+        return said[1], 1, rest
+    separators = [each for each in ";\t" if each in first and "," not in first]
+    return (separators or [","])[0], 0, first + newline + rest
+
+
+def _is_blank(row: Mapping[Any, Any]) -> bool:
+    """A row of separators only, as spreadsheets write them below a table."""
+    return not "".join("".join(value or ()) for value in row.values()).strip()
+
+
 def _wrong_columns(columns: list[str]) -> Iterator[str]:
     for column in columns:
         if column not in COLUMNS and column not in _IGNORED:
-            near = difflib.get_close_matches(column, COLUMNS, 1)
-            yield f"unknown column {column!r}" + (f": {near[0]}?" if near else "")
+            meant = nearest(column, COLUMNS) or _OTHER_WORDS.get(column.replace("_", ""), "")
+            yield f"unknown column {column!r}" + (f": {meant}?" if meant else "")
     for column in sorted({column for column in columns if columns.count(column) > 1}):
         yield f"column {column} is there twice"
     for column in _REQUIRED:

@@ -3,13 +3,16 @@
 import errno
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
 import click
 from click.shell_completion import CompletionItem
 
+from osie.cli import output
 from osie.cli.telling import tell
+from osie.core import interruption
 from osie.core.errors import OsieError
 
 # name -> (module, attribute, one line of help): a command's module is imported only when it runs.
@@ -52,6 +55,17 @@ class _Lazy(click.Group):
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does it, with the names that there are for what was probably meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:
+            raise click.exceptions.NoSuchCommand(
+                error.command_name, possibilities=list(_COMMANDS), ctx=ctx
+            ) from None
+
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """The commands' names without importing one; options as click has them."""
         if incomplete.startswith("-"):
@@ -75,9 +89,13 @@ def cli(debug: bool) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 128 + the signal that ended it."""
+    if argv is None:
+        output.begin_in_utf8()
+    output.degrade()
     arguments = list(sys.argv[1:] if argv is None else argv)
     os.umask(_UMASK)
+    interruption.heed(signal.SIGTERM, signal.SIGHUP)
     try:
         status = cli.main(args=arguments, prog_name="osie", standalone_mode=False)
     except click.ClickException as error:
@@ -85,11 +103,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("osie: interrupted", err=True)
-        sys.exit(130)
+        sys.exit(interruption.status())
     except OSError as error:
         if "--debug" in arguments or error.errno not in _HOST_ERRORS:
             raise
-        tell(OsieError(f"{error.filename or 'writing'}: {error.strerror}"))
+        # Of two files the second is the one that is written; a full disk is its.
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        place = (error.filename2 if full else None) or error.filename or "writing"
+        tell(OsieError(f"{place}: {error.strerror}"))
         sys.exit(1)
     except OsieError as error:
         if "--debug" in arguments:

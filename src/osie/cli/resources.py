@@ -1,6 +1,7 @@
 """`osie apply` and `osie delete`: resources, through the operator API."""
 
 import asyncio
+import codecs
 import io
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import click
 
 from osie.cli.client import DEFAULT_SERVER, ApiError, Client, Json, ask, at, server_url
 from osie.cli.completion import given, names, namespaces, one_of
+from osie.cli.telling import note
 from osie.core.errors import OsieError
 
 KINDS = {
@@ -94,17 +96,23 @@ def read_files(paths: list[str]) -> list[tuple[str, str]]:
 
 
 def read_file(path: str) -> tuple[str, str]:
-    """The name to call a file by, and its text: UTF-8, with any kind of line's end. "-" is standard input."""
+    """The name to call a file by, and its text, with any kind of line's end. "-" is standard input.
+
+    UTF-8; UTF-16 where it begins with a byte order mark, as what Windows' programs write.
+    """
     name = "standard input" if path == "-" else click.format_filename(path)
     try:
         data = _standard_input() if path == "-" else Path(path).read_bytes()
-        return name, io.StringIO(data.decode(), newline=None).read()
+        is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        text = data.decode("utf-16" if is_utf16 else "utf-8-sig")
+        return name, io.StringIO(text, newline=None).read()
     except OSError as error:
         raise _unreadable(name, error) from None
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
+        encoding = "UTF-16" if is_utf16 else "UTF-8"
         raise OsieError(
-            f"{name}, line {line}: not UTF-8 text (byte {data[error.start]:#04x}, {error.reason})"
+            f"{name}, line {line}: not {encoding} text (byte {data[error.start]:#04x}, {error.reason})"
         ) from None
 
 
@@ -130,8 +138,7 @@ def apply(paths: tuple[str, ...], server: str) -> None:
             return await client.apply_told(files)
 
     answer = asyncio.run(work())
-    for warning in answer["warnings"]:
-        click.echo(f"note: {warning}", err=True)
+    note(answer["warnings"])
     for item in answer["applied"]:
         click.echo(f"{named(item)} {item['change']}")
 

@@ -4,4 +4,5 @@ ARCH = "x86_64"
 KERNEL = f"vmlinuz-{ARCH}"
 INITRAMFS = f"initramfs-{ARCH}"
 MANIFEST = "manifest.json"
+IPXE = "ipxe"  # the folder beside them with iPXE's binaries
 EMBEDDED_WORKER = "osie/tink-worker:embedded"  # the image in the ramdisk, as its engine knows it

@@ -2,13 +2,15 @@
 
 The worker pulls by these rules, and so does the ramdisk, for the worker's own image.
 
-The grammar: https://pkg.go.dev/github.com/distribution/reference
+osie.contracts.image_reference has the whole grammar. https://pkg.go.dev/github.com/distribution/reference
 """
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 DEFAULT_REGISTRY = "docker.io"
+_HUBS = {DEFAULT_REGISTRY, "index.docker.io"}
+_OFFICIAL = "library/"  # where on Docker Hub a name of one word is
 
 
 def with_tag(image: str) -> str:
@@ -19,8 +21,23 @@ def with_tag(image: str) -> str:
 
 def registry(image: str) -> str:
     """The registry that the name leads to."""
-    first, slash, _ = image.partition("/")
-    return first if slash and ("." in first or ":" in first or first == "localhost") else DEFAULT_REGISTRY
+    return split(image)[0]
+
+
+def full(image: str) -> str:
+    """The name with its registry: alpine:3 -> docker.io/library/alpine:3."""
+    return "/".join(split(image))
+
+
+def split(image: str) -> tuple[str, str]:
+    """Registry, and the rest of the name: splitDockerDomain of distribution/reference."""
+    first, slash, rest = image.partition("/")
+    is_registry = "." in first or ":" in first or first == "localhost" or first != first.lower()
+    if not slash or not is_registry:
+        return DEFAULT_REGISTRY, image if slash else _OFFICIAL + image
+    if first in _HUBS:
+        return DEFAULT_REGISTRY, rest if "/" in rest else _OFFICIAL + rest
+    return first, rest
 
 
 class Credentials(NamedTuple):  # no dataclass: the ramdisk reads this too, where that import is time

@@ -20,6 +20,10 @@ def write_atomically(path: Path, content: bytes | str, *, mode: int = 0o644) -> 
             os.fsync(file.fileno())
         temporary.chmod(mode)
         temporary.replace(path)
+    except OSError as error:
+        if error.filename is None:  # write(2) and fsync(2) know no name, and a full disk is told by it
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
     directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)

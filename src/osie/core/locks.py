@@ -55,14 +55,37 @@ def exclusive_if_free(path: Path) -> Iterator[bool]:
 
 
 @contextmanager
+def alone_if_free(folder: Path) -> Iterator[bool]:
+    """Have `folder`, which is there, for ourselves; False where somebody works in it by `alone_in`."""
+    try:
+        descriptor = _folder_lock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
     """Wait until nobody else who asks for it works in `folder`, which is there and stays."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = _folder_lock(folder, fcntl.LOCK_EX)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
+
+
+def _folder_lock(folder: Path, operation: int) -> int:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, operation)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _allow_many() -> None:

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from osie.contracts.image_reference import Reference
 from osie.core.errors import OsieError
-from osie.image.reference import Reference
 
 ARCHITECTURE = "amd64"
 _INDEX, _DOCKER = "index.json", "manifest.json"

@@ -12,7 +12,7 @@ from osie.core import locks
 from osie.core.cache import BuildProgress, Cache
 from osie.core.errors import OsieError
 from osie.core.files import sha256_of_file, write_atomically
-from osie.image import kernel, parts, selection
+from osie.image import ipxe, kernel, parts, selection
 from osie.image.embedded import Wanted
 from osie.image.manifest import Artifact, Manifest
 from osie.image.profile import Profile
@@ -29,7 +29,7 @@ def build(
     source: Path = SOURCE,
     images: Sequence[Wanted] = (),
 ) -> Manifest:
-    """Write the kernel, the initramfs and the manifest into `output`, and return the manifest.
+    """Write the kernel, the initramfs, iPXE and the manifest into `output`, and return the manifest.
 
     `worker_image` is a tar that Docker can load, `images` are those besides. Files in `output` are replaced
     only when all is built and within the profile's budget; each is whole at any time, and the manifest comes
@@ -39,11 +39,12 @@ def build(
     _check(steps)
     with _modes_as_everywhere():
         built = {artifacts.KERNEL: steps.kernel, artifacts.INITRAMFS: steps.initramfs}
-        manifest = _manifest(steps, built)
+        loaders = {f"{artifacts.IPXE}/{name}": path for name, path in ipxe.binaries(steps.ipxe).items()}
+        manifest = _manifest(steps, built, loaders)
     _check_budget(profile, manifest)
     progress.started("artifacts")
     begun = time.monotonic()
-    cached = _install(manifest, built, output)
+    cached = _install(manifest, {**built, **loaders}, output)
     progress.finished("artifacts", seconds=time.monotonic() - begun, size_bytes=manifest.size, cached=cached)
     return manifest
 
@@ -54,7 +55,8 @@ def prepare(profile: Profile, cache: Cache, images: Sequence[Wanted] = ()) -> No
     `images` are those that others made.
     """
     with _modes_as_everywhere():
-        _ = Steps(profile, cache, worker_image=Path(), images=images).with_strangers
+        steps = Steps(profile, cache, worker_image=Path(), images=images)
+        _ = steps.ipxe, steps.with_strangers
 
 
 @contextmanager
@@ -78,20 +80,28 @@ def _check(steps: Steps) -> None:
         raise OsieError(f"{steps.init}: missing: what the kernel starts; the checkout is not whole")
 
 
-def _manifest(steps: Steps, built: dict[str, Path]) -> Manifest:
+def _manifest(steps: Steps, built: dict[str, Path], loaders: dict[str, Path]) -> Manifest:
     packages, root = steps.packages, steps.root / "tree"
     release = kernel.release(root)
     return Manifest(
         profile=steps.profile.name,
         arch=artifacts.ARCH,
         engine=steps.profile.engine,
-        artifacts=[Artifact(name, path.stat().st_size, sha256_of_file(path)) for name, path in built.items()],
-        packages=selection.contained(packages, root, also=[f"linux-image-{release}"]),
+        artifacts=_described(built),
+        packages=[
+            *selection.contained(packages, root, also=[f"linux-image-{release}"]),
+            ipxe.package(steps.ipxe),
+        ],
         kernel_release=release,
         kernel_parameters=steps.profile.kernel_parameters,
         memory_min_mib=steps.profile.memory_min_mib,
         parts=steps.parts,
+        loaders=_described(loaders),
     )
+
+
+def _described(files: dict[str, Path]) -> list[Artifact]:
+    return [Artifact(name, path.stat().st_size, sha256_of_file(path)) for name, path in files.items()]
 
 
 def _check_budget(profile: Profile, manifest: Manifest) -> None:
@@ -120,13 +130,16 @@ def _install(manifest: Manifest, built: dict[str, Path], output: Path) -> bool:
 
 
 def _replace_stale(manifest: Manifest, built: dict[str, Path], output: Path) -> bool:
-    stale = [one.name for one in manifest.artifacts if not _is_whole(output / one.name, one)]
-    prepared = {name: output / f".{name}.new" for name in built}
+    every = [*manifest.artifacts, *manifest.loaders]
+    stale = [one.name for one in every if not _is_whole(output / one.name, one)]
+    places = {name: output / name for name in built}
+    prepared = {name: place.with_name(f".{place.name}.new") for name, place in places.items()}
     try:
         for name in stale:
+            places[name].parent.mkdir(exist_ok=True)
             _copy(built[name], prepared[name])
         for name in stale:
-            prepared[name].replace(output / name)
+            prepared[name].replace(places[name])
     finally:
         for left in prepared.values():  # by us, or by a build that was killed: we are alone here
             left.unlink(missing_ok=True)

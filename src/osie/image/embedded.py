@@ -14,11 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
+from osie.contracts.image_reference import Reference
 from osie.core.debian import EPOCH
 from osie.image import archived, flattening, layer_file, layer_tar
 from osie.image.archived import Archived, ArchivedLayer, Blobs
 from osie.image.layer_file import Form
-from osie.image.reference import Reference
 
 _LAYER_TYPES: Mapping[Form, str] = {
     "plain": "application/vnd.oci.image.layer.v1.tar",

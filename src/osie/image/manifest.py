@@ -31,10 +31,11 @@ class Manifest:
     kernel_parameters: Sequence[str] = ()
     memory_min_mib: int = 0  # of a machine that boots this; 0: not known
     parts: Tree = field(default_factory=dict)  # bytes, by what takes them
+    loaders: Sequence[Artifact] = ()  # iPXE's binaries, what firmware is handed first
 
     @property
     def size(self) -> int:
-        """Bytes of all artifacts together."""
+        """Bytes of all artifacts together: what a machine loads of them is in its memory."""
         return sum(artifact.size for artifact in self.artifacts)
 
     def json(self) -> str:
@@ -46,6 +47,7 @@ def read(path: Path) -> Manifest:
     """The manifest at `path`. Raises OsieError where it can't be one."""
     try:
         raw = json.loads(path.read_text())
-        return Manifest(**{**raw, "artifacts": [Artifact(**one) for one in raw["artifacts"]]})
+        files = {name: [Artifact(**one) for one in raw.get(name, ())] for name in ("artifacts", "loaders")}
+        return Manifest(**{**raw, **files})
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise OsieError(f"{path}: not a manifest that `osie build` wrote: {error}") from error

@@ -19,11 +19,11 @@ from pydantic import (
 
 import osie
 from osie.contracts.artifacts import EMBEDDED_WORKER
+from osie.contracts.image_reference import Reference
 from osie.core.errors import OsieError
 from osie.image import inside
 from osie.image.classes import firmware_classes, known_class, module_classes
 from osie.image.findings import formed, nearest, sentence
-from osie.image.reference import Reference
 
 _LONGEST_CHAIN = 8
 _LONGEST_NAME = 255  # in bytes, of one file: NAME_MAX

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from osie.contracts import image_reference
 from osie.core.cache import Cache
 from osie.core.errors import OsieError
 from osie.core.files import sha256_of_file
@@ -41,4 +42,4 @@ def _looked_into(image: Wanted, cache: Cache) -> None:
 
 
 # As it was loaded: a file that is edited while we run must not pass for what we do.
-_CODE = [sha256_of_file(Path(__file__).with_name(name)) for name in ("archived.py", "reference.py")]
+_CODE = [sha256_of_file(Path(module.__file__ or "")) for module in (archived, image_reference)]

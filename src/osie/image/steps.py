@@ -17,6 +17,7 @@ from osie.image import (
     docker_store,
     embedded,
     initramfs,
+    ipxe,
     kernel,
     packages,
     parts,
@@ -58,6 +59,11 @@ class Steps:
     worker_image: Path  # a tar that Docker can load
     source: Path = SOURCE  # the folder of our Python package, which goes into the ramdisk
     images: Sequence[Wanted] = ()  # besides the worker's
+
+    @cached_property
+    def ipxe(self) -> Path:
+        """The folder of Debian's iPXE binaries, of the profile's suite."""
+        return ipxe.unpacked(ipxe.wanted(self.profile.suite, self.profile.mirror), self.cache)
 
     @property
     def init(self) -> Path:

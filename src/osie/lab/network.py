@@ -114,7 +114,8 @@ class Network:
         """A TCP socket that listens in the network, though it is ours."""
 
         def bound() -> socket.socket:
-            return socket.create_server((host, port))
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            return socket.create_server((host, port), family=family)
 
         return inside(self.name, bound)
 

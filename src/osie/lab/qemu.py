@@ -5,14 +5,12 @@ from pathlib import Path
 from typing import Literal
 
 from osie.contracts import mac as macs
+from osie.core import host_tools
 from osie.lab.accelerator import KVM
 
 Firmware = Literal["bios", "uefi"]
 Nic = Literal["ipxe-rom", "pxe"]
 
-OVMF_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
-OVMF_VARS = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
-IPXE_KERNEL = Path("/usr/lib/ipxe/ipxe.lkrn")
 _SERIAL_CHARACTERS = 20  # virtio-blk's serial number has room for no more
 
 
@@ -40,6 +38,7 @@ class Hardware:
     netboot: bool = True  # False: the firmware does not try the network
     disk_format: str = "raw"
     direct: Direct | None = None  # in place of what the firmware would boot
+    ipxe_kernel: Path | None = None  # Debian's ipxe.lkrn: what plays a plain PXE card on a BIOS
 
     @property
     def serial(self) -> str:
@@ -98,7 +97,7 @@ def command(hardware: Hardware, connections: Connections, accelerator: str) -> l
 def _firmware(hardware: Hardware, connections: Connections) -> list[str]:
     if hardware.firmware == "bios":
         return []
-    code = f"if=pflash,unit=0,format=raw,readonly=on,file={OVMF_CODE}"
+    code = f"if=pflash,unit=0,format=raw,readonly=on,file={host_tools.OVMF_CODE.path}"
     variables = f"if=pflash,unit=1,format=raw,file={connections.variables}"
     # Its PXE over IPv6 waits 68 s for an offer before the boot order's next entry; nobody here makes one.
     no_ipv6 = "name=opt/org.tianocore/IPv6PXESupport,string=n"
@@ -119,7 +118,9 @@ def _network(hardware: Hardware, connections: Connections) -> list[str]:
         return [*netdev, "-device", f"{card},bootindex=1"]
     if hardware.firmware == "uefi":  # OVMF has drivers and PXE of its own
         return [*netdev, "-device", f"{card},bootindex=1,romfile="]
-    kernel = ["-kernel", str(IPXE_KERNEL), "-initrd", str(connections.script)]
+    if hardware.ipxe_kernel is None:
+        raise ValueError("on a BIOS a plain PXE card needs ipxe_kernel")
+    kernel = ["-kernel", str(hardware.ipxe_kernel), "-initrd", str(connections.script)]
     return [*netdev, "-device", f"{card},romfile=", *kernel]
 
 

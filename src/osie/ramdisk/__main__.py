@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from osie import __version__
+from osie.contracts import requests
 from osie.contracts.kernel_parameters import KernelParameters, parse
 from osie.core.errors import OsieError, chain
 from osie.core.room import room
@@ -155,7 +156,7 @@ class Boot:
 
 
 def _watch(reporter: Reporter, boot: Boot, boot_thread: threading.Thread) -> None:
-    """Sample the memory and look for the worker's wish to reboot, until the machine or our program ends."""
+    """Sample the memory and look for an action's wish to reboot, until the machine or our program ends."""
     watch = memory.MemoryWatch(reporter)
     full = storage.StorageWatch(reporter, lambda: room(STORAGE))
     while boot_thread.is_alive():
@@ -163,9 +164,10 @@ def _watch(reporter: Reporter, boot: Boot, boot_thread: threading.Thread) -> Non
         full.sample()
         for log in (engine.LOG, dhcp.LOG):
             daemon.bound(log)
-        if rebooting.REQUEST.exists():
+        if asked := requests.made():
             watch.conclude()
-            rebooting.reboot(reporter, boot.docker, boot.worker.stop, "asked for by the worker")
+            why = f"asked for by the action {asked}"
+            rebooting.reboot(reporter, boot.docker, boot.worker.stop, why, kexec=asked == requests.KEXEC)
         boot_thread.join(_WATCH_S)
 
 

@@ -17,6 +17,7 @@ from osie.ramdisk.report import Facts, Reporter
 NAME = "tink-worker"
 _IMAGE_LABEL = "osie.image"  # what was asked for: engines tell names in forms of their own
 _STOP_S = 10
+_LAST_STOP_S = 28  # the worker has the end of the action to report that asked for it
 _ENGINE_AWAY = "the engine is away"
 
 
@@ -137,6 +138,6 @@ class WorkerContainer:
             self._reporter.persist("worker", again)
 
     def stop(self) -> None:
-        """End the worker for good."""
+        """End the worker for good, since the machine goes down."""
         self._stopping.set()
-        self._docker.stop(NAME, _STOP_S)
+        self._docker.stop(NAME, _LAST_STOP_S)

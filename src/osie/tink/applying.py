@@ -2,22 +2,25 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from osie.tink import elsewhere, hardware, resource_rows, topics, workflow_rows
-from osie.tink.admission import Admission, Known, admit, references
+from osie.tink import elsewhere, hardware, nearby, referenced, resource_rows, topics, workflow_rows
+from osie.tink.admission import Admission, admit
 from osie.tink.errors import ConflictError, MissingError
+from osie.tink.known import Known
 from osie.tink.manifest import Batch, RefusedError, parse
 from osie.tink.notifier import Notifier
-from osie.tink.resources import Kind, Ref, WorkflowSpec
+from osie.tink.render_check import references
+from osie.tink.resources import Kind, Ref, Resource, WorkflowSpec
 from osie.tink.states import accept
 from osie.tink.store import Store, one_at_a_time
 from osie.tink.workflow import State, Workflow
 
 _ATTEMPTS = 5
+_HINTS = 10  # names that aren't there, for which it is looked up what was meant
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Applying:
         """Apply (name, text) files together, or nothing and RefusedError with every fault."""
         parsed = await asyncio.to_thread(parse, files)  # which takes seconds for some megabytes of YAML
         for _ in range(_ATTEMPTS):
-            batch = replace(parsed, faults=list(parsed.faults))
+            batch = replace(parsed, faults=list(parsed.faults), notes=list(parsed.notes))
             async with self._store.read() as connection:
                 known = await known_of(connection, batch)
             admission = await admit(batch, known)
@@ -67,7 +70,8 @@ class Applying:
             if ref.kind is Kind.WORKFLOW:
                 workflow = await workflow_rows.get(connection, ref.namespace, ref.name, lock=True)
             if await resource_rows.get(connection, ref) is None:
-                raise MissingError(f"there is no {ref}")
+                near = nearby.hint(ref, await nearby.candidates(connection, ref))
+                raise MissingError(f"there is no {ref}{near}")
             if workflow is not None:
                 await _delete_workflow(connection, workflow, self._now(), force=force)
             elif ref.kind is not Kind.WORKFLOW:
@@ -106,7 +110,21 @@ async def known_of(connection: AsyncConnection, batch: Batch, *, lock: bool = Fa
             identities |= set(hardware.identities(hardware.HardwareSpec.model_validate(resource.spec)))
     states = await _states(connection, batch.resources, lock=lock)
     resources = await resource_rows.get_many(connection, sorted(wanted))
-    return Known(resources, await resource_rows.owners(connection, identities), states)
+    resources |= await resource_rows.get_many(connection, sorted(_linked(batch, resources)))
+    missing = [ref for ref in sorted(wanted) if ref not in batch.resources and ref not in resources]
+    near = [each for ref in missing[:_HINTS] for each in await nearby.candidates(connection, ref)]
+    return Known(resources, await resource_rows.owners(connection, identities), states, near)
+
+
+def _linked(batch: Batch, found: Mapping[Ref, Resource]) -> set[Ref]:
+    """What the machines refer to for which workflows are to be rendered."""
+    linked: set[Ref] = set()
+    for ref, resource in batch.resources.items():
+        if ref.kind is Kind.WORKFLOW:
+            named = Ref(Kind.HARDWARE, ref.namespace, str(resource.spec.get("hardwareRef") or ""))
+            machine = batch.resources.get(named) or found.get(named)
+            linked |= set(referenced.named(machine.spec, ref.namespace).values()) if machine else set()
+    return linked
 
 
 async def _states(connection: AsyncConnection, refs: Iterable[Ref], *, lock: bool) -> dict[Ref, State]:

@@ -58,7 +58,7 @@ async def faults(conditions: Sequence[str]) -> list[str]:
 
 
 def _job(condition: str, values: dict[str, Any] | None) -> Job:
-    return Job("if", _BEFORE + condition + " }}", values)
+    return Job(_BEFORE + condition + " }}", values)
 
 
 def _placed(fault: str) -> str:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from osie.tink import views
-from osie.tink.admission import Known, admit
+from osie.tink.admission import admit
 from osie.tink.applying import known_of
+from osie.tink.known import Known
 from osie.tink.manifest import RefusedError, parse
 from osie.tink.resources import Ref, Resource
 from osie.tink.store import Store
@@ -24,7 +25,15 @@ class Difference:
     after: Json
 
 
-async def differences(store: Store, files: Sequence[tuple[str, str]]) -> list[Difference]:
+@dataclass(frozen=True)
+class Differences:
+    """Every resource of some files, and what of them has no effect."""
+
+    found: list[Difference]
+    warnings: list[str]
+
+
+async def differences(store: Store, files: Sequence[tuple[str, str]]) -> Differences:
     """Each of the files' resources. Raises RefusedError with every fault, as applying does."""
     batch = await asyncio.to_thread(parse, files)  # as in applying
     async with store.read() as connection:
@@ -33,10 +42,11 @@ async def differences(store: Store, files: Sequence[tuple[str, str]]) -> list[Di
     if batch.faults:
         raise RefusedError(batch.faults, "nothing can be applied")
     told = {resource.ref: change for resource, change in admission.changed}
-    return [
+    found = [
         Difference(ref, told.get(ref, "unchanged"), _shown(known.resources.get(ref)), views.written(resource))
         for ref, resource in batch.resources.items()
     ]
+    return Differences(found, admission.warnings)
 
 
 def _shown(resource: Resource | None) -> Json | None:

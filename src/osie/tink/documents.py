@@ -59,6 +59,14 @@ class Document:
 
 def read(text: str, first_line: int = 1) -> Any:
     """The value of a single document, its scalars Plain until `settle`. Raises UnreadableError."""
+    value, more = read_first(text, first_line)
+    if more:
+        raise UnreadableError("more than one document")
+    return value
+
+
+def read_first(text: str, first_line: int = 1) -> tuple[Any, bool]:
+    """The same of the first document, and whether another one stands behind it."""
     try:
         nodes = list(yaml.compose_all(text, Loader=_Loader))
         values = [_Unfolding().value(node) for node in nodes if node is not None]
@@ -71,9 +79,7 @@ def read(text: str, first_line: int = 1) -> Any:
         told = "nested too deep" if isinstance(error, RecursionError) else str(error).splitlines()[0]
         raise UnreadableError(f"invalid YAML: {told}") from error
     said = [value for value in values if not (isinstance(value, Plain) and value_of(value) is None)]
-    if len(said) > 1:
-        raise UnreadableError("more than one document")
-    return said[0] if said else None
+    return said[0] if said else None, len(said) > 1
 
 
 def read_values(text: str) -> Any:

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Sequence
 
+from osie.tink import known_images
 from osie.tink.hardware import HardwareSpec, agents, canonical_agent
 from osie.tink.resources import Ref, WorkflowSpec
 from osie.tink.template import ActionForm, TaskForm, TemplateForm
@@ -38,7 +39,8 @@ def _task(form: TaskForm, machine: Sequence[str]) -> Task:
 
 
 def _action(task: TaskForm, form: ActionForm) -> Action:
-    environment = {**task.environment, **form.environment}
+    values = {**task.environment, **form.environment}
+    environment = tuple(f"{key}={value}" for key, value in values.items())
     return Action(
         id=str(uuid.uuid4()),
         name=form.name,
@@ -46,11 +48,11 @@ def _action(task: TaskForm, form: ActionForm) -> Action:
         timeout_s=form.timeout,
         command=form.command,
         volumes=(*task.volumes, *form.volumes),
-        environment=tuple(f"{key}={value}" for key, value in environment.items()),
+        environment=environment,
         pid=form.pid,
         network_namespace=form.namespaces.network,
         pid_namespace=form.namespaces.pid,
-        reboot=form.reboot,
+        reboot=form.reboot or known_images.takes_down(form.image, environment),
         retries=form.retries,
         retry_backoff_s=form.retry_backoff,
         on_failure=form.on_failure,

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osie.tink.notifier import Notifier
-from osie.tink.store import Store
+from osie.tink.store import Store, said
 
 _CHANNEL = "osie_bells"
 _AGAIN_S = 5.0
@@ -37,5 +37,5 @@ async def hear(store: Store, notifier: Notifier) -> None:
                 async for topic in announced:
                     notifier.ring(topic)
         except (SQLAlchemyError, psycopg.Error, OSError) as error:
-            _log.warning("bells of other servers not heard", error=str(error))
+            _log.warning("bells of other servers not heard", error=said(error))
         await asyncio.sleep(_AGAIN_S)

@@ -1,6 +1,7 @@
 """What the services of both generations share: bytes in and messages out, our errors as statuses, a port."""
 
 import functools
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -13,6 +14,7 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 from osie.core.errors import OsieError
 from osie.tink.dispatch import NoWorkError
 from osie.tink.steps import NotYoursError, OutOfTurnError, TooEarlyError, UnknownActionError
+from osie.tink.store import said
 
 _log = structlog.get_logger("osie.tink.grpc")
 
@@ -70,7 +72,7 @@ def _guarded(
         except DataError:  # a NUL in an id, for instance, which PostgreSQL can't even compare
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "an id that no store can hold")
         except (SQLAlchemyError, OSError) as error:
-            _log.warning("store failed", call=call.__name__, error=str(error))
+            _log.warning("store failed", call=call.__name__, error=said(error))
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the store does not answer")
         raise AssertionError("abort raises")
 
@@ -104,6 +106,7 @@ async def listening(
     handlers: "Sequence[grpc.GenericRpcHandler[Any, Any]]", listen: str
 ) -> AsyncIterator[int]:
     """Serve on `listen` ("HOST:PORT"; port 0: any) within the block; yields the port. Raises OsieError."""
+    _probe(listen)
     # With SO_REUSEPORT a second server would take half of the first one's connections, silently.
     server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
     server.add_generic_rpc_handlers(handlers)
@@ -118,6 +121,19 @@ async def listening(
         yield port
     finally:
         await server.stop(grace=1.0)
+
+
+def _probe(listen: str) -> None:
+    """Raise OsieError where the port can't be had: gRPC would first write a line of its own to our log."""
+    host, _, port = listen.rpartition(":")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host.strip("[]"), int(port)))
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise OsieError(f"gRPC can't listen on {listen}: {why}", hint=_taken(listen)) from None
 
 
 def _taken(listen: str) -> str:

@@ -131,7 +131,7 @@ def _examples() -> dict[str, Example]:
     difference = {**_CHANGE, "before": {"kind": "Hardware"}, "after": {"kind": "Hardware"}}
     found = {
         "POST /apply": Example({"applied": [_CHANGE], "warnings": []}, body=body),
-        "POST /diff": Example({"differences": [difference]}, body=body),
+        "POST /diff": Example({"differences": [difference], "warnings": []}, body=body),
         "GET /healthz": Example({"status": "ok"}),
         "POST /workflows/{name}/cancel": Example(
             _RESOURCES["workflows"], _ONE, {**_WHO, "why": "wrong image"}

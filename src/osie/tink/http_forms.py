@@ -46,7 +46,10 @@ class ApplyAnswer(BaseModel):
     """All of it was applied."""
 
     applied: list[Change]
-    warnings: list[str]
+    warnings: list[str] = Field(
+        examples=[["Hardware default/machine-1: spec.bmcRef: has no effect"]],
+        description="what of the files has no effect, or couldn't be looked up",
+    )
 
 
 class DifferenceForm(Change):
@@ -60,6 +63,7 @@ class DiffAnswer(BaseModel):
     """Every resource of the files."""
 
     differences: list[DifferenceForm]
+    warnings: list[str] = Field(description="what of the files has no effect")
 
 
 class FaultForm(BaseModel):

@@ -42,7 +42,7 @@ def applying(tink: Tink) -> fastapi.APIRouter:
     @router.post("/diff", responses=_REFUSED)
     async def diff(body: http_forms.ApplyRequest) -> http_forms.DiffAnswer:
         """What applying these files would change; nothing is changed."""
-        found = await diffing.differences(tink.store, [(file.name, file.text) for file in body.files])
+        told = await diffing.differences(tink.store, [(file.name, file.text) for file in body.files])
         return http_forms.DiffAnswer(
             differences=[
                 http_forms.DifferenceForm(
@@ -53,8 +53,9 @@ def applying(tink: Tink) -> fastapi.APIRouter:
                     before=d.before,
                     after=d.after,
                 )
-                for d in found
-            ]
+                for d in told.found
+            ],
+            warnings=told.warnings,
         )
 
     return router

@@ -15,7 +15,7 @@ from osie.tink import hardware, journal, resource_rows, topics, workflow_rows
 from osie.tink.netboot import NetbootInterface, interfaces, with_netboot
 from osie.tink.notifier import Notifier, wait
 from osie.tink.resources import Resource
-from osie.tink.store import Store
+from osie.tink.store import Store, said
 from osie.tink.workflow import Cause
 
 _FLUSH_S = 0.25  # log lines are gathered for this long: a commit is a write to the disk
@@ -70,7 +70,7 @@ class MachineJournal:
         try:
             await self.flush()
         except (SQLAlchemyError, OSError) as error:  # the database is away: the next line tries again
-            _log.warning("machines' lines not stored", waiting=len(self._lines), error=str(error))
+            _log.warning("machines' lines not stored", waiting=len(self._lines), error=said(error))
 
     async def flush(self) -> None:
         """Store the lines that wait. Those that can't be stored go on waiting."""

@@ -1,16 +1,16 @@
 """Files to resources: what can be told from the files alone, every error with its file, document and path."""
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
 
 from osie.core.errors import OsieError
-from osie.tink import documents, scalars
-from osie.tink.resources import API_VERSION, FORMS, HardwareResource, Kind, Ref, Resource
-from osie.tink.template import ActionForm, TaskForm, TemplateForm
+from osie.tink import advice, crd, documents, heads, keys, scalars
+from osie.tink.keys import nearest, path_of
+from osie.tink.resources import FORMS, HardwareResource, Kind, Ref, Resource, WorkflowResource
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,9 @@ class Source:
     file: str
     document: int | None  # from 1; None: the file as a whole
     item: str = ""  # such as items[3], where the document is a List
+
+    def __str__(self) -> str:
+        return ", ".join(part for part in (self.file, f"document {self.document or 1}", self.item) if part)
 
 
 @dataclass(frozen=True)
@@ -60,10 +63,23 @@ class Batch:
     resources: dict[Ref, Resource] = field(default_factory=dict)
     sources: dict[Ref, Source] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    left_out: list[Source] = field(default_factory=list)  # what isn't of Osie's kinds
+    notes: list[tuple[str, str]] = field(default_factory=list)  # (whose, what has no effect)
 
     def fault(self, ref: Ref, path: str, message: str) -> None:
         """Note a fault of one of the batch's resources."""
         self.faults.append(Fault.at(self.sources[ref], path, message))
+
+    def warnings(self) -> list[str]:
+        """The notes as lines: what holds of many resources alike is told once, with their number."""
+        whose: dict[str, list[str]] = {}
+        for owner, what in self.notes:
+            whose.setdefault(what, []).append(owner)
+        whose = {what: list(dict.fromkeys(owners)) for what, owners in whose.items()}
+        return [
+            f"{owners[0]}{f' and {len(owners) - 1} more' if len(owners) > 1 else ''}: {what}"
+            for what, owners in whose.items()
+        ]
 
 
 def parse(files: Sequence[tuple[str, str]]) -> Batch:
@@ -80,56 +96,96 @@ def parse(files: Sequence[tuple[str, str]]) -> Batch:
                 _read(batch, Source(name, document.index, item), value)
         if not found:
             batch.faults.append(Fault(name, None, "", "no document in it"))
+    if batch.left_out and not batch.resources and not batch.faults:
+        told = "; ".join(batch.warnings())
+        batch.faults.append(Fault.at(batch.left_out[0], "", f"there is nothing else to apply: {told}"))
     return batch
 
 
 def _listed(value: Any) -> list[tuple[str, Any]]:
-    """A List's items, as `get -o json` and kubectl print several; anything else is itself, alone."""
-    if isinstance(value, dict) and value.get("kind") == "List" and isinstance(value.get("items"), list):
-        return [(f"items[{number}]", item) for number, item in enumerate(value["items"])]
-    return [("", value)]
+    """A list's items, as `get -o json`, kubectl and the API print several; anything else is itself, alone.
+
+    The items of a HardwareList may leave out what the list says of them all.
+    """
+    if not isinstance(value, dict) or not isinstance(value.get("items"), list) or "spec" in value:
+        return [("", value)]
+    kind = str(value.get("kind") or "List")
+    if not kind.endswith("List"):
+        return [("", value)]
+    own = kind.removesuffix("List")
+    said = {"apiVersion": value.get("apiVersion"), "kind": own} if own else {}
+    return [
+        (f"items[{number}]", {**said, **item} if isinstance(item, dict) else item)
+        for number, item in enumerate(value["items"])
+    ]
 
 
 def _read(batch: Batch, source: Source, value: Any) -> None:
     if isinstance(value, documents.UnreadableError):
         batch.faults.append(Fault.at(source, "", str(value)))
         return
-    faults = _head_faults(source, scalars.settle(value))
+    plain = scalars.settle(value)
+    if not isinstance(plain, dict):
+        batch.faults.append(Fault.at(source, "", f"expected a mapping, found {_kind_of(plain)}"))
+        return
+    left_out = heads.foreign(plain)
+    if left_out:
+        batch.left_out.append(source)
+        batch.notes.append((_named(plain, source), f"left out: {left_out}"))
+        return
+    faults = [Fault.at(source, path, reason) for path, reason in heads.faults(plain)]
     if not faults:
-        value = scalars.settle(value, FORMS[value["kind"]])
+        value = _without_own(scalars.settle(value, FORMS[plain["kind"]]))
         faults = [Fault.at(source, path_of(path), reason) for path, reason in scalars.unstorable(value)]
     if faults:
         batch.faults += faults
         return
+    _accept(batch, source, value)
+
+
+def _accept(batch: Batch, source: Source, value: dict[str, Any]) -> None:
+    """Take a document of a kind of ours, or note each of its faults."""
+    kind = Kind(value["kind"])
+    spec = value.get("spec") if isinstance(value.get("spec"), dict) else {}
+    strays = advice.strays(kind, spec or {})
+    heading = list(islice(keys.strays(value.get("metadata"), crd.OBJECT_META), advice.MOST))
+    faults = [*advice.misspelt(strays, "spec"), *advice.misspelt(heading, "metadata")]
     try:
-        form = FORMS[value["kind"]].model_validate(value)
+        form = FORMS[kind].model_validate(value)
     except ValidationError as error:
-        batch.faults += [Fault.at(source, path, message) for path, message in explain(error)]
+        faults += explain(error)
+    if faults:
+        batch.faults += [Fault.at(source, path, message) for path, message in faults]
         return
-    ref = Ref(Kind(form.kind), form.metadata.namespace, form.metadata.name)
+    ref = Ref(kind, form.metadata.namespace, form.metadata.name)
+    if isinstance(form, WorkflowResource) and not form.spec.templateRef:
+        batch.left_out.append(source)
+        batch.notes.append((f"{ref} ({source})", "left out: it names no template in spec.templateRef"))
+        return
     if ref in batch.resources:
         first = batch.sources[ref]
-        batch.faults.append(
-            Fault.at(source, "metadata.name", f"{ref} is in {first.file}, document {first.document}, too")
-        )
+        message = f"{ref} is in {first.file}, document {first.document}, too"
+        batch.faults.append(Fault.at(source, "metadata.name", message))
         return
     batch.sources[ref] = source
+    batch.notes += [(str(ref), line) for line in advice.of(kind, spec or {})]
     batch.resources[ref] = Resource(
-        ref, value.get("spec") or {}, dict(form.metadata.labels), dict(form.metadata.annotations)
+        ref, spec or {}, dict(form.metadata.labels), dict(form.metadata.annotations)
     )
 
 
-def _head_faults(source: Source, value: Any) -> list[Fault]:
-    if not isinstance(value, dict):
-        return [Fault.at(source, "", f"expected a mapping, found {_kind_of(value)}")]
-    faults = []
-    for key, known in (("apiVersion", [API_VERSION]), ("kind", [str(kind) for kind in Kind])):
-        told = value.get(key)
-        if told is None:
-            faults.append(Fault.at(source, key, "missing"))
-        elif told not in known:
-            faults.append(Fault.at(source, key, f"unknown: {told!r}; known: {', '.join(known)}"))
-    return faults
+def _without_own(value: dict[str, Any]) -> dict[str, Any]:
+    """The document without the operator's own keys beside `spec`, which hold anchors and comments."""
+    return {key: item for key, item in value.items() if not key.startswith("x-")}
+
+
+def _named(value: dict[str, Any], source: Source) -> str:
+    """A foreign document as a warning names it; its texts are a stranger's."""
+    metadata = value.get("metadata")
+    told = metadata if isinstance(metadata, dict) else {}
+    names = [str(told[key]) for key in ("namespace", "name") if told.get(key)]
+    name = f"{value['kind']} {'/'.join(names)}".strip()
+    return f"{name if name.isprintable() else ascii(name)} ({source})"[:200]
 
 
 def explain(error: ValidationError) -> list[tuple[str, str]]:
@@ -137,31 +193,13 @@ def explain(error: ValidationError) -> list[tuple[str, str]]:
     return [(path_of(found["loc"]), _sentence(dict(found))) for found in error.errors(include_url=False)]
 
 
-def path_of(parts: Sequence[int | str]) -> str:
-    """Keys and numbers as one text: spec.interfaces[0].dhcp.mac."""
-    path = ""
-    for part in parts:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return path.removeprefix(".")
-
-
-_KNOWN_KEYS = [
-    *(
-        field.alias or name
-        for form in (ActionForm, TaskForm, TemplateForm)
-        for name, field in form.model_fields.items()
-    ),
-    *HardwareResource.model_fields,
-]
-
-
 def _sentence(found: dict[str, Any]) -> str:
     match found["type"]:
         case "missing":
             return "missing"
         case "extra_forbidden":
-            near = difflib.get_close_matches(str(found["loc"][-1]), _KNOWN_KEYS, n=1)
-            return "unknown key" + (f": did you mean {near[0]!r}?" if near else "")
+            near = nearest(str(found["loc"][-1]), HardwareResource.model_fields)
+            return "unknown key" + (f": did you mean {near!r}?" if near else "")
         case "value_error":
             return str(found["ctx"]["error"])
         case "string_type":

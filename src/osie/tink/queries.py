@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from osie.tink import agent_rows, journal, list_rows, netboot, resource_rows, views, workflow_rows
+from osie.tink import agent_rows, journal, list_rows, nearby, netboot, resource_rows, views, workflow_rows
 from osie.tink.errors import MissingError
 from osie.tink.explain import Hindrances
 from osie.tink.list_rows import Wanted, WantedWorkflows
@@ -37,7 +37,7 @@ class Queries:
         async with self._store.read() as connection:
             found = await resource_rows.get(connection, ref)
             if found is None:
-                raise MissingError(f"there is no {ref}")
+                raise await _missing(connection, ref)
             if ref.kind is not Kind.WORKFLOW:
                 return views.resource(found)
             workflow = await _workflow(connection, ref)
@@ -151,8 +151,12 @@ def runs_of_turn(workflow: Workflow, turn: Turn) -> list[str]:
 async def _workflow(connection: AsyncConnection, ref: Ref) -> Workflow:
     found = await workflow_rows.get(connection, ref.namespace, ref.name)
     if found is None:
-        raise MissingError(f"there is no {ref}")
+        raise await _missing(connection, ref)
     return found
+
+
+async def _missing(connection: AsyncConnection, ref: Ref) -> MissingError:
+    return MissingError(f"there is no {ref}{nearby.hint(ref, await nearby.candidates(connection, ref))}")
 
 
 async def _shown(connection: AsyncConnection, found: Sequence[tuple[Resource, Workflow]]) -> list[Json]:

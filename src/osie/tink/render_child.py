@@ -34,7 +34,6 @@ _TOO_LONG = f"rendering took more than {_CPU_S} s of computing"
 class Job:
     """A template to render, or, with no data, to check."""
 
-    name: str
     text: str
     data: dict[str, Any] | None = None
 
@@ -74,7 +73,7 @@ def _in_children(jobs: list[Job]) -> list[Rendered]:
 
 def _in_child(jobs: list[Job], until: float) -> list[Rendered]:
     """The answers to all jobs, or to those up to the one that ended the child."""
-    lines = "".join(json.dumps({"name": j.name, "text": j.text, "data": j.data}) + "\n" for j in jobs)
+    lines = "".join(json.dumps({"text": j.text, "data": j.data}) + "\n" for j in jobs)
     left = until - time.monotonic()
     try:
         done = process.run(
@@ -107,7 +106,7 @@ def _answer(job: dict[str, Any]) -> Rendered:
     try:
         try:
             allow(_CPU_S)
-            return Rendered(render(job["text"], job["data"], job["name"]))
+            return Rendered(render(job["text"], job["data"]))
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
     except _TimeIsUpError:

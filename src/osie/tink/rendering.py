@@ -12,6 +12,9 @@ from osie.tink.go_yaml import from_yaml, to_yaml
 
 # They read the server's environment, or ask the network.
 _REFUSED = {"env", "expandenv", "getHostByName"}
+# The root's name is upstream's (template_validator.go). One of the operator's choice may be what the template
+# calls a part of its own by `define`, which would then call itself.
+_ROOT = "workflow-template"
 _NO_VALUE = "<no value>"  # what Go prints where there is nothing
 _BUDGET = gotpl.ExecutionBudget(
     max_output_chars=1_000_000, max_iterations=100_000, max_template_depth=50, max_function_calls=50_000
@@ -67,10 +70,10 @@ def _environment() -> gotpl.Environment:
 _ENVIRONMENT = _environment()
 
 
-def render(text: str, data: dict[str, Any] | None, name: str = "template") -> str:
+def render(text: str, data: dict[str, Any] | None) -> str:
     """`text` rendered; with no data, only its syntax is checked. Raises TemplateFaultError."""
     try:
-        template = _ENVIRONMENT.from_string(text, name=name)
+        template = _ENVIRONMENT.from_string(text, name=_ROOT)
         rendered = "" if data is None else str(template.render(data))
     except gotpl.TemplateExecutionError as error:
         where = f"line {error.line}, column {error.column}: " if error.line is not None else ""

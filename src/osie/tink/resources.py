@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -46,7 +46,8 @@ class Metadata(BaseModel):
     annotations: dict[str, Text] = {}
 
 
-_RefName = Annotated[str, Field(pattern=_NAME, max_length=253)]
+_OrEmpty = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
+_RefName = Annotated[_OrEmpty, Field(pattern=rf"^$|{_NAME}", max_length=253)]
 
 
 class TemplateSpec(BaseModel):
@@ -54,7 +55,7 @@ class TemplateSpec(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    data: Annotated[str, Field(min_length=1)]
+    data: _OrEmpty = ""
 
 
 class BootOptions(BaseModel):
@@ -63,6 +64,10 @@ class BootOptions(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     toggleAllowNetboot: bool = False
+    bootMode: Annotated[
+        Literal["", "netboot", "isoboot", "iso", "customboot"],
+        BeforeValidator(lambda value: "" if value is None else value),
+    ] = ""
 
 
 class WorkflowSpec(BaseModel):
@@ -70,11 +75,8 @@ class WorkflowSpec(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    templateRef: _RefName
-    # "": of no machine that we know; its template names the workers.
-    hardwareRef: Annotated[
-        str, BeforeValidator(lambda value: value or ""), Field(pattern=rf"^$|{_NAME}", max_length=253)
-    ] = ""
+    templateRef: _RefName = ""
+    hardwareRef: _RefName = ""  # "": of no machine that we know; its template names the workers
     # True: kept, and nothing of it is done until it is applied without.
     disabled: Annotated[bool, BeforeValidator(lambda value: value or False)] = False
     hardwareMap: Annotated[dict[str, Text], BeforeValidator(lambda value: value or {})] = {}
@@ -100,13 +102,13 @@ class HardwareResource(_Envelope):
 class TemplateResource(_Envelope):
     """A document of kind Template."""
 
-    spec: TemplateSpec
+    spec: TemplateSpec = TemplateSpec()
 
 
 class WorkflowResource(_Envelope):
     """A document of kind Workflow."""
 
-    spec: WorkflowSpec
+    spec: WorkflowSpec = WorkflowSpec()
 
 
 FORMS: dict[str, type[HardwareResource | TemplateResource | WorkflowResource]] = {

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from osie.contracts import image_name
+from osie.tink import known_images
 from osie.tink.workflow import Action
 
 
@@ -16,24 +18,29 @@ class Rewriting:
         self._policy = {"REQUIRE_VERIFIED": "true"} if require_verified else {}
 
     def of(self, action: Action) -> Action:
-        """The action as it is handed out."""
+        """The action as it is handed out.
+
+        Of waitdaemon and a `kexec` or `reboot` of ours, these themselves: they end before the machine goes
+        down, and so are reported without waiting, and with their failures.
+        """
         kept = [entry for entry in action.environment if entry.partition("=")[0] not in self._policy]
         added = [f"{name}={value}" for name, value in self._policy.items()]
-        return replace(action, image=self.image(action.image), environment=(*kept, *added))
+        image = self._undelayed(action) or self.image(action.image)
+        return replace(action, image=image, environment=(*kept, *added))
+
+    def _undelayed(self, action: Action) -> str:
+        """What stands in the place of the image that waitdaemon would start later; "": nothing does."""
+        later = known_images.delayed(action.image, action.environment)
+        if not later or not known_images.takes_down(later, ()):
+            return ""
+        instead = self.image(later)
+        return "" if instead == later else instead
 
     def image(self, name: str) -> str:
         """Where the image comes from. A short name is matched as it is written and as engines complete it."""
-        spellings = dict.fromkeys((name, _full(name)))
+        spellings = dict.fromkeys((name, image_name.full(name)))
         for prefix, instead in self._rules:
             for spelling in spellings:
                 if spelling.startswith(prefix):
                     return instead + spelling.removeprefix(prefix)
         return name
-
-
-def _full(name: str) -> str:
-    """alpine:3 -> docker.io/library/alpine:3, by Docker's rule of what is a registry's name."""
-    first, slash, _ = name.partition("/")
-    if not slash:
-        return f"docker.io/library/{name}"
-    return name if "." in first or ":" in first or first == "localhost" else f"docker.io/{name}"

@@ -59,7 +59,7 @@ def _integer(text: str) -> int:
 
 def settle(value: Any, form: Any = Any) -> Any:
     """What documents.read gave, each scalar as its field in `form` (a model or annotation) asks for it."""
-    form = _bare(form)
+    form = bare(form)
     if isinstance(value, Plain):
         return str(value) if form is str and value not in _NULLS else value_of(value)
     if isinstance(value, dict):
@@ -70,13 +70,13 @@ def settle(value: Any, form: Any = Any) -> Any:
     return value
 
 
-def _bare(form: Any) -> Any:
+def bare(form: Any) -> Any:
     """The annotation without Annotated and None."""
     if get_origin(form) is Annotated:
-        return _bare(get_args(form)[0])
+        return bare(get_args(form)[0])
     if get_origin(form) in (Union, types.UnionType):
         told = [each for each in get_args(form) if each is not type(None)]
-        return _bare(told[0]) if len(told) == 1 else Any
+        return bare(told[0]) if len(told) == 1 else Any
     return form
 
 

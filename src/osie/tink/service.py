@@ -17,7 +17,7 @@ from osie.tink.notifier import Notifier
 from osie.tink.operating import Operating
 from osie.tink.rewriting import Rewriting
 from osie.tink.states_time import Patience
-from osie.tink.store import Store
+from osie.tink.store import Store, said
 from osie.tink.timekeeper import Timekeeper
 from osie.tink.watch import Watch
 
@@ -92,6 +92,6 @@ class Tink:
             try:
                 await self.tick()
             except (SQLAlchemyError, OSError) as error:  # the database is away: the next tick looks again
-                _log.warning("tick failed", error=str(error))
+                _log.warning("tick failed", error=said(error))
             except Exception:  # noqa: BLE001 - a mistake of ours shall not end every timeout there is
                 _log.exception("tick failed")

@@ -22,6 +22,7 @@ _READ_ONLY = "osie_read_only"
 _MIGRATING = 0x051E  # PostgreSQL's advisory lock: one server migrates, or applies, at a time
 _BUSY_MS = 30_000
 _PASSWORD = re.compile(r":(?!//).*@")  # in what may be no URL at all
+_MANUAL = re.compile(r"\s*\(Background on this error at: [^)]*\)")
 _CONNECTIONS = 16  # kept; what is above that is made and closed for each use, which costs more than the use
 
 
@@ -47,9 +48,9 @@ class Store:
             engine = create_async_engine(parsed, pool_size=_CONNECTIONS, max_overflow=_CONNECTIONS)
         except (SQLAlchemyError, ImportError) as error:
             raise StoreError(
-                _PASSWORD.sub(":***@", f"{url!r} is no database that can be used: {error}"),
+                _PASSWORD.sub(":***@", f"{url!r} is no database that can be used: {said(error)}"),
                 hint="sqlite+aiosqlite:///FILE or postgresql+psycopg://...",
-            ) from error
+            ) from None
         told = engine.url.render_as_string(hide_password=True)
         if engine.dialect.name == "sqlite":
             _prepare_sqlite(engine)
@@ -65,8 +66,7 @@ class Store:
             ) from error
         except (SQLAlchemyError, OSError) as error:
             await store.close()
-            reason = str(error.orig) if isinstance(error, sa.exc.DBAPIError) else str(error)
-            raise StoreError(f"{told}: can't be opened: {reason}") from error
+            raise StoreError(f"{told}: can't be opened: {said(error)}") from None  # it'd be told twice
         return store
 
     async def close(self) -> None:
@@ -112,6 +112,13 @@ class Store:
         async with self.write() as connection:
             await one_at_a_time(connection)
             await connection.run_sync(_upgrade)
+
+
+def said(error: Exception) -> str:
+    """The database's own words: without the statement, its values, and SQLAlchemy's link to its manual."""
+    if isinstance(error, sa.exc.DBAPIError):
+        return str(error.orig)
+    return _MANUAL.sub("", str(error))
 
 
 async def one_at_a_time(connection: AsyncConnection) -> None:

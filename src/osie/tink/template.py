@@ -1,10 +1,11 @@
-"""The document that a Template renders to: strict, since an unknown key is a typing error or a wish unmet."""
+"""The document that a Template renders to. Keys that it doesn't have are told by osie.tink.keys."""
 
 from collections.abc import Callable, Hashable, Sequence
 from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from osie.contracts.image_reference import Reference
 from osie.tink.hardware import printable
 
 _Item = TypeVar("_Item")
@@ -35,8 +36,7 @@ def _number(value: object) -> object:
 
 
 def _image(text: str) -> str:
-    if any(c.isspace() for c in text):
-        raise ValueError("an image's name has no white space in it")
+    Reference.parse(text)
     return text
 
 
@@ -68,18 +68,18 @@ Environment = Annotated[dict[str, Text], BeforeValidator(_absent({}))]
 Seconds = Annotated[int, Field(ge=0, lt=2**31), BeforeValidator(_number)]  # 0: no limit
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class Namespaces(_Strict):
+class Namespaces(_Form):
     """The container's namespaces, in the engine's words ("host", for instance)."""
 
     network: Text = ""
     pid: Text = ""
 
 
-class ActionForm(_Strict):
+class ActionForm(_Form):
     """One container to run."""
 
     name: Name
@@ -98,7 +98,7 @@ class ActionForm(_Strict):
     condition: Annotated[Text, AfterValidator(_condition)] = Field(default="", alias="if")
 
 
-class TaskForm(_Strict):
+class TaskForm(_Form):
     """Actions that one worker runs, one after the other."""
 
     name: Name
@@ -107,7 +107,8 @@ class TaskForm(_Strict):
     )
     volumes: Volumes = ()
     environment: Environment = {}
-    actions: Annotated[tuple[ActionForm, ...], BeforeValidator(_listed), AfterValidator(_some)]
+    # None: it is done at once, as upstream's server has it (isTaskSuccessful in tink/server).
+    actions: Annotated[tuple[ActionForm, ...], BeforeValidator(_listed)] = ()
 
     @model_validator(mode="after")
     def _unique(self) -> "TaskForm":
@@ -115,7 +116,7 @@ class TaskForm(_Strict):
         return self
 
 
-class TemplateForm(_Strict):
+class TemplateForm(_Form):
     """The whole document."""
 
     version: Text = ""

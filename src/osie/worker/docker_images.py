@@ -30,7 +30,10 @@ _FINAL_WORDS = (
     "invalid reference",
     "verification failed",
     "does not match",
+    "invalid tar header",
 )
+# What Docker before 23.0 says to a layer that zstd compressed; all of ours are.
+_TOO_OLD = "invalid tar header"
 
 
 class DockerImages:
@@ -48,7 +51,7 @@ class DockerImages:
 
         Raises EngineError; EngineUnreachable where it is the engine that doesn't answer.
         """
-        if await self._engine.has_image(image):
+        if await self._has(image):
             return
         self._note(self._pulled | {image})
         backoff, give_up_at = Backoff(), time.monotonic() + _RETRY_S
@@ -60,12 +63,22 @@ class DockerImages:
                 raise
             except EngineError as error:
                 if _is_final(error) or time.monotonic() > give_up_at:
-                    raise EngineError(f"can't pull the image {image}", status=error.status) from error
+                    why = ": this engine can't read zstd layers (Docker can from 23.0 on)"
+                    told = f"can't pull the image {image}{why if _TOO_OLD in str(error) else ''}"
+                    raise EngineError(told, status=error.status) from error
                 tell("pull_failed", image=image, reason=": ".join(chain(error)))
                 await asyncio.sleep(backoff.next_s())
                 continue
             tell("image_pulled", image=image, seconds=time.monotonic() - began)
             return
+
+    async def _has(self, image: str) -> bool:
+        try:
+            return await self._engine.has_image(image)
+        except EngineUnreachable:
+            raise
+        except EngineError as error:  # Docker 26 says "invalid reference format", and not of what
+            raise EngineError(f"can't have the image {image}", status=error.status) from error
 
     async def keep_only(self, image: str) -> None:
         """Remove the images that came with earlier actions, but not this one."""

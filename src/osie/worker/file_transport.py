@@ -31,7 +31,7 @@ def read(file: Path, agent_id: str) -> Plan:
         hint = "write one with `osie render WORKFLOW -o json`"
         raise OsieError(f"{file} is no JSON: {error}", hint=hint) from error
     except ValueError as error:
-        raise OsieError("\n".join(f"{file}: {line}" for line in str(error).splitlines())) from error
+        raise OsieError("\n".join(f"{file}: {line}" for line in str(error).splitlines())) from None
 
 
 class FileTransport:

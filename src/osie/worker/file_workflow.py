@@ -142,7 +142,10 @@ class _Reader:
         task = self._mapping(given, at, _TASK_KEYS)
         worker = str(task.get("worker") or "")
         if worker and _canonical(worker) != _canonical(self._agent_id):
-            self.wrong.append(f"{at}.worker: {worker} is another machine: that takes a server")
+            self.wrong.append(
+                f"{at}.worker: {worker} is another machine than ours, {self._agent_id}: that takes a server, "
+                f"or WORKER_ID={worker}"
+            )
         for index, action in enumerate(self._list(task.get("actions"), f"{at}.actions")):
             yield self._step(
                 f"{at}.actions[{index}]", f"{self._prefix}-{number + 1}-{index + 1}", task, action

@@ -31,9 +31,12 @@ from osie.worker.journal import Tidings, tell
 from osie.worker.telemetry import Relay
 
 # Engines kill a container 10 s after SIGTERM, so this is what fits in. An action that ends within the first
-# seconds is waited for, above all one that asks for a reboot: its report may not be lost.
+# seconds is waited for.
 _ENDING_GRACE_S = 3.0
 _REPORT_GRACE_S = 8.0
+# More where the machine goes down since an action asked for it: the report of that one may not be lost, and a
+# busy machine takes its time. The ramdisk waits for 28 s.
+_GOING_DOWN_S = 17.0
 
 _FLUSH_S = 2.0
 
@@ -50,14 +53,21 @@ class Stopped(Exception):
 class Stop:
     """The wish that the worker stops, and since when it is there."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, goes_down: Callable[[], bool] = lambda: False, steady: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`goes_down`: whether the machine does, too."""
+        self._goes_down = goes_down
+        self._steady = steady
+        self._longer_s = 0.0
         self._asked = asyncio.Event()
         self._asked_at = 0.0  # monotonic seconds
 
     def ask(self) -> None:
         """Make the wish."""
         if not self._asked.is_set():
-            self._asked_at = time.monotonic()
+            self._asked_at = self._steady()
+            self._longer_s = _GOING_DOWN_S if self._goes_down() else 0.0
             self._asked.set()
 
     async def or_done(self, work: Coroutine[Any, Any, _T], grace_s: float = 0.0) -> _T:
@@ -79,7 +89,8 @@ class Stop:
             await asyncio.wait({task, asked})
 
     def _left_s(self, grace_s: float) -> float:
-        return grace_s - (time.monotonic() - self._asked_at)
+        whole_s = grace_s + self._longer_s if grace_s else 0.0
+        return whole_s - (self._steady() - self._asked_at)
 
 
 class Worker:
@@ -98,7 +109,9 @@ class Worker:
         steady: Callable[[], float] = time.monotonic,
         heartbeat_s: float = EVERY_S,
         held_s: float = HELD_S,
+        held_says: str = "no answer yet: the server may have no action for this machine",
     ) -> None:
+        """`held_says`: what is told of a question that stays open for `held_s`."""
         self._source = source
         self._sink = sink
         self._runtime = runtime
@@ -109,6 +122,7 @@ class Worker:
         self._steady = steady
         self._heartbeat_s = heartbeat_s
         self._held_s = held_s
+        self._held_says = held_says
         self._asking = Backoff()
 
     async def run(self) -> None:
@@ -165,7 +179,7 @@ class Worker:
         try:
             await asyncio.wait({asking}, timeout=self._held_s)
             if not asking.done():
-                waiting.tell_first("no answer yet: the server may have no action for this machine")
+                waiting.tell_first(self._held_says)
                 await self._images.keep_only("")
             return await asking
         finally:

@@ -5,7 +5,7 @@ import ctypes
 import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,6 +72,10 @@ class Wire:
     interface: str
     client: str  # namespace
     client_interface: str
+
+    def far_end(self) -> AbstractContextManager[None]:
+        """Within the block, what this thread opens is at the other end."""
+        return _inside(self.client)
 
     async def client_runs(self, *argv: str | Path, check: bool = True) -> str:
         """Run a program at the other end."""
@@ -145,6 +149,9 @@ def config(tmp_path: Path) -> BootsConfig:
     folder.mkdir()
     (folder / "vmlinuz-x86_64").write_bytes(b"kernel" * 1000)
     (folder / "initramfs-x86_64").write_bytes(bytes(range(256)) * 1024)
+    (folder / "ipxe").mkdir()
+    for name in ("undionly.kpxe", "snponly.efi"):
+        (folder / "ipxe" / name).write_bytes(name.encode() * 10_000)
     images = tmp_path / "images"
     (images / "debian").mkdir(parents=True)
     (images / "debian" / "os.raw.zst").write_bytes(b"image")

@@ -1,6 +1,9 @@
 """What machines get over HTTP, and what is written down about it."""
 
 import asyncio
+import ctypes
+import socket
+import struct
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -15,6 +18,8 @@ from osie.boots.leases import Leases
 
 KNOWN_MAC = "52:54:00:00:00:10"
 KERNEL = f"/artifacts/vmlinuz-x86_64?mac={KNOWN_MAC}"
+_SO_ATTACH_FILTER = 26  # include/uapi/asm-generic/socket.h
+_TCP_REPAIR, _TCP_REPAIR_QUEUE, _TCP_QUEUE_SEQ = 19, 20, 21  # include/uapi/linux/tcp.h
 INITRAMFS = f"/artifacts/initramfs-x86_64?mac={KNOWN_MAC.replace(':', '-')}"
 
 
@@ -189,6 +194,70 @@ async def test_a_client_that_hangs_up_is_not_recorded(
     assert len(machines.named("initramfs_sent")) == 1
 
 
+def _fetch_but_never_acknowledge_the_end(port: int, size: int, *, reset: bool) -> socket.socket:
+    """Ask for the ramdisk; the TCP below us takes no segment that begins in the last 100,000 bytes.
+
+    With `reset`, break the connection when that is all that is missing.
+    """
+    client = socket.socket()
+    client.settimeout(30)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)  # more than a segment beside these bytes
+    client.connect(("127.0.0.1", port))
+    client.setsockopt(socket.IPPROTO_TCP, _TCP_REPAIR, 1)
+    client.setsockopt(socket.IPPROTO_TCP, _TCP_REPAIR_QUEUE, 1)  # what we receive
+    first = client.getsockopt(socket.IPPROTO_TCP, _TCP_QUEUE_SEQ) & 0xFFFFFFFF
+    client.setsockopt(socket.IPPROTO_TCP, _TCP_REPAIR, 0)
+    program = (
+        (0x20, 0, 0, 4),  # load the segment's sequence number
+        (0x14, 0, 0, first),  # subtract
+        (0x35, 0, 1, size - 100_000),  # at least that?
+        (0x06, 0, 0, 0),  # drop it
+        (0x06, 0, 0, 0xFFFFFFFF),  # take it
+    )
+    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in program))
+    client.setsockopt(
+        socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("@HP", len(program), ctypes.addressof(code))
+    )
+    client.sendall(f"GET {INITRAMFS} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    left = size - 100_000
+    while left > 0:
+        left -= len(client.recv(1 << 16))
+    if reset:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+    return client
+
+
+async def test_a_machine_that_starts_before_it_acknowledged_the_end(
+    port: int, machines: Any, config: BootsConfig
+) -> None:
+    """An iPXE of 2025 on UEFI does: the file was sent, and the journal says what of it is unacknowledged.
+
+    Were the cable pulled then, it would look the same: so it isn't told as acknowledged.
+    """
+    size = 4 << 20
+    with (config.artifacts / "initramfs-x86_64").open("wb") as file:
+        file.truncate(size)
+    with await asyncio.to_thread(_fetch_but_never_acknowledge_the_end, port, size, reset=False):
+        _, fields = await machines.seen("initramfs_sent")
+    assert fields["bytes"] == size
+    assert 0 < fields["unacknowledged"] < 100_000
+
+
+async def test_a_connection_that_breaks_at_the_end_is_not_recorded(
+    port: int, client: aiohttp.ClientSession, machines: Any, config: BootsConfig
+) -> None:
+    """The client resets it with the last bytes under way: it hasn't got the file, whatever it does now."""
+    size = 4 << 20
+    with (config.artifacts / "initramfs-x86_64").open("wb") as file:
+        file.truncate(size)
+    await asyncio.to_thread(_fetch_but_never_acknowledge_the_end, port, size, reset=True)
+    async with client.get(INITRAMFS) as answer:
+        assert len(await answer.read()) == size
+    await machines.seen("initramfs_sent")
+    assert [fields.get("unacknowledged") for _, fields in machines.named("initramfs_sent")] == [None]
+
+
 async def test_folders_are_served_and_nothing_beside_them(
     client: aiohttp.ClientSession, port: int, machines: Any, leases: Leases, config: BootsConfig
 ) -> None:
@@ -220,7 +289,9 @@ async def test_folders_are_served_and_nothing_beside_them(
 async def test_phone_home_is_filed_under_the_machine(
     client: aiohttp.ClientSession, machines: Any, leases: Leases
 ) -> None:
-    """Found by its address or by ?mac=; strangers, nonsense and floods are refused with a reason."""
+    """Found by its address or by ?mac=; strangers, nonsense and floods are refused with a reason. Only from
+    the machine's own address it settles the machine's reboot.
+    """
     async with client.post("/phone-home", json={"token": "t"}) as answer:
         assert (answer.status, "no known machine" in await answer.text()) == (404, True)
     leases.saw(KNOWN_MAC, "127.0.0.1")
@@ -232,10 +303,15 @@ async def test_phone_home_is_filed_under_the_machine(
         (KNOWN_MAC, {"token": "t", "hostname": "h"}),
         (KNOWN_MAC, {"token": "u"}),
     ]
+    assert machines.boots == [KNOWN_MAC, KNOWN_MAC]
     for body, status in ((b"{", 400), (b"[]", 400), (b"[" * 60000, 400), (b"\xff", 400), (b" " * 65537, 413)):
         async with client.post("/phone-home", data=body) as answer:
             assert answer.status == status
     assert len(machines.named("phone_home")) == 2
+    leases.saw("52:54:00:00:00:99", "127.0.0.1")
+    async with client.post("/phone-home", params={"mac": KNOWN_MAC}, json={"token": "v"}) as answer:
+        assert answer.status == 200
+    assert machines.boots == [KNOWN_MAC, KNOWN_MAC]
 
 
 async def test_health(client: aiohttp.ClientSession) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from osie.boots.config import BootsConfig
 from osie.boots.service import Boots
@@ -37,7 +39,8 @@ class Nobody:
     async def log(self, mac, line): pass
 
 async def main():
-    config = BootsConfig("wire0", "10.77.0.1", Path("/nonexistent"), Path(sys.argv[1]))
+    artifacts, state = map(Path, sys.argv[1:])
+    config = BootsConfig("wire0", "10.77.0.1", artifacts, state)
     try:
         async with Boots(config, Nobody()) as boots:
             print(boots.dnsmasq_pid, flush=True)
@@ -82,6 +85,27 @@ async def test_everything_is_released_at_the_end(wire: Any, config: BootsConfig,
         async with Boots(config, machines) as boots:
             assert boots.dnsmasq_pid in children()
     assert children() == before
+
+
+@pytest.mark.parametrize(
+    ("number", "level", "event"),
+    [(signal.SIGTERM, "info", "dnsmasq_told_to_end"), (signal.SIGKILL, "error", "dnsmasq_died")],
+)
+async def test_a_dnsmasq_that_was_told_to_end_is_no_error(
+    wire: Any, config: BootsConfig, machines: Any, number: int, level: str, event: str
+) -> None:
+    """systemd stops a service by a SIGTERM to each of its processes; and it is started again either way."""
+    with capture_logs() as told:
+        async with Boots(config, machines) as boots:
+            first = boots.dnsmasq_pid
+            assert first is not None
+            os.kill(first, number)
+            async with asyncio.timeout(30):
+                while boots.dnsmasq_pid in {None, first}:  # noqa: ASYNC110 - it has no event to wait for
+                    await asyncio.sleep(0.01)
+    assert [(one["log_level"], one["event"]) for one in told if one["log_level"] != "debug"] == [
+        (level, event)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +161,7 @@ async def test_an_unknown_interface_is_one_clear_error(wire: Any, config: BootsC
             pass
 
 
-async def test_a_missing_dnsmasq_names_its_package(wire: Any, tmp_path: Path) -> None:
+async def test_a_missing_dnsmasq_names_its_package(wire: Any, config: BootsConfig, tmp_path: Path) -> None:
     """One line and what to install; the program that holds the service ends, nothing of it goes on."""
     hidden = 'mount --bind /dev/null "$(command -v dnsmasq)" && exec "$@"'  # in a mount namespace of its own
     child = await asyncio.create_subprocess_exec(
@@ -151,12 +175,13 @@ async def test_a_missing_dnsmasq_names_its_package(wire: Any, tmp_path: Path) ->
             sys.executable,
             "-c",
             PROGRAM,
+            str(config.artifacts),
             str(tmp_path / "child"),
         ),
         env=clean_environment(),
         stdout=asyncio.subprocess.PIPE,
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         told, _ = await child.communicate()
     assert told.decode().splitlines() == [
         "dnsmasq: no such program on this host",
@@ -177,18 +202,20 @@ async def test_what_dnsmasq_dislikes_is_told_in_its_words(
     assert children() == before
 
 
-async def test_missing_ipxe_names_its_package(config: BootsConfig, machines: Any, tmp_path: Path) -> None:
-    """Before anything is started."""
-    with pytest.raises(OsieError, match=r"undionly\.kpxe is missing") as caught:
+async def test_missing_ipxe_is_told(config: BootsConfig, machines: Any, tmp_path: Path) -> None:
+    """Before anything is started: which folder lacks it, and what puts it there."""
+    place = re.escape(f"iPXE's binaries are not in {tmp_path}: undionly.kpxe is missing")
+    with pytest.raises(OsieError, match=place) as caught:
         async with Boots(replace(config, ipxe_folder=tmp_path), machines):
             pass
-    assert caught.value.hint == "apt-get install ipxe"
+    assert "osie build" in caught.value.hint and "boots.ipxe_folder" in caught.value.hint
 
 
 async def test_dnsmasq_dies_with_us(wire: Any, config: BootsConfig, tmp_path: Path) -> None:
     """Even where we are killed and can clean up nothing."""
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", PROGRAM, str(tmp_path / "child"), stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-c", PROGRAM, str(config.artifacts), str(tmp_path / "child")),
+        stdout=asyncio.subprocess.PIPE,
     )
     assert child.stdout is not None
     async with asyncio.timeout(20):

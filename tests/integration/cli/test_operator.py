@@ -27,6 +27,55 @@ async def test_files_are_validated_rendered_and_compared_before_they_are_applied
     assert rendered["rewrittenFrom"] == "quay.io/actions/image2disk"
 
 
+STRANGE = """\
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: bmc-password, namespace: lab}
+---
+apiVersion: bmc.tinkerbell.org/v1alpha1
+kind: Machine
+metadata: {name: bmc-1, namespace: lab}
+"""
+
+
+async def test_what_has_no_effect_is_said_by_each_command_alike(operator: Operator) -> None:
+    """validate, diff and apply leave out other kinds, take the rest, and name what does nothing."""
+    text = FILES.replace("kind: Hardware\n", "kind: Hardware\nx-note: mine\n") + STRANGE
+    text = text.replace("hardwareRef: m1", "hardwareRef: m1, bootOptions: {bootMode: iso}")
+    for words, status in ((("validate",), 0), (("diff",), 1), (("apply",), 0)):
+        got, told = await operator.osie(*words, "-f", "-", text=text)
+        notes = sorted(line for line in told.splitlines() if line.startswith("note: "))
+        assert (got, [note.split(": ")[1] for note in notes]) == (
+            status,
+            [
+                "Machine lab/bmc-1 (standard input, document 5)",
+                "Secret lab/bmc-password (standard input, document 4)",
+                "Workflow default/w1",
+            ],
+        ), told
+    assert (await operator.osie("get", "hardware"))[0] == 0
+
+
+async def test_a_name_that_is_not_there_is_told_with_what_is(operator: Operator) -> None:
+    """In another namespace, or with another spelling; render -f finds the workflow in whichever it is."""
+    lab = FILES
+    for name in ("m1", "install", "w1"):
+        lab = lab.replace(f"{{name: {name}", f"{{namespace: lab, name: {name}")
+    status, told = await operator.osie("render", "-f", "-", text=lab)
+    assert status == 0 and "image2disk" in told, told
+    assert (await operator.osie("apply", "-f", "-", text=lab))[0] == 0
+    for words in (("get", "hardware", "m1"), ("delete", "hardware", "m1"), ("workflow", "explain", "w1")):
+        status, told = await operator.osie(*words)
+        assert status == 1 and "default/" in told and "; there is one in namespace lab" in told, told
+    status, told = await operator.osie("get", "templates", "instal", "-n", "lab")
+    assert "there is no Template lab/instal; did you mean 'install'?" in told
+    mine = lab.replace("templateRef: install", "templateRef: instal")
+    mine = mine[mine.index("kind: Workflow") - len("apiVersion: tinkerbell.org/v1alpha1\n") :]
+    status, told = await operator.osie("apply", "-f", "-", text=mine.replace("name: w1", "name: w2"))
+    assert status == 1 and "there is no Template lab/instal; did you mean 'install'?" in told, told
+
+
 async def test_bad_files_are_told_all_at_once(operator: Operator) -> None:
     """Offline as well as by the server: each fault with file, document and path; exit status 1, 2 of diff."""
     bad = FILES.replace("retries: 1", "retires: 1").replace("hardwareRef: m1", "hardwareRef: M_1")

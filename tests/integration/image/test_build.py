@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import ipxe_at_hand
 import packages_at_hand
 import pytest
 import zstandard
@@ -60,6 +61,24 @@ def test_the_artifacts_are_as_the_manifest_says(workshop: Workshop) -> None:
     } <= packages.keys()
     assert "tiny-initramfs" not in packages  # nothing of it is in the artifacts
     assert parts.total(manifest["parts"]) == sum(one["size"] for one in manifest["artifacts"])
+
+
+def test_ipxe_comes_from_the_ramdisks_suite(workshop: Workshop) -> None:
+    """Its binaries are beside the kernel as Debian has them, whatever the host has; the manifest names them.
+
+    One that is damaged is replaced.
+    """
+    manifest, _ = workshop.build()
+    folder = workshop.output / artifacts.IPXE
+    told = {Path(one.name).name: one.sha256 for one in manifest.loaders}
+    assert told == {path.name: sha256_of_file(path) for path in folder.iterdir()}
+    assert {"undionly.kpxe", "snponly.efi", "ipxe.efi", "ipxe-arm64.efi"} == told.keys()
+    assert told["snponly.efi"] == sha256_of_file(ipxe_at_hand.folder() / "snponly.efi")
+    (version,) = [one["version"] for one in manifest.packages if one["name"] == "ipxe"]
+    assert f"iPXE {version.partition('+')[0]}".encode() in (folder / "snponly.efi").read_bytes()
+    os.truncate(folder / "snponly.efi", 1000)
+    assert workshop.build()[1].done == ["artifacts"]
+    assert sha256_of_file(folder / "snponly.efi") == told["snponly.efi"]
 
 
 def test_the_root_holds_what_the_machine_starts_from(workshop: Workshop, tmp_path: Path) -> None:
@@ -168,8 +187,9 @@ def test_same_inputs_same_bytes(workshop: Workshop) -> None:
     """
     first, _ = workshop.build()
     other = packages_at_hand.seed(workshop.folder / "other-cache", workshop.profile)
-    (packages,) = (workshop.folder / "cache").glob("packages-*")
-    (other / packages.name).symlink_to(packages)
+    for step in ("packages", "ipxe"):
+        (unpacked,) = (workshop.folder / "cache").glob(f"{step}-*")
+        (other / unpacked.name).symlink_to(unpacked)
     before = os.umask(0o077)
     try:
         second, seen = workshop.build(cache="other-cache")
@@ -197,7 +217,9 @@ def test_a_damaged_artifact_is_replaced(workshop: Workshop) -> None:
     _, seen = workshop.build()
     assert seen.done == ["artifacts"]
     assert sha256_of_file(place) == manifest.artifacts[1].sha256
-    assert sorted(path.name for path in workshop.output.iterdir()) == sorted([*ARTIFACTS, artifacts.MANIFEST])
+    assert sorted(path.name for path in workshop.output.iterdir()) == sorted(
+        [*ARTIFACTS, artifacts.MANIFEST, artifacts.IPXE]
+    )
 
 
 def test_a_damaged_initramfs_never_leaves_the_cache(workshop: Workshop) -> None:

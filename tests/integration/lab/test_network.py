@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root"
 HOLDER = """
 import pathlib, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from osie.lab.interruption import terminable
+from osie.core.interruption import terminable
 from osie.lab.network import Network
 with terminable(), Network() as network:
     child = network.popen(["sleep", "1000"])

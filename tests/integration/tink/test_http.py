@@ -72,6 +72,44 @@ async def test_a_bad_batch_is_422_with_every_reason(client: httpx.AsyncClient) -
     assert (await client.get("/hardware")).json() == {"items": [], "continue": None}
 
 
+async def test_a_template_sees_what_its_machine_refers_to(client: httpx.AsyncClient) -> None:
+    """Another namespace's Hardware, from the store; what isn't kept here is named where rendering fails."""
+    group = {"group": "tinkerbell.org", "version": "v1alpha1"}
+    other = _manifest("Hardware", {"name": "rack", "namespace": "lab"}, {"userData": "the rack's"})
+    assert (await client.post("/apply", json=body([("other", other)]))).status_code == 200
+    references = {
+        "rack": {**group, "resource": "hardware", "name": "rack", "namespace": "lab"},
+        "lvm": {"group": "example.org", "version": "v1", "resource": "lvms", "name": "l"},
+        "gone": {**group, "resource": "templates", "name": "gone"},
+    }
+    machine = _manifest("Hardware", {"name": "m"}, {"agentID": "m", "references": references})
+    answers = []
+    for name in ("rack", "lvm"):
+        named = f"{{{{ .references.{name}.spec.userData }}}}"
+        action = {"name": "b", "image": "c", "command": [named]}
+        data = json.dumps({"name": "t", "tasks": [{"name": "a", "actions": [action]}]})
+        spec = {"templateRef": "t", "hardwareRef": "m"}
+        files = [
+            ("machine", machine),
+            ("template", _manifest("Template", {"name": "t"}, {"data": data})),
+            ("workflow", _manifest("Workflow", {"name": f"w-{name}"}, spec)),
+        ]
+        answers.append((await client.post("/apply", json=body(files))).json())
+    applied, refused = answers
+    assert any(
+        "spec.references.lvm: 'lvms.example.org' is not kept here" in line for line in applied["warnings"]
+    )
+    assert any("there is no Template default/gone" in line for line in applied["warnings"])
+    rendered = (await client.get("/workflows/w-rack/render")).json()
+    assert rendered["tasks"][0]["actions"][0]["command"] == ["the rack's"]
+    assert "'lvms.example.org' is not kept here" in refused["errors"][0]["message"]
+
+
+def _manifest(kind: str, metadata: dict[str, str], spec: dict[str, object]) -> str:
+    head = {"apiVersion": "tinkerbell.org/v1alpha1", "kind": kind, "metadata": metadata}
+    return json.dumps({**head, "spec": spec})
+
+
 async def test_what_is_shown_can_be_applied_again(client: httpx.AsyncClient) -> None:
     """A resource as the API shows it is a manifest; applied again, it changes nothing."""
     await client.post("/apply", json=body(manifests()))

@@ -123,3 +123,34 @@ async def test_what_takes_a_server(worker, workflow) -> None:
     for place in ("tasks[0].worker", "tasks[0].actions[0].if"):
         assert place in worker.printed
     assert "action_ended" not in worker.printed
+
+
+async def test_what_is_wrong_is_told_once_a_line_each(worker, workflow) -> None:
+    """No fault is told twice, none has its line ends escaped, and the file is named, not a server."""
+    workflow(a={"command": "echo ran", "if": "true"}, b={"command": "echo ran", "comand": ""})
+    await worker.start()
+    assert (await worker.end())[0] == 1
+    assert worker.printed.count("tasks[0].actions[0].if") == 1
+    assert worker.printed.count("error reason=") == 2
+    assert "\\n" not in worker.printed
+    assert "server=" not in worker.printed
+    assert "w.json" in worker.printed.splitlines()[0]
+
+
+async def test_no_engine_is_told_at_once(worker, workflow) -> None:
+    """Who runs a file by hand isn't left waiting for an engine that nobody starts."""
+    workflow(a={"command": "echo ran"})
+    worker.environment["DOCKER_HOST"] = "unix:///no/engine.sock"
+    await worker.start()
+    assert (await worker.end())[0] == 1
+    assert "there is no container engine at /no/engine.sock" in worker.printed
+
+
+def test_help_is_given() -> None:
+    """Like any program: --help is no error, another argument is."""
+    for argument, status in (("--help", 0), ("-h", 0), ("w.json", 1)):
+        done = subprocess.run(
+            [sys.executable, "-m", "osie.worker", argument], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == status
+        assert "OSIE_ACTIONS_FILE" in done.stdout

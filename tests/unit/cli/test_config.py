@@ -28,6 +28,21 @@ def test_a_small_file_is_enough(tmp_path: Path) -> None:
     assert got.operator.listen == "127.0.0.1:7080"
 
 
+@pytest.mark.parametrize("instead", ["10.0.0.1:5000/a/", "10.0.0.1:5000", "r/own", "r/x-", ""])
+def test_images_are_rewritten_to_names(tmp_path: Path, instead: str) -> None:
+    """Whatever an image's name can begin with may stand in a prefix's place."""
+    (tmp_path / "c.toml").write_text(f'{GOOD}[tink]\nrewrite_images = {{ "quay.io/" = "{instead}" }}\n')
+    assert config.load(tmp_path / "c.toml").tink.rewrite_images == {"quay.io/": instead}
+
+
+@pytest.mark.parametrize("instead", ["https://10.0.0.1/", "10.0.0.1:5000/Tools/", "a b/", "10.0.0.1:5000//"])
+def test_images_are_not_rewritten_to_what_no_engine_pulls(tmp_path: Path, instead: str) -> None:
+    """It would fail on each machine: it is told when the server starts."""
+    (tmp_path / "c.toml").write_text(f'{GOOD}[tink]\nrewrite_images = {{ "quay.io/" = "{instead}" }}\n')
+    with pytest.raises(OsieError, match=r"tink\.rewrite_images.*no image's name begins so"):
+        config.load(tmp_path / "c.toml")
+
+
 def test_all_errors_are_told_at_once(tmp_path: Path) -> None:
     """Each with its path in the file."""
     bad = GOOD.replace("192.168.137.1", "192.168.137.999").replace("artifacts", "artefacts")

@@ -1,11 +1,14 @@
 """Machines from a spreadsheet."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from osie.cli import hardware_csv
 from osie.cli.main import main
+from osie.cli.resources import read_file
 from osie.core.errors import OsieError
 from osie.tink.manifest import parse
 
@@ -47,6 +50,41 @@ def test_a_line_becomes_a_hardware() -> None:
             }
         ]
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("hostname;mac;labels\nm1;52:54:00:12:34:01;a=1,5\n;;\n", 2),
+        ("sep=;\nhostname;mac;labels\n;;\nm1;52:54:00:12:34:01;a=1,5\n", 4),
+        ("hostname\tmac\tlabels\nm1\t52:54:00:12:34:01\ta=1,5\n\t\t\n", 2),
+        ('hostname,mac,labels\n,,\nm1,52:54:00:12:34:01,"a=1,5"\n , ,\n\n', 3),
+    ],
+    ids=["semicolons", "sep=", "tabs", "commas"],
+)
+def test_tables_as_spreadsheets_write_them(text: str, line: int) -> None:
+    """Whatever separates the fields, and with rows that are empty: the machine, and its line in the file."""
+    imported = hardware_csv.read("m.csv", text)
+    assert [m["metadata"] for m in imported.manifests] == [{"name": "m1", "labels": {"a": "1,5"}}]
+    assert imported.lines == [line]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_no_part_of_the_first_column(encoding: str, tmp_path: Path) -> None:
+    """Excel's "CSV UTF-8" and "Unicode text" are read; so is YAML that PowerShell wrote."""
+    (tmp_path / "m.csv").write_bytes("hostname,mac\r\nmü,52:54:00:12:34:01\r\n".encode(encoding))
+    assert read_file(str(tmp_path / "m.csv"))[1] == "hostname,mac\nmü,52:54:00:12:34:01\n"
+
+
+@pytest.mark.parametrize(
+    ("column", "meant"),
+    [("mac_address", "mac"), ("MacAddress", "mac"), ("nameserver", "nameservers"), ("dns", "nameservers"),
+     ("ip", "ip_address"), ("host_name", "hostname")],
+)  # fmt: skip
+def test_a_column_of_another_name_is_told_with_ours(column: str, meant: str) -> None:
+    """What other programs call it, or a slip of the finger."""
+    with pytest.raises(OsieError, match=f"unknown column {column.lower()!r}: {meant}[?]"):
+        hardware_csv.read("m.csv", f"hostname,mac,{column}\n")
 
 
 def test_every_fault_is_told_with_its_line() -> None:

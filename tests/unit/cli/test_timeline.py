@@ -1,6 +1,10 @@
 """The demo's timeline: what counts as seen, and by whom."""
 
-from osie.cli.demo.timeline import EVENTS, Outcome, Timeline
+import pytest
+
+from osie.cli.demo import screen
+from osie.cli.demo.performance import verdict
+from osie.cli.demo.timeline import EVENTS, PROOF, Outcome, Timeline
 
 
 def _complete() -> Timeline:
@@ -71,9 +75,109 @@ def test_the_report_counts_from_power_on() -> None:
 
 
 def test_disorder_and_gaps_are_seen() -> None:
-    """A success can't be told with an event missing or before its time."""
+    """Each event that nobody saw, and each that came before an earlier one."""
     timeline = _complete()
     assert (timeline.missing(), timeline.disorder()) == ([], [])
     timeline.seen["reboot"] = 1.0
     del timeline.seen["init"]
     assert (timeline.missing(), timeline.disorder()) == (["init"], ["reboot"])
+
+
+OUTCOME = Outcome("success", "", "tcg", "bios", 1024, 1, 2, 0)
+
+
+def _told(*, reset_at: float, success_at: float, up_at: float, written_at: float = 150.0) -> Timeline:
+    """A timeline that heard of the reset first and of the workflow's events last."""
+    timeline = Timeline()
+    timeline.saw("power_on", 100.0)
+    timeline.resets.append(reset_at)
+    timeline.reboot()
+    timeline.machine_event({"event": "phone_home", "at": up_at, "fields": {"token": "t"}}, "t")
+    for at, action, state in (
+        (140.0, "write-os", "RUNNING"),
+        (written_at, "write-os", "SUCCESS"),
+        (success_at, None, "SUCCESS"),
+    ):
+        timeline.workflow_event({"at": at, "action": action, "to": state})
+        timeline.reboot()
+    return timeline
+
+
+# `osie demo --firmware uefi` on a busy Debian 13 (QEMU 10.0.13, OVMF 2025.02): seconds after power-on.
+RECORDED = {
+    "power_on": 0.0,
+    "dhcp_ack": 17.884,
+    "ipxe_script": 22.61,
+    "kernel_sent": 28.708,
+    "init": 79.315,
+    "network_up": 174.171,
+    "engine_up": 182.735,
+    "worker_up": 220.917,
+    "first_action": 221.045,
+}
+WRITTEN, RESET, SUCCESS, UP = 288.713, 359.116, 404.453, 623.063
+
+
+def test_a_machine_that_resets_before_it_can_report() -> None:
+    """Recorded: tink knows of the success by the machine's next boot, and the reset is seen all the same.
+
+    This failed with "the OS is up, but nobody saw initramfs_sent, reboot".
+    """
+    timeline = Timeline(seen=dict(RECORDED))
+    timeline.workflow_event({"at": WRITTEN, "action": "write-os", "to": "SUCCESS"})
+    timeline.resets.append(RESET)
+    assert timeline.reboot() == "reboot"
+    timeline.workflow_event({"at": SUCCESS, "action": None, "to": "SUCCESS"})
+    timeline.machine_event({"event": "phone_home", "at": UP, "fields": {"token": "t"}}, "t")
+    told = verdict(OUTCOME, timeline)
+    assert (told.result, told.not_seen, told.out_of_order) == ("success", ("initramfs_sent",), ())
+
+
+def test_what_lacks_is_told_and_fails_nothing() -> None:
+    """The token proves the install, though nobody saw the ramdisk sent; the report and the screen say so."""
+    timeline = _complete()
+    del timeline.seen["initramfs_sent"], timeline.seen["reboot"]
+    timeline.seen["worker_up"] = timeline.seen["first_action"] + 0.5
+    told = verdict(OUTCOME, timeline)
+    assert (told.result, told.not_seen, told.out_of_order) == (
+        "success",
+        ("initramfs_sent", "reboot"),
+        ("first_action",),
+    )
+    assert told.report(timeline)["not_seen"] == ["initramfs_sent", "reboot"]
+    assert screen.gaps(told)[0] == "[yellow]not seen[/]: initramfs_sent, the ramdisk was sent"
+
+
+@pytest.mark.parametrize(
+    ("times", "reason"),
+    [
+        (
+            {"reset_at": 160.0, "success_at": 175.0, "up_at": 149.0},
+            "it phoned home before image_written, reboot",
+        ),
+        ({"reset_at": 210.0, "success_at": 175.0, "up_at": 200.0}, "it phoned home before reboot"),
+    ],
+)
+def test_an_os_that_was_not_started_from_the_disk(times: dict[str, float], reason: str) -> None:
+    """One that phones home before the image was written, or before the machine reset, is another."""
+    told = verdict(OUTCOME, _told(**times))
+    assert (told.result, told.reason) == ("failure", f"the OS is up, but {reason}")
+
+
+@pytest.mark.parametrize("event", PROOF)
+def test_without_the_proof_there_is_no_success(event: str) -> None:
+    """Neither without the token, nor with a workflow that didn't end well."""
+    timeline = _complete()
+    del timeline.seen[event]
+    told = verdict(OUTCOME, timeline)
+    assert (told.result, told.reason) == ("failure", f"the OS is up, but nobody saw {event}")
+
+
+def test_a_reset_may_be_heard_of_before_what_came_earlier() -> None:
+    """QEMU's monitor is quicker than the server's events."""
+    assert _told(reset_at=160.0, success_at=175.0, up_at=200.0).seen["reboot"] == 160.0
+
+
+def test_a_reset_before_the_image_is_no_reboot() -> None:
+    """Firmware resets the machine to set itself up, and a kernel that panics does, too."""
+    assert "reboot" not in _told(reset_at=120.0, success_at=175.0, up_at=200.0).seen

@@ -13,10 +13,10 @@ from archives import Image, digest, docker, oci, tar
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from osie.contracts.image_reference import Reference
 from osie.core.errors import OsieError
 from osie.image import archived, layer_file
 from osie.image.archived import Archived
-from osie.image.reference import Reference
 
 LAYERS = [tar({"a": b"lower"}), tar({"b": b"upper"})]
 NAME = Reference.parse("registry.example/tool:1")

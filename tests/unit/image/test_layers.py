@@ -11,12 +11,12 @@ from archives import Image, docker, entry, tar
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from osie.contracts.image_reference import Reference
 from osie.core.errors import OsieError
 from osie.image import flattening, layer_tar
 from osie.image.archived import Damaged
 from osie.image.embedded import Unpacker, Wanted
 from osie.image.layer_tar import Hidden
-from osie.image.reference import Reference
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 

@@ -45,7 +45,7 @@ def test_bios_has_no_flash() -> None:
     ("changes", "kernel", "rom"),
     [
         ({}, False, True),
-        ({"nic": "pxe"}, True, False),
+        ({"nic": "pxe", "ipxe_kernel": Path("/ipxe.lkrn")}, True, False),
         ({"nic": "pxe", "firmware": "uefi"}, False, False),
         ({"netboot": False}, False, False),
     ],

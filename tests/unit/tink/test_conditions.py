@@ -30,7 +30,7 @@ async def test_a_fault_of_evaluation_has_its_column() -> None:
 async def test_an_agent_s_condition_does_not_wait_for_operators_templates() -> None:
     """However many batches there are that take all the time a template may."""
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
-    batches = [asyncio.create_task(render_all([Job("t", ENDLESS, {})])) for _ in range(3)]
+    batches = [asyncio.create_task(render_all([Job(ENDLESS, {})])) for _ in range(3)]
     await asyncio.sleep(0)
     verdict = await conditions.evaluate("eq 1 1", {})
     assert verdict == conditions.Verdict(holds=True)

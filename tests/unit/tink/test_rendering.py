@@ -1,6 +1,7 @@
 """Go templates: what upstream's need, and what none may do."""
 
 import asyncio
+import json
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from osie.tink import diffing
 from osie.tink.conditions import Verdict, evaluate
 from osie.tink.render_child import Job, Rendered, render_all
 from osie.tink.rendering import TemplateFaultError, render
@@ -91,7 +93,7 @@ MACHINE = Resource(Ref(Kind.HARDWARE, "default", "m1"), SPEC, {"rack": "7"}, {})
 )
 def test_what_templates_may_say(text: str, expected: str) -> None:
     """The workflow's map, both spellings of the hardware, Sprig and upstream's own functions work."""
-    assert render(text, data(MACHINE, {"device_1": "a-mac", "number": "3"})) == expected
+    assert render(text, data(MACHINE, {"device_1": "a-mac", "number": "3"}, {})) == expected
 
 
 @pytest.mark.parametrize(
@@ -115,20 +117,30 @@ def test_what_templates_may_say(text: str, expected: str) -> None:
 def test_what_templates_may_not(text: str, words: str) -> None:
     """Missing keys, the server's environment and endless loops are errors that tell the line."""
     with pytest.raises(TemplateFaultError, match=words):
-        render(text, data(MACHINE, {}))
+        render(text, data(MACHINE, {}, {}))
 
 
 def test_the_map_takes_no_name_of_ours() -> None:
     """A workflow's map shadows neither spelling of the hardware: upstream sets its own keys last."""
     text = "{{ index .Hardware.Disks 0 }} {{ .hardware.metadata.name }} {{ len .references }}"
     mine = {"Hardware": "x", "hardware": "y", "references": "z"}
-    assert render(text, data(MACHINE, mine)) == "/dev/nvme0n1 m1 0"
+    assert render(text, data(MACHINE, mine, {})) == "/dev/nvme0n1 m1 0"
+
+
+def test_a_part_may_have_the_template_s_name() -> None:
+    """A template that calls a part of its own by its own name is rendered, once: the root's name is fixed."""
+    tasks = "tasks: [{name: a, worker: w, actions: [{name: b, image: c}]}]"
+    data = '{{ define "t" }}name: t{{ end }}{{ template "t" }}\n' + tasks
+    head = {"apiVersion": "tinkerbell.org/v1alpha1", "metadata": {"name": "t"}}
+    kinds = {"Template": {"data": data}, "Workflow": {"templateRef": "t"}}
+    files = [(kind, json.dumps({**head, "kind": kind, "spec": spec})) for kind, spec in kinds.items()]
+    assert len(asyncio.run(diffing.validate(files)).drafts) == 1
 
 
 def test_without_a_machine() -> None:
     """What a workflow of no machine's may name is there, and empty."""
     text = "{{ len .Hardware.Disks }}{{ .Hardware.Metadata.State }}{{ len .hardware.spec }}{{ .a }}"
-    assert render(text, data(None, {"a": "b"})) == "00b"
+    assert render(text, data(None, {"a": "b"}, {})) == "00b"
 
 
 def test_syntax_is_checked_without_data() -> None:
@@ -141,7 +153,7 @@ def test_syntax_is_checked_without_data() -> None:
 def test_a_bomb_takes_only_its_own_job() -> None:
     """A template that would fill the memory is stopped by its process's limits; the others render."""
     bomb = '{{ $x := "xxxxxxxxxx" }}{{ range until 40 }}{{ $x = printf "%s%s" $x $x }}{{ end }}{{ len $x }}'
-    jobs = [Job("good", "{{ .a }}", {"a": "1"}), Job("bomb", bomb, {}), Job("bad", "{{ .b }}", {})]
+    jobs = [Job("{{ .a }}", {"a": "1"}), Job(bomb, {}), Job("{{ .b }}", {})]
     good, exploded, bad = asyncio.run(render_all(jobs))
     assert (good.text, good.fault) == ("1", "")
     assert exploded.fault
@@ -154,9 +166,9 @@ ENDLESS = '{{ $l := splitList "" (repeat 2000000 "x") }}{{ range until 40000 }}{
 
 def test_time_is_bounded_whatever_a_template_catches() -> None:
     """A template whose functions swallow what is raised in them is ended; only it is blamed."""
-    good = Job("good", "{{ .a }}", {"a": "1"})
+    good = Job("{{ .a }}", {"a": "1"})
     began = time.monotonic()
-    before, ended, after = asyncio.run(render_all([good, Job("endless", ENDLESS, {}), good]))
+    before, ended, after = asyncio.run(render_all([good, Job(ENDLESS, {}), good]))
     assert (before, after) == (Rendered("1"), Rendered("1"))
     assert ended.fault == "rendering took more than 2 s of computing"
     assert time.monotonic() - began < 30  # on a busy host; it takes 3

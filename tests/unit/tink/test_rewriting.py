@@ -1,5 +1,8 @@
 """What the server's config does to an action on its way out."""
 
+import pytest
+
+from osie.tink import known_images
 from osie.tink.rewriting import Rewriting
 from osie.tink.workflow import Action
 
@@ -26,6 +29,46 @@ def test_short_names_are_docker_hubs() -> None:
     assert {name: rewriting.image(name) for name in images} == images
     assert Rewriting({"alpine": "r/own"}).image("alpine:3") == "r/own:3"
     assert Rewriting({"quay.io/": "r/"}).image("alpine:3") == "alpine:3"
+
+
+@pytest.mark.parametrize(
+    ("environment", "handed"),
+    [
+        (
+            ("IMAGE=quay.io/tinkerbell/actions/kexec:latest", "WAIT_SECONDS=5"),
+            "r/tinkerbell/actions/kexec:latest",
+        ),
+        (("IMAGE=quay.io/tinkerbell/actions/kexec",), "r/tinkerbell/actions/kexec"),
+        (("IMAGE=docker.io/others/kexec",), "ghcr.io/jacobweinstock/waitdaemon:latest"),
+        (("IMAGE=quay.io/alpine",), "ghcr.io/jacobweinstock/waitdaemon:latest"),
+        ((), "ghcr.io/jacobweinstock/waitdaemon:latest"),
+    ],
+)
+def test_our_kexec_waits_for_nothing(environment: tuple[str, ...], handed: str) -> None:
+    """A kexec that waitdaemon would start is handed out itself where it is ours; whatever else it starts
+    stays what the template says.
+    """
+    action = Action("1", "a", "ghcr.io/jacobweinstock/waitdaemon:latest", 0, environment=environment)
+    given = Rewriting({"quay.io/": "r/"}).of(action)
+    assert (given.image, given.environment) == (handed, environment)
+
+
+@pytest.mark.parametrize(
+    ("image", "environment", "expected"),
+    [
+        ("quay.io/tinkerbell/actions/kexec:latest", (), True),
+        ("host:5000/actions/reboot@sha256:00", (), True),
+        ("kexec", (), True),
+        ("ghcr.io/jacobweinstock/waitdaemon:v1", ("A=b", "IMAGE=x/kexec:1"), True),
+        ("ghcr.io/jacobweinstock/waitdaemon:v1", ("IMAGE=alpine",), False),
+        ("x/kexec/tool:kexec", ("IMAGE=kexec",), False),
+    ],
+)
+def test_which_images_take_their_machine_down(
+    image: str, environment: tuple[str, ...], expected: bool
+) -> None:
+    """kexec and reboot, by their names, and what starts them later."""
+    assert known_images.takes_down(image, environment) is expected
 
 
 def test_no_template_may_unsay_the_policy() -> None:

@@ -23,13 +23,15 @@ def document(**action: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("changes", "path", "words"),
     [
-        ({"imgae": "x"}, "tasks[0].actions[0].imgae", "did you mean 'image'"),
         ({"timeout": -1}, "tasks[0].actions[0].timeout", "greater than or equal to 0"),
         ({"name": ""}, "tasks[0].actions[0].name", "at least 1"),
         ({"name": "x" * 200}, "tasks[0].actions[0].name", "at most 199"),
         ({"volumes": ["nonsense"]}, "tasks[0].actions[0].volumes[0]", "SOURCE:TARGET"),
         ({"environment": {"A": [1]}}, "tasks[0].actions[0].environment.A", "expected text, found a list"),
-        ({"image": "a b"}, "tasks[0].actions[0].image", "white space"),
+        ({"image": "a b"}, "tasks[0].actions[0].image", "is not a repository"),
+        ({"image": "quay.io/Tools/a"}, "tasks[0].actions[0].image", "lower-case"),
+        ({"image": "https://quay.io/a"}, "tasks[0].actions[0].image", "does not belong"),
+        ({"image": "a@sha256:12"}, "tasks[0].actions[0].image", "is not a digest"),
         ({"retries": 101}, "tasks[0].actions[0].retries", "less than or equal to 100"),
         ({"retry-backoff": "soon"}, "tasks[0].actions[0].retry-backoff", "valid integer"),
         ({"if": "{{ .x }}"}, "tasks[0].actions[0].if", "without braces"),
@@ -77,3 +79,14 @@ def test_drafting_merges_what_the_task_gives() -> None:
     assert action.volumes == ("/a:/a", "/b:/b")
     assert set(action.environment) == {"A=action", "B=task"}
     assert action.reboot
+
+
+@pytest.mark.parametrize(
+    ("image", "reboots"), [("quay.io/tinkerbell/actions/kexec:latest", True), ("a", False)]
+)
+def test_a_kexec_counts_as_a_reboot(image: str, reboots: bool) -> None:
+    """Nobody needs to say `reboot: true` of what takes the machine down by its very name."""
+    form = TemplateForm.model_validate(document(image=image))
+    spec = WorkflowSpec(templateRef="t", hardwareRef="h")
+    made = draft(Ref(Kind.WORKFLOW, "default", "w"), spec, HardwareSpec(), form)
+    assert made.tasks[0].actions[0].reboot is reboots

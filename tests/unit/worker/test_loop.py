@@ -8,7 +8,7 @@ import pytest
 from osie.contracts.action_events import Progress
 from osie.worker import telemetry as relays
 from osie.worker.action import Action, Exhausted, LogLine, Outcome, Refused, Report, Run, State, Unreachable
-from osie.worker.loop import Stop, Worker
+from osie.worker.loop import Stop, Stopped, Worker
 
 
 def action(name: str) -> Action:
@@ -167,6 +167,32 @@ async def test_stop_waits_for_an_action_that_is_about_to_end() -> None:
         stop.ask()
         world.end.set()
     assert world.told == ["reboot RUNNING", "reboot executed", "reboot SUCCESS", "reboot forgotten"]
+
+
+@pytest.mark.parametrize(
+    ("goes_down", "after_s", "grace_s", "waits"),
+    [
+        (False, 2, 3, True),
+        (False, 4, 3, False),
+        (True, 19, 3, True),
+        (True, 21, 3, False),
+        (True, 1, 0, False),
+    ],
+)
+async def test_what_takes_the_machine_down_has_longer_to_end(
+    goes_down: bool, after_s: float, grace_s: float, waits: bool
+) -> None:
+    """The end of a reboot or kexec is waited for on a slow day too; a question to the server never is."""
+    now = [0.0]
+    stop = Stop(lambda: goes_down, lambda: now[0])
+    stop.ask()
+    now[0] = after_s
+    ended = asyncio.sleep(0, "ended")
+    if waits:
+        assert await stop.or_done(ended, grace_s) == "ended"
+    else:
+        with pytest.raises(Stopped):
+            await stop.or_done(ended, grace_s)
 
 
 async def test_unwanted_run_ends() -> None:

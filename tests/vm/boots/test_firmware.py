@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import ipxe_at_hand
 import pytest
 
 from osie.core.process import run
@@ -32,7 +33,7 @@ from osie.boots.machine import Machine
 from osie.boots.service import Boots
 
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-interface, address, state, known = sys.argv[1:]
+interface, address, state, known, ipxe = sys.argv[1:]
 strangers = ("10.78.0.100", "10.78.0.110")
 machine = Machine(**json.loads(known)) if known else None
 
@@ -45,7 +46,9 @@ class Machines:
 
 async def main():
     state_dir = Path(state)
-    config = BootsConfig(interface, address, state_dir, state_dir, dynamic_range=strangers)
+    config = BootsConfig(
+        interface, address, state_dir, state_dir, dynamic_range=strangers, ipxe_folder=Path(ipxe)
+    )
     async with Boots(config, Machines()):
         print(json.dumps(["", "started", {}]), flush=True)
         await asyncio.Event().wait()
@@ -66,7 +69,8 @@ def network() -> Iterator[Network]:
 @asynccontextmanager
 async def serving(network: Network, folder: Path, known: dict[str, object] | None) -> AsyncIterator[Journal]:
     """The service in the network; what it gives waits for an event in the journal."""
-    arguments = ["br0", network.address, str(folder / "state"), json.dumps(known) if known else ""]
+    told = json.dumps(known) if known else ""
+    arguments = ["br0", network.address, str(folder / "state"), told, str(ipxe_at_hand.folder())]
     child = network.popen(
         [sys.executable, "-c", PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
@@ -109,7 +113,8 @@ def machine(network: Network, folder: Path, firmware: Firmware, nic: Nic) -> Vir
     """A machine with a talking disk."""
     disk = folder / "disk.raw"
     talking_disk(disk, firmware)
-    hardware = qemu.Hardware("m", MAC, disk, memory_mib=256, firmware=firmware, nic=nic)
+    kernel = ipxe_at_hand.folder() / "ipxe.lkrn"
+    hardware = qemu.Hardware("m", MAC, disk, memory_mib=256, firmware=firmware, nic=nic, ipxe_kernel=kernel)
     return VirtualMachine(network, hardware, log=folder / "console", accelerated_by=accelerator.best())
 
 

@@ -20,10 +20,12 @@ from osie.core.cache import Cache, Silent
 from osie.oci import images
 
 SABOTAGE = '''
-"""A test's action: prints VALUE, and kills the container KILL by Docker's API."""
-import http.client, os, socket, time
+"""A test's action: prints VALUE, makes the file TOUCH, and kills the container KILL by Docker's API."""
+import http.client, os, pathlib, socket, time
 
 print("value:", os.environ["VALUE"], flush=True)
+if path := os.environ.get("TOUCH"):
+    pathlib.Path(path).touch()
 if victim := os.environ.get("KILL"):
     connection = http.client.HTTPConnection("docker")
     connection.sock = socket.socket(socket.AF_UNIX)

@@ -2,6 +2,7 @@
 
 import asyncio
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,16 @@ async def test_a_power_cut_is_followed_by_a_whole_install(rack: Rack, built: Bui
     status = (await rack.ended(name))["status"]
     assert status["state"] == "SUCCESS", status["message"]
     assert _holds(machine.hardware.disk, built)
+
+
+async def test_a_kexec_that_cannot_be_done_ends_in_a_reset(rack: Rack) -> None:
+    """A jump is asked for, and no kernel is loaded: the action counts, the reason is said."""
+    machine = rack.machines[0]
+    name = await rack.start("jump", 0, [_sabotage("jump", VALUE="x", TOUCH="/worker/kexec")])
+    began = time.time()
+    await machine.console.wait_for("no kernel is loaded: the machine is reset instead", 120)
+    assert (await machine.wait_event("RESET", 60, since=began)).by_guest
+    assert (await rack.ended(name))["status"]["state"] == "SUCCESS"
 
 
 def _holds(disk: Path, built: Built) -> bool:

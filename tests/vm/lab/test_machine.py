@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import ipxe_at_hand
 import pytest
 
 from osie.core.errors import chain
@@ -27,7 +28,7 @@ import asyncio, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 from osie.lab import accelerator, qemu
-from osie.lab.interruption import terminable
+from osie.core.interruption import terminable
 from osie.lab.machine import VirtualMachine
 from osie.lab.network import Network
 
@@ -52,7 +53,10 @@ def make(network: Network, tmp_path: Path) -> Make:
     def machine(firmware: Firmware = "bios", nic: Nic = "ipxe-rom", **more: object) -> VirtualMachine:
         disk = tmp_path / "disk.raw"
         create_disk(disk, 64 << 20)
-        hardware = qemu.Hardware("m", MAC, disk, memory_mib=256, firmware=firmware, nic=nic, **more)  # type: ignore[arg-type]
+        kernel = ipxe_at_hand.folder() / "ipxe.lkrn"
+        hardware = qemu.Hardware(
+            "m", MAC, disk, memory_mib=256, firmware=firmware, nic=nic, ipxe_kernel=kernel, **more
+        )  # type: ignore[arg-type]
         best = accelerator.best()
         return VirtualMachine(network, hardware, log=tmp_path / "console", accelerated_by=best)
 
@@ -108,7 +112,7 @@ def answer_dhcp(network: Network, folder: Path) -> None:
     files.mkdir()
     (files / "script.ipxe").write_text("#!ipxe\necho the-script-of-the-test\nsleep 600\n")
     for name in ("undionly.kpxe", "ipxe.efi"):
-        (files / name).write_bytes(Path("/usr/lib/ipxe", name).read_bytes())
+        (files / name).write_bytes((ipxe_at_hand.folder() / name).read_bytes())
     prefix = network.address.rpartition(".")[0]
     options = f"""port=0
 bind-interfaces

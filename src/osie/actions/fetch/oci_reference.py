@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from osie.actions.fetch.source import SourceError
+from osie.contracts import image_reference
 
 MANIFEST_BYTES_MAX = 4 << 20  # what the specification lets registries refuse
 ACCEPT = ", ".join(
@@ -17,13 +18,10 @@ ACCEPT = ", ".join(
         "docker.distribution.manifest.list.v2",
     )
 )
-_NAME = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*"
-_DIGEST = r"(?:sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})"
 _REFERENCE = re.compile(
     r"(?:(?P<scheme>https?|oci|docker)://)?"
-    r"(?P<host>(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(?::[0-9]{1,5})?)/"
-    rf"(?P<name>{_NAME})"
-    rf"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{{0,127}}))?(?:@(?P<digest>{_DIGEST}))?"
+    rf"(?P<host>{image_reference.REGISTRY})/(?P<name>{image_reference.REPOSITORY})"
+    rf"(?::(?P<tag>{image_reference.TAG}))?(?:@(?P<digest>{image_reference.DIGEST}))?"
 )
 _LOCAL = re.compile(r"(localhost|127\.[0-9.]+|\[::1\])(:[0-9]+)?")
 _TITLE = "org.opencontainers.image.title"
@@ -79,7 +77,10 @@ class Descriptor(NamedTuple):
 def _descriptor(entry: Any) -> Descriptor:
     digest, size = entry["digest"], entry["size"]
     if not (
-        isinstance(digest, str) and re.fullmatch(_DIGEST, digest) and isinstance(size, int) and size >= 0
+        isinstance(digest, str)
+        and re.fullmatch(image_reference.DIGEST, digest)
+        and isinstance(size, int)
+        and size >= 0
     ):
         raise ValueError("a digest or a size that isn't one")
     return Descriptor(

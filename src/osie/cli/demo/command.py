@@ -3,9 +3,7 @@
 import asyncio
 import json
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from osie.cli import doctor
-from osie.cli.demo import screen
+from osie.cli.demo import run_folder, screen
 from osie.cli.demo.performance import Built, Options, Performance, build, verdict
 from osie.cli.demo.scenario import WORKFLOW
 from osie.cli.demo.timeline import Outcome
@@ -25,12 +23,12 @@ from osie.cli.progress import TerminalProgress
 from osie.cli.workshop import Workshop, cache_root
 from osie.core.errors import OsieError
 from osie.core.files import write_atomically
+from osie.core.interruption import terminable
 from osie.lab.console import Line
-from osie.lab.interruption import terminable
 from osie.lab.machine import TcgFault
 
 _MOST_RESTARTS = 3
-_ROOMY = "/var/tmp"  # noqa: S108  (mkdtemp makes the folder; /tmp may be in memory, and the disk is large)
+_ROOMY = "/var/tmp"  # noqa: S108  (a folder of our own in it; /tmp may be in memory, and the disk is large)
 
 
 @click.command()
@@ -69,7 +67,8 @@ def demo(*, report: Path | None, keep: bool, workdir: Path | None, **asked: Any)
     with TerminalProgress(Console(highlight=False)) as terminal, _folder(workdir) as folder:
         terminal.say("[bold]Building[/]")
         built = build(Workshop.at(cache_root(), terminal), options.profile, folder / "artifacts")
-        outcome = asyncio.run(_perform(options, built, folder, terminal, Ending(report, keep)))
+        with run_folder.room_in(folder):
+            outcome = asyncio.run(_perform(options, built, folder, terminal, Ending(report, keep)))
     return 0 if outcome.result == "success" else 1
 
 
@@ -79,11 +78,8 @@ def _folder(given: Path | None) -> Iterator[Path]:
     if given is not None:
         yield given.resolve()
         return
-    folder = Path(tempfile.mkdtemp(prefix="osie-demo-", dir=os.environ.get("TMPDIR", _ROOMY)))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with run_folder.temporary(Path(os.environ.get("TMPDIR") or _ROOMY)) as made:
+        yield made
 
 
 @dataclass(frozen=True)
@@ -122,6 +118,9 @@ async def _once(performance: Performance, ending: Ending) -> Outcome:
         terminal.console.print()
         terminal.console.print(screen.timeline_table(timeline))
         terminal.console.print()
+        if outcome.result == "success":
+            for line in screen.gaps(outcome):
+                terminal.say(line)
         terminal.say(screen.closing_line(outcome, timeline))
         if outcome.result != "success":
             terminal.say(_evidence(machine.console.lines))

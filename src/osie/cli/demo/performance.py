@@ -5,7 +5,7 @@ import secrets
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -172,11 +172,8 @@ class Performance:
 
 
 def verdict(outcome: Outcome, timeline: Timeline) -> Outcome:
-    """A success only where every event was seen, in order."""
-    if outcome.result != "success":
-        return outcome
-    gaps, disorder = timeline.missing(), timeline.disorder()
-    if not gaps and not disorder:
-        return outcome
-    reason = f"nobody saw {', '.join(gaps)}" if gaps else f"{', '.join(disorder)} came before its time"
-    return Outcome(**{**outcome.__dict__, "result": "failure", "reason": f"the OS is up, but {reason}"})
+    """Whether the install is proven, and what lacks besides; a lesser event takes nothing from the proof."""
+    told = replace(outcome, not_seen=tuple(timeline.missing()), out_of_order=tuple(timeline.disorder()))
+    if outcome.result == "success" and (reason := timeline.disproof()):
+        return replace(told, result="failure", reason=f"the OS is up, but {reason}")
+    return told

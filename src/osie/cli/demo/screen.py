@@ -57,6 +57,12 @@ def timeline_table(timeline: Timeline) -> Table:
     return table
 
 
+def gaps(outcome: Outcome) -> list[str]:
+    """What lacks in the timeline of an install that is proven, a line each."""
+    told = [f"[yellow]not seen[/]: {event}, {MEANING[event]}" for event in outcome.not_seen]
+    return told + [f"[yellow]out of order[/]: {event}, {MEANING[event]}" for event in outcome.out_of_order]
+
+
 def closing_line(outcome: Outcome, timeline: Timeline) -> str:
     """The last line: what was proven, or why not."""
     if outcome.result == "success":

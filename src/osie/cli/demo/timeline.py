@@ -11,7 +11,7 @@ EVENTS = (
     "power_on",  # the lab: QEMU started
     "dhcp_ack",  # dnsmasq's log
     "ipxe_script",  # boots: the script was asked for
-    "kernel_sent",  # boots: the last byte went out
+    "kernel_sent",  # boots: the last byte was sent
     "initramfs_sent",
     "init",  # the machine's console
     "network_up",
@@ -41,6 +41,14 @@ MEANING = {
     "os_up": "the OS, started from the disk, phoned home",
 }
 
+# Nothing is proven without these: the workflow's end, and the token that the OS on the disk alone can know.
+PROOF = ("workflow_success", "os_up")
+# An OS that phoned home before one of these isn't the one that was written to the disk and started from it.
+_BEFORE_THE_OS = ("first_action", "image_written", "reboot")
+# Not a step after the one before: the network and the engine come up side by side. And a machine may reset
+# before its worker could report the success, which tink then knows by its next boot.
+_SIDE_BY_SIDE = {"network_up", "engine_up", "workflow_success"}
+
 IMAGE_ACTION = "write-os"  # the name of image2disk's action in resources/template.yaml
 
 _STEP = re.compile(r"osie: (?P<step>\w+) ok at=(?P<at>[0-9.]+)")
@@ -60,6 +68,7 @@ class Timeline:
 
     seen: dict[str, float] = field(default_factory=dict)
     peak_used_mib: int | None = None
+    resets: list[float] = field(default_factory=list)  # by the guest, whatever for; unix seconds
 
     def saw(self, event: str, at: float) -> bool:
         """Note an event; True where it is new. Only the first sighting counts."""
@@ -99,6 +108,16 @@ class Timeline:
             event = "workflow_success"
         return event if event and self.saw(event, at) else None
 
+    def reboot(self) -> str | None:
+        """The event where the guest reset the machine after the image was written, if new.
+
+        Not after the workflow's success: see _SIDE_BY_SIDE. A reset before the image is the firmware's, or
+        another attempt's. Ask again after every event: a reset may be heard of before what came earlier.
+        """
+        written = self.seen.get("image_written")
+        after = [at for at in self.resets if written is not None and at >= written]
+        return "reboot" if after and self.saw("reboot", after[0]) else None
+
     def rows(self) -> list[tuple[str, float]]:
         """(event, seconds since power_on), in the order of EVENTS."""
         start = self.seen.get("power_on", 0.0)
@@ -109,9 +128,17 @@ class Timeline:
         return [event for event in EVENTS if event not in self.seen]
 
     def disorder(self) -> list[str]:
-        """Events seen before one that comes earlier; the network and the engine come up side by side."""
-        times = [(e, at) for e, at in self.rows() if e not in {"network_up", "engine_up"}]
+        """Events seen before one that comes earlier."""
+        times = [(event, at) for event, at in self.rows() if event not in _SIDE_BY_SIDE]
         return [later for (_, a), (later, b) in pairwise(times) if b < a]
+
+    def disproof(self) -> str:
+        """Why the OS that phoned home isn't proven to be the one installed; empty where it is."""
+        if lacking := [event for event in PROOF if event not in self.seen]:
+            return f"nobody saw {', '.join(lacking)}"
+        up = self.seen["os_up"]
+        late = [event for event in _BEFORE_THE_OS if self.seen.get(event, up) > up]
+        return f"it phoned home before {', '.join(late)}" if late else ""
 
 
 @dataclass(frozen=True)
@@ -126,6 +153,8 @@ class Outcome:
     kernel_bytes: int
     initramfs_bytes: int
     restarts: int  # how often the emulator's known fault made us power on again
+    not_seen: tuple[str, ...] = ()  # events that nobody saw
+    out_of_order: tuple[str, ...] = ()  # events seen before one that comes earlier
 
     def report(self, timeline: Timeline) -> dict[str, Any]:
         """What `--report FILE` holds."""
@@ -139,4 +168,6 @@ class Outcome:
             "timeline": [{"event": event, "at_s": at} for event, at in timeline.rows()],
             "memory": {"peak_used_mib": timeline.peak_used_mib},
             "restarts": self.restarts,
+            "not_seen": list(self.not_seen),
+            "out_of_order": list(self.out_of_order),
         }

@@ -2,16 +2,19 @@
 
 import asyncio
 import contextlib
+import errno
+import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from osie.cli.client import ApiError, Client, Json
-from osie.cli.demo.timeline import Timeline
+from osie.cli.demo.timeline import PROOF, Timeline
 from osie.lab.machine import VirtualMachine
 
 _ENDED_BADLY = {"FAILED", "TIMEOUT"}
 _PROGRESS_S = 1.0  # how often the current action's progress is asked for
+_LAG_S = 30.0  # how much later than the OS's own word, which is the last, we may hear of what came before it
 
 
 @dataclass(frozen=True)
@@ -69,25 +72,35 @@ class Watch:
                 self._tell(self.timeline.console_line(line.text, line.at))
 
     async def _monitor(self, machine: VirtualMachine) -> None:
-        """A reset before the workflow's success is no reboot of ours."""
         async for event in machine.events.follow():
-            after = self.timeline.seen.get("workflow_success")
-            if event.name == "RESET" and event.by_guest and after is not None and event.at >= after:
-                self._tell("reboot" if self.timeline.saw("reboot", event.at) else None)
+            if event.name == "RESET" and event.by_guest:
+                self.timeline.resets.append(event.at)
+                self._tell(self.timeline.reboot())
+            elif event.name == "BLOCK_IO_ERROR" and event.data.get("nospace"):
+                # QEMU stops a machine whose disk's file can't grow (`-drive`, werror=enospc), and waits.
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(machine.hardware.disk))
 
     async def _journal(self, end: asyncio.Future[End]) -> None:
         async for item in self._events(f"/machines/{self.mac}/events"):
-            self._tell(self.timeline.machine_event(item, self.token))
-            if "os_up" in self.timeline.seen and not end.done():
-                end.set_result(End(""))
+            event = self.timeline.machine_event(item, self.token)
+            self._tell(event)
+            if event == "os_up":
+                asyncio.get_running_loop().call_later(_LAG_S, _proven, end)
+            self._look_for_proof(end)
 
     async def _workflow(self, end: asyncio.Future[End]) -> None:
         async for item in self._events(f"/workflows/{self.workflow}/events"):
             self._tell(self.timeline.workflow_event(item))
+            self._tell(self.timeline.reboot())
+            self._look_for_proof(end)
             if not item.get("action") and item["to"] in _ENDED_BADLY and not end.done():
                 end.set_result(
                     End(f"workflow {self.workflow} {item['to']}: {item.get('why') or 'no reason told'}")
                 )
+
+    def _look_for_proof(self, end: asyncio.Future[End]) -> None:
+        if all(event in self.timeline.seen for event in PROOF):
+            _proven(end)
 
     async def _progress(self) -> None:
         while True:
@@ -107,3 +120,8 @@ class Watch:
                         last = item["id"]
                         yield item
             await asyncio.sleep(0.5)
+
+
+def _proven(end: asyncio.Future[End]) -> None:
+    if not end.done():
+        end.set_result(End(""))

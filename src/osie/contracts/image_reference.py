@@ -1,23 +1,25 @@
-"""Names of container images, and what Docker and Podman call the image with such a name. Pure.
+"""The grammar of image names, and what Docker and Podman call the image with such a name. Pure.
 
-Grammar and short forms: https://pkg.go.dev/github.com/distribution/reference
+The OCI distribution spec has the grammar of repository, tag and digest; Docker that of the registry and of
+short names: https://pkg.go.dev/github.com/distribution/reference. The tests compare with that package.
 """
 
 import re
 from dataclasses import dataclass, replace
 from typing import Self
 
-_HUB = "docker.io"
-_HUBS = {_HUB, "index.docker.io"}
-_OFFICIAL = "library/"  # where on Docker Hub a name of one word is
-_LONGEST = 255  # characters of registry and path
-_REGISTRY = re.compile(
-    r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.?)+(?::[0-9]+)?|\[[0-9a-fA-F:]+\](?::[0-9]+)?"
-)
+from osie.contracts import image_name
+
+_OFFICIAL = "library/"
+_LONGEST = 255  # characters of registry and path; newer engines take longer ones, the spec advises against
+_LONGEST_WHOLE = _LONGEST + len(":") + 128 + len("@sha512:") + 128
+_LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _WORD = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_PATH = re.compile(rf"{_WORD}(?:/{_WORD})*")
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+REGISTRY = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
+REPOSITORY = rf"{_WORD}(?:/{_WORD})*"
+TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+DIGEST = r"(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})"
+_ID = re.compile("[0-9a-f]{64}")
 _DEFAULT_TAG = "latest"
 
 
@@ -33,21 +35,28 @@ class Reference:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Take a name apart; without tag and digest it means `latest`. Raises ValueError."""
+        if len(text) > _LONGEST_WHOLE:
+            raise ValueError(f"it is longer than {_LONGEST_WHOLE} characters")
+        if _ID.fullmatch(text):
+            raise ValueError("64 hexadecimal digits are an image's id, which no registry knows")
+        if "://" in text:
+            raise ValueError(f"{text.partition('://')[0]}:// does not belong before an image's name")
         rest, at, digest = text.partition("@")
-        if at and not _DIGEST.fullmatch(digest):
-            raise ValueError(f"{digest!r} is not a digest, sha256: and 64 hexadecimal digits")
+        if at and not re.fullmatch(DIGEST, digest):
+            raise ValueError(f"{digest!r} is not a digest, sha256: and 64 hexadecimal digits in lower case")
         rest, tag = _tag(rest)
-        if tag is not None and not _TAG.fullmatch(tag):
+        if tag is not None and not re.fullmatch(TAG, tag):
             raise ValueError(f"{tag!r} is not a tag: letters, digits, '_', '.', '-', at most 128 of them")
-        registry, path = _registry(rest)
+        registry, path = image_name.split(rest)
         if len(registry) + len(path) >= _LONGEST:
             raise ValueError(f"it is longer than {_LONGEST} characters")
-        if not _REGISTRY.fullmatch(registry):
+        if not re.fullmatch(REGISTRY, registry):
             raise ValueError(f"{registry!r} is not a registry, HOST or HOST:PORT")
-        if not _PATH.fullmatch(path):
+        if not re.fullmatch(REPOSITORY, path):
+            written = path if path in rest else path.removeprefix(_OFFICIAL)
             raise ValueError(
-                f"{path!r} is not a repository: words of lower-case letters and digits, separated by"
-                " '/', '.', '-' or '_'"
+                f"{written!r} is not a repository: words of lower-case letters and digits, separated by '/',"
+                " '.', '-' or '_'"
             )
         return cls(registry, path, tag or ("" if digest else _DEFAULT_TAG), digest)
 
@@ -59,7 +68,7 @@ class Reference:
     @property
     def familiar_repository(self) -> str:
         """As Docker stores it: Docker Hub goes without saying."""
-        if self.registry != _HUB:
+        if self.registry != image_name.DEFAULT_REGISTRY:
             return self.repository
         word = self.path.removeprefix(_OFFICIAL)
         return self.path if "/" in word else word
@@ -94,13 +103,3 @@ def _tag(name: str) -> tuple[str, str | None]:
     folder, slash, last = name.rpartition("/")
     word, colon, tag = last.partition(":")
     return (f"{folder}{slash}{word}", tag) if colon else (name, None)
-
-
-def _registry(name: str) -> tuple[str, str]:
-    first, slash, path = name.partition("/")
-    is_registry = "." in first or ":" in first or first == "localhost" or first != first.lower()
-    if not slash or not is_registry:
-        return _HUB, name if slash else _OFFICIAL + name
-    if first in _HUBS:
-        return _HUB, path if "/" in path else _OFFICIAL + path
-    return first, path
