@@ -5,8 +5,7 @@ short names: https://pkg.go.dev/github.com/distribution/reference. The tests com
 """
 
 import re
-from dataclasses import dataclass, replace
-from typing import Self
+from typing import NamedTuple, Self
 
 from osie.contracts import image_name
 
@@ -23,8 +22,7 @@ _ID = re.compile("[0-9a-f]{64}")
 _DEFAULT_TAG = "latest"
 
 
-@dataclass(frozen=True)
-class Reference:
+class Reference(NamedTuple):  # no dataclass: an action's start would pay for the import
     """A name taken apart. It has a tag or a digest; with both, engines go by the digest alone."""
 
     registry: str  # "quay.io", "localhost:5000"
@@ -86,12 +84,12 @@ class Reference:
     @property
     def stored(self) -> tuple["Reference", ...]:
         """The names that an engine stores for an image with this one: one by its tag, one by its digest."""
-        by_tag = [replace(self, digest="")] if self.tag else []
+        by_tag = [self._replace(digest="")] if self.tag else []
         return (*by_tag, *([self.by_digest(self.digest)] if self.digest else []))
 
     def by_digest(self, digest: str) -> "Reference":
         """What is in the same repository under that digest."""
-        return replace(self, tag="", digest=digest)
+        return self._replace(tag="", digest=digest)
 
     @property
     def _end(self) -> str:
