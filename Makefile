@@ -6,8 +6,8 @@ ARGS ?=
 # Two processes: machines in one, all else and then the small machines in the other (tests/conftest.py).
 SIDE_BY_SIDE := -n 2
 
-.PHONY: help setup setup-dev demo test test-fast lint format bench bench-boot bench-boot-work bench-build bench-idle \
-	bench-write soak soak-tink interop proto lock clean
+.PHONY: help setup setup-dev demo test test-fast test-pythons test-hosts lint format bench bench-boot \
+	bench-boot-work bench-build bench-idle bench-write soak soak-tink interop proto lock clean
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,8 +24,14 @@ demo: setup ## power on to installed OS, on a virtual machine (ARGS="--firmware 
 test: setup-dev lint ## the whole suite: linters, types, import contracts, unit, integration, virtual machines
 	@$(BIN)/pytest $(SIDE_BY_SIDE) $(ARGS)
 
-test-fast: setup-dev ## the tests that need neither root nor network
+test-fast: setup-dev ## the unit tests: no root, and no network once everything is installed
 	@$(BIN)/pytest $(SIDE_BY_SIDE) tests/unit $(ARGS)
+
+test-pythons: setup-dev ## the unit tests on each Python that we support and that this host has
+	@scripts/test-pythons $(ARGS)
+
+test-hosts: ## the two commands on clean Debian 12, Debian 13, Ubuntu 24.04 (ARGS="--suite trixie -- make demo")
+	@scripts/test-hosts $(ARGS)
 
 lint: setup-dev ## ruff, mypy, import-linter
 	@$(BIN)/ruff check src tests bench
@@ -70,4 +76,4 @@ lock: setup-dev ## pin the dependencies again, with hashes
 	@scripts/lock
 
 clean: ## remove what was built in the checkout (the build cache is ~/.cache/osie)
-	@rm -rf .venv out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .venv-pythons out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

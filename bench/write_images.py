@@ -15,6 +15,8 @@ from osie.core.process import run
 
 MIB = 1 << 20
 _BGZIP_PART = 65280  # so that a member fits into 64 KiB whatever is in it
+_MBR_AT = 446  # what image2disk takes has a partition table: one entry is enough
+_MBR = bytes.fromhex("80 000000 83 000000 01000000 ffff0000") + bytes(3 * 16) + b"\x55\xaa"
 _PART = 4 * MIB  # of a multi-member or multi-frame image: what pigz and pzstd make is alike
 
 
@@ -64,7 +66,7 @@ def _contents() -> Iterator[bytes]:
 
 
 def _fill(target: Path, size: int, place: Callable[[int], int], data_bytes: int) -> None:
-    """Write `data_bytes` of contents; the byte number n of them goes to place(n)."""
+    """Write `data_bytes` of contents; the byte number n of them goes to place(n). It begins with an MBR."""
     done = 0
     with target.open("wb") as file:
         file.truncate(size)
@@ -76,6 +78,8 @@ def _fill(target: Path, size: int, place: Callable[[int], int], data_bytes: int)
                 file.write(view[:count])
                 view, done = view[count:], done + count
             if done == data_bytes:
+                file.seek(_MBR_AT)
+                file.write(_MBR)
                 return
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ["begun_anew"]
+pytest_plugins = ["begun_anew", "unexpected_ends"]
 
 HERE = Path(__file__).parent
 # Folders that stay together: the longest way through the suite, then what has one expensive fixture (a built

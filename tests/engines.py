@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import unexpected_ends
 
 from osie.cli.workshop import PROFILES, build_cache
 from osie.contracts.kernel_parameters import KernelParameters
@@ -138,6 +139,7 @@ def _running(folder: Path, script: str, *arguments: str) -> Iterator[int]:
     try:
         assert curl(folder / "engine.sock", "/_ping").returncode == 0, (folder / "log").read_text()
         yield children(process.pid)[0]
+        unexpected_ends.still_runs(process, folder / "log")
     finally:
         with contextlib.suppress(OSError, IndexError):  # its own end also removes the containers' cgroups
             os.kill(children(process.pid)[0], signal.SIGTERM)

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import unexpected_ends
+
 
 def _program(name: str) -> str:
     found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
@@ -60,6 +62,11 @@ class OwnPostgres:
                 raise TimeoutError((self.folder / "log").read_text())
             time.sleep(0.1)  # there is nothing to wait on but the answer itself
 
+    def check(self) -> None:
+        """Raise where it has ended by itself."""
+        if self._running is not None:
+            unexpected_ends.still_runs(self._running, self.folder / "log")
+
     def crash(self) -> None:
         """End it at once: what it has in memory is thrown away, its log is replayed at the next start."""
         if self._running is not None:
@@ -83,6 +90,7 @@ def own_postgres() -> Iterator[OwnPostgres]:
         try:
             server.start()
             yield server
+            server.check()
         finally:
             server.crash()
     finally:

@@ -66,6 +66,7 @@ class Asked:
     if_range: str | None
     status: int
     connection: int  # of this server, counted from 0
+    proxy_authorization: str | None
 
 
 @dataclass
@@ -150,7 +151,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             status, span = (416, range(0)) if found is None else (206, found)
         with served.lock:
             served.requests.append(
-                Asked(str(self.command), wanted, self.headers.get("If-Range"), status, self.number)
+                Asked(
+                    str(self.command),
+                    wanted,
+                    self.headers.get("If-Range"),
+                    status,
+                    self.number,
+                    self.headers.get("Proxy-Authorization"),
+                )
             )
         if status not in (200, 206):
             self._only(status, answer, f"bytes */{size}" if status == 416 else "")

@@ -22,7 +22,7 @@ from osie.tink.store import Store
 
 __all__ = ["busybox", "engine_socket", "running_engine"]
 
-NEEDED = ("OSIE_TINK_AGENT", "OSIE_TINK_WORKER", "OSIE_TINKERBELL")
+NEEDED = ("OSIE_TINK_AGENT", "OSIE_TINK_WORKER", "OSIE_TINKERBELL", "OSIE_RENDER")
 # Not part of the suite: the programs come from upstream, and take long to build.
 collect_ignore_glob = [] if all(name in os.environ for name in NEEDED) else ["test_*.py"]
 

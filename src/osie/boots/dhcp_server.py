@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import errno
 import os
-import shutil
 import signal
 import socket
 from collections import deque
@@ -15,12 +14,14 @@ import structlog
 from osie.boots import dnsmasq
 from osie.boots.config import BootsConfig
 from osie.core.errors import OsieError
+from osie.core.host_tools import NEEDS
 from osie.core.process import clean_environment
 
 log = structlog.get_logger(__name__)
 
-_PACKAGES = {"dnsmasq": "dnsmasq-base", "setpriv": "util-linux"}
+_PROGRAMS = ("dnsmasq", "setpriv")
 _START_S = 10.0
+_READ_S = 10.0
 _STOP_S = 5.0
 _BACKOFF_S = (0.5, 10.0)  # first and longest pause before a restart
 _STEADY_S = 30.0  # after which the next restart is a first one again
@@ -31,9 +32,11 @@ Heard = Callable[[dnsmasq.Seen], Awaitable[None]]
 
 
 def _require_programs() -> None:
-    for program, package in _PACKAGES.items():
-        if shutil.which(program, path=clean_environment()["PATH"]) is None:
-            raise OsieError(f"{program}: no such program on this host", hint=f"apt-get install {package}")
+    for need in NEEDS:
+        if need.name in _PROGRAMS and need.found() is None:
+            raise OsieError(
+                f"{need.name}: no such program on this host", hint=f"apt-get install {need.package}"
+            )
 
 
 def check_interface(config: BootsConfig) -> None:
@@ -75,15 +78,31 @@ def _explained(what: str, interface: str, address: str, port: int, number: int) 
     return OsieError(f"{what}: port {port}/udp on {interface}: {os.strerror(number)}")
 
 
-class DhcpServer:
-    """dnsmasq with the configuration that lies in the state folder, while the context lasts."""
+async def _first(event: asyncio.Event, end: asyncio.Task[None], within_s: float) -> bool:
+    """Whether `event` comes before `end` does, and in time."""
+    waiting = asyncio.create_task(event.wait())
+    try:
+        await asyncio.wait({waiting, end}, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+    return event.is_set()
 
-    def __init__(self, config: BootsConfig, heard: Heard) -> None:
+
+class DhcpServer:
+    """dnsmasq with the configuration that lies in the state folder, while the context lasts.
+
+    `heard` is told what its log says, `serves` is called each time that it begins to serve.
+    """
+
+    def __init__(self, config: BootsConfig, heard: Heard, serves: Callable[[], None] = lambda: None) -> None:
         self._config = config
         self._heard = heard
+        self._serves = serves
         self._process: asyncio.subprocess.Process | None = None
         self._last_words: deque[str] = deque(maxlen=5)  # of dnsmasq, for the error
         self._ready = asyncio.Event()
+        self._read_again = asyncio.Event()
+        self._changed = False  # its files, while it was starting
         self._reading: asyncio.Task[None] | None = None  # of dnsmasq's log, to its end
 
     @property
@@ -108,11 +127,18 @@ class DhcpServer:
         await asyncio.gather(self._watch, return_exceptions=True)
         await self._stop()
 
-    def reread(self) -> None:
-        """Have dnsmasq read reservations and options again."""
-        if self.pid is not None and self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(signal.SIGHUP)
+    async def reread(self) -> None:
+        """Have dnsmasq read reservations and options again; return once it has, or starts and will."""
+        process, reading = self._process, self._reading
+        if not self._ready.is_set() or process is None or reading is None:
+            self._changed = True  # the signal would end a dnsmasq that doesn't expect it yet
+            return
+        self._changed = False
+        self._read_again.clear()
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGHUP)
+        if not await _first(self._read_again, reading, _READ_S) and self.pid is not None:
+            log.warning("dnsmasq_reads_slowly", waited_s=_READ_S)
 
     async def _start(self) -> None:
         """Start dnsmasq; return once it serves."""
@@ -128,14 +154,12 @@ class DhcpServer:
             start_new_session=True,  # a terminal's Ctrl-C is for us: we stop it in order
         )
         self._reading = asyncio.create_task(self._read(process), name="boots dnsmasq log")
-        ready = asyncio.create_task(self._ready.wait())
-        try:
-            await asyncio.wait({self._reading, ready}, timeout=_START_S, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            ready.cancel()
-        if not self._ready.is_set():
+        if not await _first(self._ready, self._reading, _START_S):
             told = "; ".join(self._last_words) or "it said nothing"
             raise OsieError(f"dnsmasq did not start: {told.removeprefix('dnsmasq: ')}")
+        if self._changed:
+            await self.reread()
+        self._serves()
 
     async def _read(self, process: asyncio.subprocess.Process) -> None:
         assert process.stderr is not None  # noqa: S101 -- it was asked for
@@ -153,6 +177,8 @@ class DhcpServer:
             # Logged after the sockets are open: dnsmasq(8) has no other sign of readiness without D-Bus.
             if dnsmasq.STARTED.match(line):
                 self._ready.set()
+            elif dnsmasq.READ.match(line):
+                self._read_again.set()
             if (seen := dnsmasq.read_log(line)) is not None:
                 try:
                     await self._heard(seen)

@@ -2,17 +2,22 @@
 
 dnsmasq(8) is the source for every directive. It splits its values at commas, so a value goes in only after
 it is known to be an address or a plain host name.
+
+Whose an option is, is told by the hardware address: the configuration has a tag for each value of each of
+its octets, and an option has the six of its machine. A reservation has no tag: dnsmasq before 2.91 frees it
+wrongly when it reads its files again, and dies (docs/decisions/0014-options-by-octets.md).
 """
 
-import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from osie.boots.config import BootsConfig
 from osie.boots.machine import Machine
+from osie.contracts import dhcp
 from osie.contracts import mac as macs
+from osie.core.errors import OsieError
 
 BIOS_LOADER = "undionly.kpxe"
 # Client architectures (option 93; IANA's "Processor Architecture Types") -> iPXE's binaries, the best first.
@@ -25,11 +30,15 @@ LOADERS: tuple[tuple[str, tuple[int, ...], tuple[str, ...]], ...] = (
 # HTTP boot: the firmware fetches the binary by URL -> the tag whose binary it needs.
 _HTTP_BOOT = (("http-x64", 16, "efi-x64"), ("http-arm64", 19, "efi-arm64"))
 
-_HOSTNAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
+_OWN_MEANING = re.compile(r'[",#\\\x00-\x1f\x7f]')  # in a line of dnsmasq's configuration
+_OCTETS = 6  # of a hardware address
+# dnsmasq takes the last letter of such a value for a number's width, and drops it (option.c, parse_dhcp_opt).
+_LOOKS_LIKE_A_NUMBER = re.compile(r"[0-9]*[bsi]")
 STARTED = re.compile(r"dnsmasq(?:\[\d+\])?: started, version")
+READ = re.compile(r"dnsmasq-dhcp(?:\[\d+\])?: read .*/options")  # the last of its files
 _LOG = re.compile(
     r"dnsmasq-dhcp(?:\[\d+\])?: (?:\d+ )?(?P<what>DHCPACK|DHCPDISCOVER)\((?P<interface>[^)]*)\) "
-    r"(?:(?P<address>\d+\.\d+\.\d+\.\d+) )?(?P<mac>[0-9a-f]{2}(?::[0-9a-f]{2}){5})(?: .*)?"
+    r"(?:(?P<address>\d+\.\d+\.\d+\.\d+) )?(?P<mac>[0-9a-f]{2}(?::[0-9a-f]{2}){5})(?: (?P<rest>.*))?"
 )
 
 
@@ -40,10 +49,19 @@ class Seen:
     what: Literal["discover", "ack"]
     mac: str
     address: str  # of an ack
+    refused: bool = False  # a discover that gets no offer, because there is no address for it
 
 
 def render(config: BootsConfig, loaders: dict[str, str]) -> str:
-    """The configuration file. `loaders` names the binary for each tag of LOADERS that there is one for."""
+    """The configuration file. `loaders` names the binary for each tag of LOADERS that there is one for.
+
+    Raises OsieError where the interface's name or the state folder's would be read as something else.
+    """
+    for text in (config.interface, str(config.state_dir)):
+        if _OWN_MEANING.search(text):
+            raise OsieError(
+                f"dnsmasq can't be told of {text!r}: it has a control character or one of \" , # in it"
+            )
     lines = [
         "port=0",  # no DNS
         "bind-interfaces",
@@ -70,7 +88,21 @@ def render(config: BootsConfig, loaders: dict[str, str]) -> str:
     if config.dynamic_range is not None:
         first, last = config.dynamic_range
         lines.append(f"dhcp-range={first},{last},{config.lease_s}")
-    return "\n".join(lines + _boot_lines(config, loaders)) + "\n"
+    return "\n".join(lines + _boot_lines(config, loaders) + _octet_lines()) + "\n"
+
+
+def _octet_lines() -> list[str]:
+    """A tag for each value of each octet of a hardware address."""
+    return [
+        f"dhcp-mac=set:{_octet_tag(place, f'{value:02x}')},"
+        + ":".join(f"{value:02x}" if place == at else "*" for at in range(_OCTETS))
+        for place in range(_OCTETS)
+        for value in range(256)
+    ]
+
+
+def _octet_tag(place: int, value: str) -> str:
+    return f"octet{place + 1}-{value}"
 
 
 def _boot_lines(config: BootsConfig, loaders: dict[str, str]) -> list[str]:
@@ -99,25 +131,8 @@ def _boot_lines(config: BootsConfig, loaders: dict[str, str]) -> list[str]:
     return lines
 
 
-def _address(text: str) -> str:
-    """`text` if it is an IPv4 address, else empty."""
-    try:
-        return str(ipaddress.IPv4Address(text))
-    except ValueError:
-        return ""
-
-
-def _addresses(texts: Iterable[str]) -> str:
-    return ",".join(a for a in map(_address, texts) if a)
-
-
-def _tag(machine: Machine) -> str:
-    return f"m{machine.mac.replace(':', '')}"
-
-
-def legal_hostname(text: str) -> str:
-    """`text` if DHCP can hand it out, else empty: a machine with an odd name still gets its address."""
-    return text if len(text) <= 253 and _HOSTNAME.fullmatch(text) else ""
+def _tags(machine: Machine) -> str:
+    return ",".join(f"tag:{_octet_tag(*octet)}" for octet in enumerate(machine.mac.split(":")))
 
 
 def render_hosts(machines: Iterable[Machine]) -> str:
@@ -125,34 +140,48 @@ def render_hosts(machines: Iterable[Machine]) -> str:
     lines: list[str] = []
     taken: set[str] = set()
     for machine in machines:
-        address = _address(machine.address)
         if machine.mac in taken:
             continue
         taken.add(machine.mac)
-        words = [machine.mac, f"set:{_tag(machine)}"]
+        words = [machine.mac]
+        address = dhcp.address(machine.address)
         if address and address not in taken:
-            taken.add(address)
+            taken.add(address)  # also where DHCP is silent: no stranger is to have it
             words.append(address)
-        if hostname := legal_hostname(machine.hostname):
-            words.append(hostname)
-        if machine.lease_s > 0:
-            words.append(str(max(machine.lease_s, 120)))  # dnsmasq's shortest
+        words += _told(machine) if machine.dhcp else ["ignore"]
         lines.append(",".join(words) + "\n")
     return "".join(lines)
 
 
+def _told(machine: Machine) -> Iterator[str]:
+    """A reservation's name and lease."""
+    if hostname := dhcp.host_name(machine.hostname):
+        # With a dot at its end no name is taken for a lease time ("5m"), for "infinite" or "ignore".
+        yield f"{hostname.lower()}."
+    if lease_s := dhcp.lease_s(machine.lease_s):
+        yield "infinite" if lease_s == dhcp.FOR_EVER_S else str(lease_s)
+
+
 def render_options(machines: Iterable[Machine]) -> str:
-    """The options of each machine, by its tag."""
+    """The options of each machine, by its hardware address."""
     lines: list[str] = []
     for machine in machines:
+        if not machine.dhcp:
+            continue
+        hostname = dhcp.host_name(machine.hostname)
+        if _LOOKS_LIKE_A_NUMBER.fullmatch(hostname):
+            hostname = ""  # the reservation's is sent: the same, in lower case as it is
+        routes = dhcp.routes(machine.routes, machine.gateway)
         options = (
-            (1, _address(machine.netmask)),
-            (3, _address(machine.gateway)),
-            (6, _addresses(machine.name_servers)),
-            (12, legal_hostname(machine.hostname)),
-            (42, _addresses(machine.time_servers)),
+            (1, dhcp.netmask(machine.netmask)),
+            (3, dhcp.address(machine.gateway)),
+            (6, ",".join(dhcp.addresses(machine.name_servers))),
+            (12, hostname),
+            (42, ",".join(dhcp.addresses(machine.time_servers))),
+            (121, ",".join(f"{network},{router}" for network, router in routes)),
         )
-        lines += [f"tag:{_tag(machine)},{number},{value}\n" for number, value in options if value]
+        tags = _tags(machine)
+        lines += [f"{tags},{number},{value}\n" for number, value in options if value]
     return "".join(lines)
 
 
@@ -161,7 +190,8 @@ def read_log(line: str) -> Seen | None:
     match = _LOG.fullmatch(line.strip())
     if match is None:
         return None
-    acked = match["what"] == "DHCPACK"
-    if acked and not match["address"]:
-        return None
-    return Seen("ack" if acked else "discover", macs.normalise(match["mac"]), match["address"] or "")
+    mac = macs.normalise(match["mac"])
+    if match["what"] == "DHCPACK":
+        return Seen("ack", mac, match["address"]) if match["address"] else None
+    # Of a discover the rest is dnsmasq's own word; that of an ack is the machine's name for itself.
+    return Seen("discover", mac, match["address"] or "", refused=match["rest"] == "no address available")

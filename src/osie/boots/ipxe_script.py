@@ -1,23 +1,21 @@
 """iPXE scripts as values: pure functions from a machine to the text it is answered with.
 
-iPXE has no quoting. It expands `${setting}` in the whole line, then splits the line at white space; `||`,
-`&&` and `;` as words of their own end a command and a word that starts with `#` ends the line
-(ipxe: src/core/exec.c). So a value is put into a script only after it is known that iPXE will hand it on
-unchanged; what iPXE can't carry is refused, never altered.
+A value is put into a script only after it is known that iPXE will hand it on unchanged (contracts.ipxe); what
+iPXE can't carry is refused, never altered.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from textwrap import wrap
 from typing import Literal
 from urllib.parse import quote
 
 from osie.boots.machine import Machine
-from osie.contracts import artifacts, kernel_parameters
+from osie.contracts import artifacts, dhcp, ipxe
 from osie.core.errors import OsieError
 
 Kind = Literal["install", "disk", "unknown", "custom", "error", "stopped"]
 
-_COMMAND_LINE_BYTES = 2047  # Linux on x86: COMMAND_LINE_SIZE is 2048, with the NUL at the end
 _SHOWN = 400  # characters of a foreign text that a message shows
 _COLUMNS = 72  # of a screen, for a text of several lines
 MOST_ASKS = 60  # how often a machine that can't be installed asks again before it tries its disk
@@ -50,10 +48,6 @@ class Script:
     text: str
 
 
-def _control(char: str) -> bool:
-    return ord(char) < 32 or ord(char) == 127
-
-
 def shown(text: str) -> str:
     """`text` for an `echo`: what iPXE would act upon or can't print becomes a question mark."""
     plain = text.replace(";", ",")
@@ -61,29 +55,11 @@ def shown(text: str) -> str:
     return " ".join(safe[:_SHOWN].split())
 
 
-def argument(text: str, what: str) -> str:
-    """`text` as it may stand at the end of an iPXE command, checked to arrive as it is."""
-    if any(_control(c) for c in text):
-        raise ScriptError(f"{what} has a control character in it")
-    if "${" in text:
-        raise ScriptError(f"{what} has '${{' in it, which iPXE would take for one of its settings")
-    words = text.split(" ")
-    if any(not w for w in words) or any(c.isspace() and c != " " for c in text):
-        raise ScriptError(f"{what} has several blanks in a row, which iPXE makes one")
-    if any(w in {"||", "&&", ";"} or w.startswith("#") for w in words):
-        raise ScriptError(f"{what} has a word in it that ends a command in iPXE: || && ; #")
-    return text
-
-
-def address(url: str, what: str) -> str:
-    """`url` as one word of an iPXE command."""
-    return argument(_one_word(url, what), what)
-
-
-def _one_word(url: str, what: str) -> str:
-    if not url or not url.isascii() or any(c.isspace() or _control(c) for c in url):
-        raise ScriptError(f"{what} is empty, or has a blank or a character outside ASCII in it")
-    return url
+def _checked(check: Callable[[str], str], text: str, what: str) -> str:
+    try:
+        return check(text)
+    except ValueError as error:
+        raise ScriptError(f"{what} {error}") from error
 
 
 def _hyphens(mac: str) -> str:
@@ -91,11 +67,10 @@ def _hyphens(mac: str) -> str:
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
-    if any(_control(c) for c in text):
-        raise ScriptError("a kernel parameter has a control character in it")
-    if text.count('"') % 2:
-        raise ScriptError("a kernel parameter has a quote that isn't closed")
-    return kernel_parameters.split(text)
+    try:
+        return ipxe.parameters(text)
+    except ValueError as error:
+        raise ScriptError(f"a kernel parameter {error}") from error
 
 
 def command_line(machine: Machine, around: Surroundings, initrd: str) -> str:
@@ -105,6 +80,7 @@ def command_line(machine: Machine, around: Surroundings, initrd: str) -> str:
     pairs += [
         ("grpc_authority", around.grpc_authority),
         ("tinkerbell_tls", "false"),
+        ("tinkerbell_insecure_tls", "false"),  # without it Hook hands its worker an empty one
         ("worker_id", machine.agent_id or machine.mac),
         ("hw_addr", machine.mac),
     ]
@@ -114,24 +90,22 @@ def command_line(machine: Machine, around: Surroundings, initrd: str) -> str:
             pairs.append(("syslog_port", str(around.syslog_port)))
     if around.registry_authority:
         pairs.append(("insecure_registries", around.registry_authority))
-    if machine.vlan_id:
-        pairs.append(("vlan_id", machine.vlan_id))
+    if vlan_id := dhcp.vlan_id(machine.vlan_id):
+        pairs.append(("vlan_id", vlan_id))
     pairs += [pair for text in machine.kernel_parameters for pair in _pairs(text)]
     # On UEFI iPXE hands the ramdisk to the kernel's EFI stub as a file of this name; BIOS ignores it.
     pairs.append(("initrd", initrd))
     try:
-        line = kernel_parameters.join(pairs)
+        return ipxe.command_line(pairs)
     except ValueError as error:
-        raise ScriptError("the kernel parameters can't be written down") from error
-    if len(line.encode()) > _COMMAND_LINE_BYTES:
-        raise ScriptError(f"the kernel parameters have more than {_COMMAND_LINE_BYTES} bytes")
-    return argument(line, "the kernel parameters")
+        raise ScriptError(f"the line of kernel parameters {error}") from error
 
 
 def _artifact_url(machine: Machine, around: Surroundings, name: str) -> str:
     """Where the artifact is. To ourselves the URL says for whom, so that we can tell that it was sent."""
-    base = machine.osie_base_url.rstrip("/") or f"{around.base_url}/artifacts"
-    url = address(f"{base}/{quote(name)}", "the URL of the kernel or ramdisk")
+    given = machine.osie_base_url and _checked(ipxe.base_url, machine.osie_base_url, "osie.baseURL")
+    base = given.rstrip("/") or f"{around.base_url}/artifacts"
+    url = _checked(ipxe.own_word, f"{base}/{quote(name)}", "the URL of the kernel or ramdisk")
     ours = base.startswith(around.base_url + "/")
     return f"{url}?mac={_hyphens(machine.mac)}" if ours else url
 
@@ -140,7 +114,7 @@ def install(machine: Machine, around: Surroundings) -> Script:
     """Boot the machine into Osie."""
     kernel = machine.osie_kernel or artifacts.KERNEL
     initrd = machine.osie_initrd or artifacts.INITRAMFS
-    name = address(initrd.rpartition("/")[2], "the ramdisk's name")
+    name = _checked(ipxe.own_word, initrd.rpartition("/")[2], "the ramdisk's name")
     parameters = command_line(machine, around, name)
     lines = [
         "#!ipxe",
@@ -174,11 +148,8 @@ def disk(machine: Machine) -> Script:
 def custom(machine: Machine) -> Script:
     """The operator's own script, or a chain to it: theirs to write, so it goes out as it is."""
     if machine.ipxe_contents:
-        text = machine.ipxe_contents.replace("\r\n", "\n")
-        head = "" if text.startswith("#!ipxe") else "#!ipxe\n"
-        return Script("custom", f"{head}{text}" + ("" if text.endswith("\n") else "\n"))
-    # `${net0/mac}` and its like are meant here, so they may stand.
-    url = _one_word(machine.ipxe_url, "ipxe.url")
+        return Script("custom", ipxe.contents(machine.ipxe_contents))
+    url = _checked(ipxe.script_url, machine.ipxe_url, "ipxe.url")
     return Script("custom", f"#!ipxe\nchain --replace {url} || exit 1\n")
 
 

@@ -15,13 +15,22 @@ class Leases:
     def __init__(self) -> None:
         self._reserved: dict[str, str] = {}
         self._leased: dict[str, str] = {}
-        self._known: frozenset[str] = frozenset()
+        self._known: dict[str, Machine] = {}
 
-    def reserve(self, machines: Iterable[Machine]) -> None:
-        """Take the reservations anew."""
+    def reserve(self, machines: Iterable[Machine]) -> list[tuple[str, str]]:
+        """Take the reservations anew. Returns, and forgets, the leases in their way: (MAC, address)."""
         listed = list(machines)
-        self._reserved = {m.address: m.mac for m in listed if m.address}
-        self._known = frozenset(m.mac for m in listed)
+        self._known = {m.mac: m for m in listed}
+        self._reserved = {}
+        for machine in listed:
+            if machine.address:
+                self._reserved.setdefault(machine.address, machine.mac)  # the first keeps it, as in DHCP
+        stale = [
+            (mac, address) for address, mac in self._leased.items() if self._reserved.get(address, mac) != mac
+        ]
+        for _, address in stale:
+            del self._leased[address]
+        return stale
 
     def saw(self, mac: str, address: str) -> None:
         """Note that `mac` was given `address`."""
@@ -30,9 +39,9 @@ class Leases:
             del self._leased[next(iter(self._leased))]
         self._leased[address] = mac
 
-    def is_known(self, mac: str) -> bool:
-        """Whether the MAC is among the machines of the last `reserve`."""
-        return mac in self._known
+    def known(self, mac: str) -> Machine | None:
+        """The machine with this MAC, among those of the last `reserve`."""
+        return self._known.get(mac)
 
     def mac_of(self, address: str) -> str | None:
         """Whose address this is: a lease is evidence, a reservation a plan; the evidence goes first."""

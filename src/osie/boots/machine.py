@@ -16,6 +16,7 @@ class Machine:
     gateway: str = ""
     name_servers: tuple[str, ...] = ()
     time_servers: tuple[str, ...] = ()
+    routes: tuple[tuple[str, str], ...] = ()  # static ones: a network such as 10.1.0.0/16, and its router
     lease_s: int = 0  # 0: the service's default
     agent_id: str = ""  # the worker's identity; empty: the MAC
     allow_pxe: bool = False  # False: its script exits to the disk
@@ -27,6 +28,7 @@ class Machine:
     osie_initrd: str = ""
     kernel_parameters: tuple[str, ...] = ()  # each as on a kernel command line: name, name=value
     vlan_id: str = ""
+    dhcp: bool = True  # False: DHCP is another server's affair; all else is ours
     stopped: str = ""  # why it isn't booted into Osie any more: it came back too often; empty: it is
 
 

@@ -2,14 +2,15 @@
 
 import asyncio
 import errno
-import os
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
+import structlog
 from aiohttp import web
 
-from osie.boots import dnsmasq, http, ipxe_binaries, syslog
+from osie.boots import dhcp_release, dnsmasq, http, ipxe_binaries, syslog
 from osie.boots.config import BootsConfig
 from osie.boots.dhcp_server import DhcpServer
 from osie.boots.leases import Leases
@@ -17,9 +18,15 @@ from osie.boots.machine import Machines
 from osie.boots.router_advertisement import Advertiser
 from osie.core.errors import OsieError
 from osie.core.files import write_atomically
+from osie.core.listening import listening
 
 _STOP_S = 2.0  # for transfers under way, when we stop
-_MOST_DISCOVERED = 4096  # strangers remembered, so that each is recorded once
+_MOST_TOLD = 4096  # things remembered, so that each is recorded once
+_NO_ADDRESS = (
+    "its address is outside this server's network, is the server's own, or is leased to another machine"
+)
+
+log = structlog.get_logger(__name__)
 
 
 class Boots:
@@ -29,8 +36,9 @@ class Boots:
         self._config = config
         self._machines = machines
         self._leases = Leases()
-        self._dhcp = DhcpServer(config, self._heard)
-        self._strangers: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._dhcp = DhcpServer(config, self._heard, self._take_back)
+        self._told: OrderedDict[tuple[str, ...], None] = OrderedDict()  # what is recorded once
+        self._stale: list[tuple[str, str]] = []  # leases to be taken back, once dnsmasq runs
         self._refreshing = asyncio.Lock()
         self._rendered: dict[str, str] = {}  # what dnsmasq was last given
 
@@ -47,7 +55,6 @@ class Boots:
     async def __aenter__(self) -> "Boots":
         async with AsyncExitStack() as stack:
             loaders = ipxe_binaries.install(self._config.ipxe_source, self._config.ipxe_dir)
-            self._leases.read(self._config.dnsmasq_dir / "leases")
             write_atomically(self._config.dnsmasq_dir / "dnsmasq.conf", dnsmasq.render(self._config, loaders))
             await self.refresh()
             await stack.enter_async_context(self._http())
@@ -69,14 +76,32 @@ class Boots:
         """Take over what is known of the machines now."""
         async with self._refreshing:
             machines = await self._machines.every()
-            self._leases.reserve(machines)
+            self._leases.read(self._leasefile)  # ahead of dnsmasq's log by a moment
+            self._stale += self._leases.reserve(machines)
             rendered = {"hosts": dnsmasq.render_hosts(machines), "options": dnsmasq.render_options(machines)}
             if rendered == self._rendered:  # netboot turned on or off, say: nothing that DHCP hands out
                 return
             for name, text in rendered.items():
                 write_atomically(self._config.dnsmasq_dir / name, text)
-            self._dhcp.reread()
+            await self._dhcp.reread()
             self._rendered = rendered  # only now: where a file can't be written, the next change tries again
+            self._take_back()
+
+    def _take_back(self) -> None:
+        """Free addresses that are for another machine now."""
+        if self._dhcp.pid is None:
+            return
+        stale, self._stale = self._stale, []
+        for mac, address in stale:
+            log.info("lease_taken_back", mac=mac, address=address)
+            try:
+                dhcp_release.send(self._config, mac, address)
+            except OSError as error:  # the interface is away, say: the lease ends by itself
+                log.warning("lease_not_taken_back", mac=mac, address=address, error=str(error))
+
+    @property
+    def _leasefile(self) -> Path:
+        return self._config.dnsmasq_dir / "leases"
 
     def _ailing(self) -> str:
         return "" if self._dhcp.pid is not None else "dnsmasq does not run"
@@ -95,7 +120,7 @@ class Boots:
     async def _listen(self, runner: web.AppRunner) -> None:
         where = f"{self._config.address}:{self._config.http_port}"
         try:
-            await web.TCPSite(runner, self._config.address, self._config.http_port).start()
+            opened = listening(self._config.address, self._config.http_port)
         except OSError as error:
             if error.errno == errno.EADDRNOTAVAIL:
                 raise OsieError(
@@ -107,16 +132,28 @@ class Boots:
                     f"HTTP: port {self._config.http_port} is in use on {self._config.address}",
                     hint=f"`ss -tlpn sport = :{self._config.http_port}` says by whom",
                 ) from error
-            raise OsieError(f"HTTP can't listen on {where}: {os.strerror(error.errno or 0)}") from error
+            raise OsieError(f"HTTP can't listen on {where}: {error.strerror}") from error
+        await web.SockSite(runner, opened).start()  # which closes it in the end
 
     async def _heard(self, seen: dnsmasq.Seen) -> None:
         """Record what dnsmasq's log says."""
         if seen.what == "ack":
             self._leases.saw(seen.mac, seen.address)
             await self._machines.record(seen.mac, "dhcp_ack", {"address": seen.address})
-        if self._leases.is_known(seen.mac) or (seen.mac, seen.address) in self._strangers:
-            return
-        self._strangers[seen.mac, seen.address] = None
-        if len(self._strangers) > _MOST_DISCOVERED:
-            self._strangers.popitem(last=False)
-        await self._machines.record(seen.mac, "discovered", {"by": "dhcp", "address": seen.address})
+        machine = self._leases.known(seen.mac)
+        if machine is None:
+            if self._is_news(seen.mac, "discovered", seen.address):
+                await self._machines.record(seen.mac, "discovered", {"by": "dhcp", "address": seen.address})
+        elif seen.refused and self._is_news(seen.mac, "dhcp_refused", machine.address):
+            log.warning("dhcp_refused", mac=seen.mac, address=machine.address, reason=_NO_ADDRESS)
+            fields = {"address": machine.address, "reason": _NO_ADDRESS}
+            await self._machines.record(seen.mac, "dhcp_refused", fields)
+
+    def _is_news(self, *what: str) -> bool:
+        """Whether this wasn't told yet; from now on it was."""
+        if what in self._told:
+            return False
+        self._told[what] = None
+        if len(self._told) > _MOST_TOLD:
+            self._told.popitem(last=False)
+        return True

@@ -1,5 +1,6 @@
 """`osie build`: from a profile to a kernel and a ramdisk."""
 
+import signal
 from pathlib import Path
 
 import click
@@ -9,6 +10,7 @@ from osie.cli import doctor, size_tree
 from osie.cli.progress import TerminalProgress, megabytes
 from osie.cli.workshop import Workshop, cache_root
 from osie.contracts import artifacts
+from osie.core import interruption
 
 
 @click.command()
@@ -20,6 +22,7 @@ from osie.contracts import artifacts
 def build(profile: str, output: Path, refresh: bool) -> None:
     """Build the kernel and the ramdisk from a profile."""
     doctor.require("build")
+    interruption.heed(signal.SIGINT)
     console = Console()
     with TerminalProgress(console) as progress:
         manifest = Workshop.at(cache_root(), progress).ramdisk(profile, output, refresh=refresh)

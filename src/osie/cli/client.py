@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import httpx
 
+from osie.core import proxies
 from osie.core.errors import OsieError
 
 DEFAULT_SERVER = "http://127.0.0.1:7080"
@@ -17,6 +18,7 @@ _APPLY_S = 300.0  # thousands of resources in one batch, on a slow disk
 
 
 _SILENCE_S = 60.0  # of a stream: the server says every 15 s that it is still there
+_Past = dict[str, httpx.AsyncBaseTransport | None]  # whose value None is: without a proxy
 _AWAY = {502, 503, 504}  # 503 is the server's own, the others a proxy's before it
 
 
@@ -114,7 +116,11 @@ class Client:
     def __init__(self, server: str) -> None:
         self._server = server_url(server)
         try:
-            self._http = httpx.AsyncClient(base_url=f"{self._server}/api/v1", timeout=httpx.Timeout(15))
+            # httpx' own rules for NO_PROXY know no networks
+            past: _Past = {"http://": None, "https://": None} if proxies.is_direct(self._server) else {}
+            self._http = httpx.AsyncClient(
+                base_url=f"{self._server}/api/v1", timeout=httpx.Timeout(15), mounts=past
+            )
         except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
             raise ApiError(
                 f"the environment's proxy or certificates can't be used: {error}",

@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 
 from osie.actions import libc
+from osie.actions.content import rule
 from osie.actions.trust import keys, making, minisign_secret
 from osie.cli.progress import TerminalProgress, megabytes
 from osie.contracts.image_manifest import MOST_BYTES, ImageManifest, ManifestError
@@ -33,7 +34,16 @@ def image() -> None:
 @click.option("--output", type=_FILE, help="Where to write it.  [default: IMAGE.manifest]")
 @click.option("--sign", "key_file", type=_EXISTING, help="A minisign secret key; adds OUTPUT.minisig.")
 @click.option("--sector-size", type=click.Choice(["512", "4096"]), help="Else told by the partition table.")
-def manifest(image: Path, output: Path | None, key_file: Path | None, sector_size: str | None) -> None:
+@click.option(
+    "--image-kind",
+    type=click.Choice(rule.KINDS),
+    default=rule.KINDS[0],
+    show_default=True,
+    help="What IMAGE has to be; `any`: whatever it is, it is meant.",
+)
+def manifest(
+    image: Path, output: Path | None, key_file: Path | None, sector_size: str | None, image_kind: rule.Kind
+) -> None:
     """Describe IMAGE, raw or compressed, block by block."""
     target = output or image.with_name(f"{image.name}.manifest")
     # before the long work: a wrong key or password is told at once
@@ -42,7 +52,8 @@ def manifest(image: Path, output: Path | None, key_file: Path | None, sector_siz
     with TerminalProgress(Console()) as progress, _about(image):
         libc.keep_memory_together()
         tell = _telling(progress, f"reading {image.name}")
-        made = making.make(image, tell, sector_size=int(sector_size) if sector_size else None)
+        sectors = int(sector_size) if sector_size else None
+        made = making.make(image, tell, sector_size=sectors, kind=image_kind)
     encoded, signature = made.encode(), target.with_name(f"{target.name}.minisig")
     write_atomically(target, encoded)
     if key:

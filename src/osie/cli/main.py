@@ -3,12 +3,14 @@
 import errno
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
 import click
 from click.shell_completion import CompletionItem
 
+from osie.cli import output
 from osie.cli.telling import tell
 from osie.core import interruption
 from osie.core.errors import OsieError
@@ -87,12 +89,15 @@ def cli(debug: bool) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 143 told to end."""
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 128 + the signal that ended it."""
+    if argv is None:
+        output.begin_in_utf8()
+    output.degrade()
     arguments = list(sys.argv[1:] if argv is None else argv)
     os.umask(_UMASK)
+    interruption.heed(signal.SIGTERM, signal.SIGHUP)
     try:
-        with interruption.terminable():
-            status = cli.main(args=arguments, prog_name="osie", standalone_mode=False)
+        status = cli.main(args=arguments, prog_name="osie", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

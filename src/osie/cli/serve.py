@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import logging
-import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Coroutine, Iterator
@@ -21,6 +20,7 @@ from osie.cli import config, doctor
 from osie.cli.adapters import TinkMachines
 from osie.cli.config import ServeConfig
 from osie.core.errors import OsieError
+from osie.core.listening import listening
 from osie.registry import app as registry_app
 from osie.tink import grpc_older, grpc_server, http_api
 from osie.tink.service import Tink
@@ -123,11 +123,10 @@ def _operator_socket(listen: str) -> socket.socket:
             return socket.socket(fileno=int(number))
         except OSError as error:
             raise OsieError(f"operator.listen: {listen}: no socket was handed in as this number") from error
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host.removeprefix("[").removesuffix("]"), int(number)), family=family)
+        return listening(host.removeprefix("[").removesuffix("]"), int(number))
     except OSError as error:
-        reason = (error.strerror or "").partition(" (while")[0].lower()  # create_server's addition
+        reason = (error.strerror or "").lower()
         what = "is taken" if error.errno == errno.EADDRINUSE else reason
         raise OsieError(
             f"operator.listen: {listen}: {what}", hint="choose another with operator.listen in the config"
@@ -141,13 +140,13 @@ async def _registry(settings: ServeConfig) -> AsyncIterator[None]:
     await runner.setup()
     try:
         try:
-            await web.TCPSite(runner, address, port).start()
+            opened = listening(address, port)
         except OSError as error:
-            reason = os.strerror(error.errno or 0).lower()
             raise OsieError(
-                f"the registry can't listen on {address}:{port}: {reason}",
+                f"the registry can't listen on {address}:{port}: {(error.strerror or '').lower()}",
                 hint="registry.port and network.address in the config say where",
             ) from error
+        await web.SockSite(runner, opened).start()
         yield
     finally:
         await runner.cleanup()

@@ -1,6 +1,5 @@
 """Debian packages as a root tree, by mmdebstrap. Without a mirror, the host's own configuration decides."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +52,8 @@ def unpack(
         str(target),
         *([wanted.mirror] if wanted.mirror else []),
     ]
-    run(argv, env={"SOURCE_DATE_EPOCH": EPOCH, "TMPDIR": os.environ.get("TMPDIR", "/tmp")})  # noqa: S108
+    # Where a tar is wanted, mmdebstrap makes the tree in TMPDIR: beside the tar, on the disk of the cache.
+    run(argv, env={"SOURCE_DATE_EPOCH": EPOCH, "TMPDIR": str(target.parent)})
 
 
 def installed(root: Path) -> list[dict[str, str]]:

@@ -1,11 +1,18 @@
-"""Requests to end (SIGINT, SIGTERM, SIGHUP) are exceptions, so that what is open is closed on the way out."""
+"""Requests to end (SIGINT, SIGTERM, SIGHUP) are exceptions, so that what is open is closed on the way out.
+
+`heed` is for a whole command, whose programs run in threads too; `terminable` for what asyncio runs and has
+programs to run on its way out.
+"""
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
+
+from osie.core import process
 
 _numbers: list[int] = []  # of the signals that came, in this process
 
@@ -13,6 +20,26 @@ _numbers: list[int] = []  # of the signals that came, in this process
 def status() -> int:
     """What to exit with, as a shell has it: 128 and the number of the signal that came first."""
     return 128 + (_numbers or [signal.SIGINT])[0]
+
+
+def heed(*numbers: signal.Signals) -> None:
+    """Have these signals raise KeyboardInterrupt in the main thread, unless they are ignored (nohup(1)).
+
+    Programs that `process.run` has started, in any thread, are asked to end, and no more are started.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in numbers:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _end)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    _numbers.append(number)
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the clean-up may not be cut short
+        signal.signal(each, signal.SIG_IGN)
+    process.end_all()
+    raise KeyboardInterrupt
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from osie.core import mirror
 from osie.core.cache import Cache, Silent, disk_is_full
 from osie.core.debian import PackageSet
 from osie.core.errors import OsieError
+from osie.core.host_tools import APT_HELPER
 from osie.core.mirror import Package
 from osie.core.patience import Patience
 from osie.core.process import ProcessError, run
@@ -48,7 +49,7 @@ def fetch(packages: Sequence[Package], cache: Cache) -> dict[Package, Path]:
 def _download(package: Package, folder: Path) -> None:
     file = folder / "package.deb"
     # What apt fetches everything with; it goes through the host's proxy, and checks the digest.
-    helper = "/usr/lib/apt/apt-helper"
+    helper = APT_HELPER.path
     options = [f"-o{name}={value}" for name, value in Patience().options.items()]
     try:
         run([helper, *options, "download-file", package.url, file, f"SHA256:{package.sha256}"])

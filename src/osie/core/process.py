@@ -4,15 +4,17 @@ import os
 import shlex
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from osie.core.errors import OsieError
 
 _KEPT = ("PATH", "HOME", "TMPDIR", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE")
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _TAIL_LINES = 12
+_STOP_S = 5.0  # how long a program has to clean up once it's told to end
 
 
 class Completed(NamedTuple):
@@ -42,6 +44,52 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**kept, "LC_ALL": "C.UTF-8", **(extra or {})}
 
 
+class _Running:
+    """The programs that run now, for all threads: who is told to end ends them first."""
+
+    def __init__(self) -> None:
+        self._children: set[subprocess.Popen[bytes]] = set()
+        self._ending = False
+
+    @contextmanager
+    def started(self, argv: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+        """Start one; where the block is left early, it is asked to end, and has a while to clean up."""
+        if self._ending:
+            raise ProcessError(f"`{shlex.join(argv)}` isn't started: we were told to end")
+        with subprocess.Popen(argv, **options) as child:
+            self._children.add(child)
+            if self._ending:  # told just now
+                child.terminate()
+            try:
+                yield child
+            except BaseException:
+                _stop(child)
+                raise
+            finally:
+                self._children.discard(child)
+
+    def end(self) -> None:
+        self._ending = True
+        for child in tuple(self._children):
+            child.terminate()
+
+
+_RUNNING = _Running()
+
+
+def end_all() -> None:
+    """Ask all programs that `run` has started, in any thread, to end, and start no more: we end as well."""
+    _RUNNING.end()
+
+
+def _stop(child: subprocess.Popen[bytes]) -> None:
+    child.terminate()
+    try:
+        child.communicate(timeout=_STOP_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+
+
 def _ending(completed: Completed) -> str:
     code = completed.returncode
     if code >= 0:
@@ -69,17 +117,17 @@ def run(
     `check` is False.
     """
     words = tuple(str(word) for word in argv)
+    given = subprocess.PIPE if input is not None else subprocess.DEVNULL if stdin is None else stdin
     try:
-        done = subprocess.run(
+        with _RUNNING.started(
             words,
-            input=input,
-            stdin=(subprocess.DEVNULL if stdin is None else stdin) if input is None else None,
-            capture_output=True,
+            stdin=given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             cwd=cwd,
             env=clean_environment(env),
-            timeout=timeout_s,
-            check=False,
-        )
+        ) as child:
+            stdout, stderr = child.communicate(input, timeout_s)
     except FileNotFoundError as error:
         raise ProcessError(
             f"{words[0]}: no such program on this host", hint="`osie doctor` says which package has it"
@@ -89,7 +137,7 @@ def run(
     except subprocess.TimeoutExpired as error:
         raise ProcessError(f"`{shlex.join(words)}` did not end within {timeout_s:g} s") from error
     completed = Completed(
-        words, done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+        words, child.returncode, stdout.decode(errors="replace"), stderr.decode(errors="replace")
     )
     if check and completed.returncode != 0:
         said = (completed.stderr.strip() or completed.stdout.strip()).splitlines()[-_TAIL_LINES:]

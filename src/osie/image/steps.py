@@ -32,7 +32,7 @@ from osie.image.embedded import StoredImage, Wanted
 from osie.image.profile import Profile
 
 # Of our code, what makes folders of an image's layers.
-_UNPACKS = ("archived.py", "embedded.py", "flattening.py", "layer_file.py", "layer_tar.py", "reference.py")
+_UNPACKS = ("archived.py", "embedded.py", "flattening.py", "layer_file.py", "layer_tar.py")
 SOURCE = Path(osie.__file__).parent
 # What the ramdisk's Python gets of ours; the protobuf modules need a library that it doesn't have.
 _OURS = ("contracts", "core", "ramdisk")

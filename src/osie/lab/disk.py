@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from osie.core import host_tools
 from osie.core.debian import EPOCH
 from osie.core.errors import OsieError
 from osie.core.process import run
@@ -109,7 +110,7 @@ def _create_root(disk: Path, root: Path) -> None:
 def _date_inodes(disk: Path) -> None:
     """Set the inodes' change and creation times: mke2fs -d takes them from our unpacked tree, so: now."""
     device = f"{disk}?offset={ROOT.start_mib * MIB}"
-    used = used_inodes(run(["dumpe2fs", "-h", device]).stdout)
+    used = used_inodes(run(host_tools.ext4_summary(device)).stdout)
     fields = ("atime", "atime_extra", "ctime", "ctime_extra", "crtime", "crtime_extra", "mtime_extra")
     values = {field: "0" if field.endswith("_extra") else f"@{EPOCH}" for field in fields}
     inodes = (_ROOT_INODE, *range(_FIRST_INODE, used + 1))
@@ -122,8 +123,8 @@ def _date_inodes(disk: Path) -> None:
 
 
 def used_inodes(summary: str) -> int:
-    """How many inodes are in use, from dumpe2fs; mke2fs -d takes them one after the other."""
+    """How many inodes are in use, from `ext4_summary`; mke2fs -d takes them one after the other."""
     total, free = (re.search(rf"^{name}: +(\d+)$", summary, re.M) for name in ("Inode count", "Free inodes"))
     if total is None or free is None:
-        raise OsieError("dumpe2fs told neither how many inodes there are nor how many are free")
+        raise OsieError("tune2fs told neither how many inodes there are nor how many are free")
     return int(total[1]) - int(free[1])

@@ -8,10 +8,10 @@ import struct
 import tempfile
 from pathlib import Path
 
+from osie.core import host_tools
 from osie.core.errors import OsieError
 from osie.core.process import run
 
-_LIBRARY = Path("/usr/lib/grub")
 _MODULES = ("part_gpt", "ext2", "search", "search_fs_uuid", "linux", "normal", "configfile", "echo", "test")
 _FOR_BIOS = ("biosdisk", "linux16")
 _FOR_EFI = ("fat",)
@@ -62,7 +62,7 @@ def make_image(target: str, root_uuid: str) -> bytes:
 
 def boot_sector(core_at_sector: int) -> bytes:
     """The first 440 bytes of the disk, which load core.img from that sector."""
-    code = bytearray((_LIBRARY / "i386-pc/boot.img").read_bytes()[:_BOOT_CODE])
+    code = bytearray(host_tools.GRUB_BIOS.path.read_bytes()[:_BOOT_CODE])
     struct.pack_into("<Q", code, _KERNEL_SECTOR, core_at_sector)
     code[_DRIVE_CHECK : _DRIVE_CHECK + 2] = b"\x90\x90"
     return bytes(code)

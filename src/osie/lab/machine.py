@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
 
+from osie.core import host_tools
 from osie.core.errors import OsieError
 from osie.core.process import run
 from osie.lab import qemu
@@ -145,7 +146,8 @@ class VirtualMachine:
         variables = folder / f"{self.hardware.name}-variables.fd"
         script = folder / f"{self.hardware.name}.ipxe"
         if self.hardware.firmware == "uefi" and not variables.exists():
-            shutil.copyfile(qemu.OVMF_VARS, variables)  # once: boot entries stay over power cycles
+            # once: boot entries stay over power cycles
+            shutil.copyfile(host_tools.OVMF_VARIABLES.path, variables)
         script.write_text(qemu.pxe_script())
         connections = qemu.Connections(self._tap, monitor_fd, console_fd, variables, script)
         return qemu.command(self.hardware, connections, self.accelerator)

@@ -44,7 +44,8 @@ def build(cache: Cache, progress: BuildProgress) -> OsImage:
 
 
 def _build(tree: os_root.RootTree, out: Path) -> None:
-    with tempfile.TemporaryDirectory(prefix="osie-lab-os-") as name:
+    # A tree and a disk: beside the result, so that the disk that is named where it is full is the one.
+    with tempfile.TemporaryDirectory(dir=out) as name:
         root, raw = Path(name) / "root", Path(name) / "disk.raw"
         os_root.unpack(tree, root)
         _add_boot_files(root)

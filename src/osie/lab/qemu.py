@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Literal
 
 from osie.contracts import mac as macs
+from osie.core import host_tools
 from osie.lab.accelerator import KVM
 
 Firmware = Literal["bios", "uefi"]
 Nic = Literal["ipxe-rom", "pxe"]
 
-OVMF_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
-OVMF_VARS = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
 _SERIAL_CHARACTERS = 20  # virtio-blk's serial number has room for no more
 
 
@@ -98,7 +97,7 @@ def command(hardware: Hardware, connections: Connections, accelerator: str) -> l
 def _firmware(hardware: Hardware, connections: Connections) -> list[str]:
     if hardware.firmware == "bios":
         return []
-    code = f"if=pflash,unit=0,format=raw,readonly=on,file={OVMF_CODE}"
+    code = f"if=pflash,unit=0,format=raw,readonly=on,file={host_tools.OVMF_CODE.path}"
     variables = f"if=pflash,unit=1,format=raw,file={connections.variables}"
     # Its PXE over IPv6 waits 68 s for an offer before the boot order's next entry; nobody here makes one.
     no_ipv6 = "name=opt/org.tianocore/IPv6PXESupport,string=n"

@@ -4,6 +4,7 @@ All of it is pure; `network` runs the commands.
 """
 
 import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -36,6 +37,7 @@ class Static(NamedTuple):
 
 
 _AUTOCONF = {"", "off", "none", "on", "any", "dhcp", "bootp", "rarp", "both"}
+_NAME = re.compile(r"[A-Za-z0-9._-]+")  # of a host or a domain; some that are in use have a '_'
 _HOSTNAME_BYTES = 64  # __NEW_UTS_LEN, include/uapi/linux/utsname.h
 
 
@@ -163,11 +165,21 @@ def fitting(hostname: str) -> str:
 
 def resolv_conf(name_servers: Sequence[str], search: Sequence[str]) -> str:
     """/etc/resolv.conf. Short timeouts: a name server that is away must not look like a hang."""
-    lines = [f"search {' '.join(search)}"] if search else []
-    lines += [f"nameserver {server}" for server in name_servers]
+    domains = [domain for domain in search if _NAME.fullmatch(domain)]
+    lines = [f"search {' '.join(domains)}"] if domains else []
+    lines += [f"nameserver {server}" for server in name_servers if _is_address(server)]
     return "".join(f"{text}\n" for text in [*lines, "options timeout:2 attempts:2"])
 
 
 def hosts(hostname: str, address: str) -> str:
-    """/etc/hosts."""
-    return f"127.0.0.1 localhost\n::1 localhost\n{address.partition('/')[0]} {hostname}\n"
+    """/etc/hosts. What is no name stays the kernel's host name alone: here a blank would make two of it."""
+    own = f"{address.partition('/')[0]} {hostname}\n" if _NAME.fullmatch(hostname) else ""
+    return f"127.0.0.1 localhost\n::1 localhost\n{own}"
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return text.isprintable() and " " not in text  # after an IPv6 address's % anything goes

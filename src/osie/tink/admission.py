@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from osie.tink import hardware
+from osie.tink import dhcp_values, hardware, netboot_values
 from osie.tink.hardware import HardwareSpec
 from osie.tink.known import Known
 from osie.tink.manifest import Batch
@@ -26,7 +26,7 @@ async def admit(batch: Batch, known: Known) -> Admission:
     """Check `batch` as a whole; faults are added to it, all of them."""
     admission = Admission()
     changed = _sort_out(batch, known, admission)
-    _check_identities(batch, known)
+    _check_hardware(batch, known)
     admission.drafts = await rendered(batch, known, changed)
     admission.warnings = batch.warnings()
     return admission
@@ -66,7 +66,7 @@ def _meant(spec: Mapping[str, object]) -> dict[str, object]:
     return {key: value for key, value in spec.items() if value or key != "disabled"}
 
 
-def _check_identities(batch: Batch, known: Known) -> None:
+def _check_hardware(batch: Batch, known: Known) -> None:
     owners: dict[tuple[str, str], Ref] = {
         identity: ref for identity, ref in known.identities.items() if ref not in batch.resources
     }
@@ -75,6 +75,9 @@ def _check_identities(batch: Batch, known: Known) -> None:
         if ref.kind is not Kind.HARDWARE:
             continue
         spec = HardwareSpec.model_validate(resource.spec)
+        for path, fault in (*dhcp_values.faults(spec), *netboot_values.faults(spec)):
+            batch.fault(ref, path, fault)
+        batch.notes += [(str(ref), note) for note in dhcp_values.notes(spec)]
         for path, identity in _placed(spec):
             owner = owners.setdefault(identity, ref)
             if owner != ref:

@@ -7,7 +7,16 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from osie.tink import elsewhere, hardware, nearby, referenced, resource_rows, topics, workflow_rows
+from osie.tink import (
+    elsewhere,
+    hardware,
+    nearby,
+    nearby_rows,
+    referenced,
+    resource_rows,
+    topics,
+    workflow_rows,
+)
 from osie.tink.admission import Admission, admit
 from osie.tink.errors import ConflictError, MissingError
 from osie.tink.known import Known
@@ -70,7 +79,7 @@ class Applying:
             if ref.kind is Kind.WORKFLOW:
                 workflow = await workflow_rows.get(connection, ref.namespace, ref.name, lock=True)
             if await resource_rows.get(connection, ref) is None:
-                near = nearby.hint(ref, await nearby.candidates(connection, ref))
+                near = nearby.hint(ref, await nearby_rows.candidates(connection, ref))
                 raise MissingError(f"there is no {ref}{near}")
             if workflow is not None:
                 await _delete_workflow(connection, workflow, self._now(), force=force)
@@ -112,7 +121,7 @@ async def known_of(connection: AsyncConnection, batch: Batch, *, lock: bool = Fa
     resources = await resource_rows.get_many(connection, sorted(wanted))
     resources |= await resource_rows.get_many(connection, sorted(_linked(batch, resources)))
     missing = [ref for ref in sorted(wanted) if ref not in batch.resources and ref not in resources]
-    near = [each for ref in missing[:_HINTS] for each in await nearby.candidates(connection, ref)]
+    near = [each for ref in missing[:_HINTS] for each in await nearby_rows.candidates(connection, ref)]
     return Known(resources, await resource_rows.owners(connection, identities), states, near)
 
 

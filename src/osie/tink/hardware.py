@@ -1,4 +1,8 @@
-"""What we read of a Hardware's spec. Keys that we don't read are kept in the stored text and not refused."""
+"""What we read of a Hardware's spec. Keys that we don't read are kept in the stored text and not refused.
+
+What is stored is read by these models, too: what later proves to be no value is refused where files are
+admitted (dhcp_values), not here, so that an older Hardware can't stop the others from being read.
+"""
 
 import ipaddress
 from typing import Annotated, Any
@@ -11,12 +15,6 @@ from osie.contracts import mac
 def _address(text: str) -> str:
     if text:
         ipaddress.ip_address(text)
-    return text
-
-
-def _netmask(text: str) -> str:
-    if text:
-        ipaddress.ip_network(f"0.0.0.0/{text}")
     return text
 
 
@@ -37,7 +35,6 @@ def _scalar(value: object) -> object:
 
 Mac = Annotated[str, AfterValidator(mac.normalise)]
 Address = Annotated[str, AfterValidator(_address)]
-Netmask = Annotated[str, AfterValidator(_netmask)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_absent_list)]
 
 
@@ -49,9 +46,16 @@ class Ip(_Open):
     """The address that the interface gets."""
 
     address: Address = ""
-    netmask: Netmask = ""
+    netmask: str = ""
     gateway: Address = ""
     family: int = 0
+
+
+class Route(_Open):
+    """A static route that DHCP tells (option 121)."""
+
+    destination_descriptor: str = ""
+    router: str = ""
 
 
 class Dhcp(_Open):
@@ -67,6 +71,7 @@ class Dhcp(_Open):
     iface_name: str = ""
     ip: Ip | None = None
     vlan_id: Annotated[str, BeforeValidator(_scalar)] = ""
+    classless_static_routes: Annotated[tuple[Route, ...], BeforeValidator(_absent_list)] = ()
 
 
 class Ipxe(_Open):

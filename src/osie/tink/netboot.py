@@ -9,7 +9,7 @@ from osie.tink.hardware import Dhcp, HardwareSpec, Interface, Ip, Ipxe, Netboot,
 
 @dataclass(frozen=True)
 class NetbootInterface:
-    """An interface that DHCP serves. The fields are those of `boots.machine.Machine`; "" stands for none."""
+    """An interface that netboots. The fields are those of `boots.machine.Machine`; "" stands for none."""
 
     mac: str
     hostname: str
@@ -18,6 +18,7 @@ class NetbootInterface:
     gateway: str
     name_servers: tuple[str, ...]
     time_servers: tuple[str, ...]
+    routes: tuple[tuple[str, str], ...]  # a network, and its router
     lease_s: int  # 0: the server's default
     agent_id: str
     allow_pxe: bool
@@ -29,6 +30,7 @@ class NetbootInterface:
     osie_initrd: str
     kernel_parameters: tuple[str, ...]
     vlan_id: str
+    dhcp: bool  # False: another server's affair
     stopped: str = ""  # why it is not to boot again, for now
 
 
@@ -49,12 +51,12 @@ def toggles(spec: Mapping[str, Any]) -> list[object]:
 
 
 def interfaces(spec: Mapping[str, Any]) -> list[NetbootInterface]:
-    """The interfaces of a Hardware's spec that DHCP shall serve."""
+    """The interfaces of a Hardware's spec that can netboot: those with a hardware address."""
     hardware = HardwareSpec.model_validate(spec)
     return [
         _interface(hardware.agentID or interface.dhcp.mac, interface, interface.dhcp)
         for interface in hardware.interfaces
-        if interface.dhcp is not None and not interface.disableDhcp
+        if interface.dhcp is not None
     ]
 
 
@@ -69,6 +71,7 @@ def _interface(agent_id: str, interface: Interface, dhcp: Dhcp) -> NetbootInterf
         gateway=ip.gateway,
         name_servers=dhcp.name_servers,
         time_servers=dhcp.time_servers,
+        routes=tuple((one.destination_descriptor, one.router) for one in dhcp.classless_static_routes),
         lease_s=dhcp.lease_time,
         agent_id=agent_id,
         allow_pxe=bool(netboot.allowPXE),
@@ -80,4 +83,5 @@ def _interface(agent_id: str, interface: Interface, dhcp: Dhcp) -> NetbootInterf
         osie_initrd=osie.initrd,
         kernel_parameters=osie.kernelParams,
         vlan_id=dhcp.vlan_id,
+        dhcp=not interface.disableDhcp,
     )

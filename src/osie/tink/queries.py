@@ -7,7 +7,17 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from osie.tink import agent_rows, journal, list_rows, nearby, netboot, resource_rows, views, workflow_rows
+from osie.tink import (
+    agent_rows,
+    journal,
+    list_rows,
+    nearby,
+    nearby_rows,
+    netboot,
+    resource_rows,
+    views,
+    workflow_rows,
+)
 from osie.tink.errors import MissingError
 from osie.tink.explain import Hindrances
 from osie.tink.list_rows import Wanted, WantedWorkflows
@@ -156,7 +166,7 @@ async def _workflow(connection: AsyncConnection, ref: Ref) -> Workflow:
 
 
 async def _missing(connection: AsyncConnection, ref: Ref) -> MissingError:
-    return MissingError(f"there is no {ref}{nearby.hint(ref, await nearby.candidates(connection, ref))}")
+    return MissingError(f"there is no {ref}{nearby.hint(ref, await nearby_rows.candidates(connection, ref))}")
 
 
 async def _shown(connection: AsyncConnection, found: Sequence[tuple[Resource, Workflow]]) -> list[Json]:

@@ -1,15 +1,14 @@
 """Go templates: the functions there are, and what a template may not do. Knows nothing of what it renders."""
 
 import ipaddress
-import math
 from collections.abc import Callable
 from typing import Any
 
 import gotpl
-import yaml
 from gotpl.funcs import sprig
 
-from osie.tink import documents
+from osie.tink import go_functions
+from osie.tink.go_yaml import from_yaml, to_yaml
 
 # They read the server's environment, or ask the network.
 _REFUSED = {"env", "expandenv", "getHostByName"}
@@ -35,41 +34,23 @@ def format_partition(device: str, partition: int) -> str:
 
 def netmask_to_prefix_length(netmask: str) -> str:
     """255.255.255.0 -> 24."""
-    return str(ipaddress.IPv4Network(f"0.0.0.0/{netmask}").prefixlen)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
-
-
-def to_yaml(value: object) -> str:
-    """`value` as YAML, keys in order, no newline at the end."""
-    text = yaml.dump(
-        _plain(value), Dumper=documents.Dumper, default_flow_style=False, allow_unicode=True, width=math.inf
-    )
-    return text.removesuffix("\n").removesuffix("\n...")
-
-
-def from_yaml(text: str) -> object:
-    """The value that YAML text holds."""
-    if not text.strip():
-        raise ValueError("fromYaml: no text")
-    return documents.read_values(text)
+    bits = f"{int(ipaddress.IPv4Address(netmask)):032b}"
+    if "01" in bits:
+        raise ValueError(f"{netmask!r} is not a valid netmask")
+    return str(bits.count("1"))
 
 
 def _functions() -> dict[str, Callable[..., object]]:
     library = {name: f for name, f in sprig.text_func_map().items() if name not in _REFUSED}
-    return {
+    functions: dict[str, Callable[..., object]] = {
         **library,
+        **go_functions.OVERRIDES,
         "formatPartition": format_partition,
         "netmaskToPrefixLength": netmask_to_prefix_length,
         "toYaml": to_yaml,
         "fromYaml": from_yaml,
     }
+    return {name: go_functions.with_nil(function) for name, function in functions.items()}
 
 
 def _environment() -> gotpl.Environment:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from osie.tink import crd, referenced
+from osie.tink.go_yaml import as_json
 from osie.tink.hardware import HardwareSpec
 from osie.tink.resources import Resource
 
@@ -37,7 +38,7 @@ def _go_name(name: str) -> str:
 def _go(value: Any, form: Any) -> Any:
     """`value` as a template sees the Go type `form`; what upstream doesn't know is kept."""
     if value is None:
-        return None if isinstance(form, dict) else form
+        return [] if isinstance(form, list) else None if isinstance(form, dict) else form
     if isinstance(value, Mapping):
         fields = form if isinstance(form, dict) else {}
         told = {_go_name(key): _go(item, fields.get(key)) for key, item in value.items()}
@@ -60,12 +61,15 @@ def legacy(spec: HardwareSpec) -> dict[str, Any]:
 
 
 def whole(machine: Resource) -> dict[str, Any]:
-    """`.hardware`: the resource by its JSON names, without what is empty, as Go leaves that out."""
+    """`.hardware`: the resource by its JSON names, without what is empty, as Go leaves that out.
+
+    Upstream makes JSON of its Hardware and reads that: numbers are float64, and 1000000 is rendered as 1e+06.
+    """
     told = {"labels": machine.labels, "annotations": machine.annotations}
     metadata = {"name": machine.ref.name, "namespace": machine.ref.namespace}
     return {
         "metadata": {**metadata, **{key: value for key, value in told.items() if value}},
-        "spec": dict(machine.spec),
+        "spec": {"auto": {}, **as_json(machine.spec)},  # a struct, which Go never leaves out
         "status": {},
     }
 

@@ -51,7 +51,7 @@ class DockerImages:
 
         Raises EngineError; EngineUnreachable where it is the engine that doesn't answer.
         """
-        if await self._engine.has_image(image):
+        if await self._has(image):
             return
         self._note(self._pulled | {image})
         backoff, give_up_at = Backoff(), time.monotonic() + _RETRY_S
@@ -71,6 +71,14 @@ class DockerImages:
                 continue
             tell("image_pulled", image=image, seconds=time.monotonic() - began)
             return
+
+    async def _has(self, image: str) -> bool:
+        try:
+            return await self._engine.has_image(image)
+        except EngineUnreachable:
+            raise
+        except EngineError as error:  # Docker 26 says "invalid reference format", and not of what
+            raise EngineError(f"can't have the image {image}", status=error.status) from error
 
     async def keep_only(self, image: str) -> None:
         """Remove the images that came with earlier actions, but not this one."""

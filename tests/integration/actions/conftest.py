@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
+from disk_images import partitioned
 from unruly import Answer, Served, unruly
 
 from osie.actions.mounting import private_namespace
@@ -124,9 +125,9 @@ def serve() -> Iterator[Callable[..., Served]]:
 
 @pytest.fixture(scope="session")
 def image() -> bytes:
-    """A raw image of 6 MiB: a boot sector, noise, a large hole, more noise."""
+    """A raw image of 6 MiB: a partition table, noise, a large hole, more noise."""
     noise = os.urandom(5 * MIB // 2)
-    return b"BOOT" + noise[4:] + bytes(2 * MIB) + noise[: 3 * MIB // 2]
+    return partitioned(b"BOOT" + noise[4:] + bytes(2 * MIB) + noise[: 3 * MIB // 2])
 
 
 PACK: dict[str, Callable[[bytes], bytes]] = {

@@ -1,5 +1,6 @@
 """archive2disk against real file systems: what it keeps, what it refuses, and when anything is visible."""
 
+import gzip
 import io
 import os
 import stat
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from disk_images import partitioned
 
 from osie.core.process import run
 
@@ -103,6 +105,70 @@ def test_a_cut_archive_leaves_nothing(
         assert [path.name for path in root.iterdir()] == ["lost+found"]
 
 
+@pytest.mark.parametrize("blocks", [0, 1])
+def test_an_archive_without_its_end_is_taken_where_its_digest_is_right(
+    blocks: int, serve: Any, action: Any, file_system: Path, looked_into: Any, assert_failed: Any
+) -> None:
+    """Old kernels' archives have no block of zeroes at their end, SharpZipLib's one: that is told."""
+    served = serve(_archive((_entry("file"), b"x" * 512)).rstrip(b"\0") + bytes(512 * blocks))
+    assert_failed(_run(action, file_system, served.url), "without its end.*TARFILE_CHECKSUM")
+    done = _run(action, file_system, served.url, TARFILE_CHECKSUM=served.checksum)
+    assert done.returncode == 0, done.stderr
+    assert "WARNING: the archive has no end" in done.stderr
+    with looked_into(file_system) as root:
+        assert (root / "file").read_bytes() == b"x" * 512
+
+
+def test_what_tar_leaves_out_is_told(serve: Any, action: Any, file_system: Path) -> None:
+    """A capability that stands only where libarchive looks isn't restored; tar says so and ends with 0."""
+    keyword = "LIBARCHIVE.xattr.security.capability"
+    entries = [_entry(f"{keyword}-{n}", pax_headers={keyword: "AQAAAgAgAAAAAAAAAAAAAAAAAAA"}) for n in (1, 2)]
+    done = _run(action, file_system, serve(_archive(*entries)).url)
+    assert done.returncode == 0
+    told = [line for line in done.stderr.splitlines() if "gnoring unknown extended header keyword" in line]
+    assert len(told) == 1
+    assert told[0].startswith("WARNING: tar: ")
+    assert keyword in told[0]
+
+
+def test_warnings_are_bounded(serve: Any, action: Any, file_system: Path) -> None:
+    """An archive can't fill the log."""
+    entries = [_entry(f"f{n}", pax_headers={f"X.unknown{n}\x1b": "x"}) for n in range(500)]
+    done = _run(action, file_system, serve(_archive(*entries)).url)
+    assert done.returncode == 0
+    lines = [line for line in done.stderr.splitlines() if "tar" in line]
+    assert len(lines) == 11
+    assert "more than these 10" in lines[-1]
+    assert "\x1b" not in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["gzip", "bzip2", "xz", "zstd"])
+def test_padding_behind_a_compressed_archive_is_no_fault(
+    kind: str, system: bytes, pack: Any, serve: Any, action: Any, file_system: Path
+) -> None:
+    """Tapes and block devices pad with zeroes, and tar takes it."""
+    done = _run(action, file_system, serve(pack(kind, system) + bytes(777)).url)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("begins", "told"),
+    [
+        (b"PK\3\4", "it is a zip archive"),
+        (partitioned(bytes(512)), "disk image, in zstd: it has an MBR.*image2disk"),
+        (b"<html>", "a web page"),
+        (b"\x01\x02", "unknown"),
+        (gzip.compress(b"x"), "compressed twice"),
+    ],
+    ids=["zip", "disk", "page", "unknown", "twice"],
+)
+def test_what_is_no_tar_archive_is_named(
+    begins: bytes, told: str, serve: Any, action: Any, file_system: Path, pack: Any, assert_failed: Any
+) -> None:
+    """Before tar gets to see it, inside a compression too."""
+    assert_failed(_run(action, file_system, serve(pack("zstd", begins + bytes(1024))).url), told)
+
+
 def test_nothing_is_written_outside(
     tmp_path: Path, serve: Any, action: Any, file_system: Path, looked_into: Any
 ) -> None:
@@ -175,3 +241,34 @@ def test_an_archive_is_verified_unless_told_otherwise(action: Any, assert_failed
     """As upstream has it: without a digest, somebody must say that there shall be none."""
     done = action("archive2disk", ARCHIVE_URL="http://h/a", DEST_DISK="/dev/x", FS_TYPE="ext4", DEST_PATH="/")
     assert_failed(done, "TARFILE_CHECKSUM is not set, nor INSECURE_NO_TARFILE_CHECKSUM_VERIFICATION=true")
+
+
+@pytest.mark.parametrize("case", ["no archive", "no list of digests", "corrupt", "empty"])
+def test_what_is_wrong_from_the_start_leaves_every_byte(
+    case: str, system: bytes, pack: Any, serve: Any, action: Any, file_system: Path, assert_failed: Any
+) -> None:
+    """Not even mounted is the file system, which would write to it."""
+    away = serve(b"", {"status": 404})
+    served = serve({"corrupt": pack("xz", system)[:40] + bytes(99), "empty": b""}.get(case, system))
+    before = file_system.read_bytes()
+    if case == "no list of digests":
+        done = _run(action, file_system, served.url, TARFILE_CHECKSUM=f"{away.url}#x")
+    else:
+        done = _run(action, file_system, (away if case == "no archive" else served).url)
+    assert_failed(done, {"corrupt": "corrupt|truncated", "empty": "is empty"}.get(case, "404"))
+    assert file_system.read_bytes() == before
+
+
+@pytest.mark.parametrize("way", ["file", "link to nothing"])
+def test_a_folder_that_cannot_be_is_told_before_anything_is_extracted(
+    way: str, system: bytes, serve: Any, action: Any, file_system: Path, looked_into: Any, assert_failed: Any
+) -> None:
+    """Something else is in its way: that can be known without the archive."""
+    with looked_into(file_system) as root:
+        if way == "file":
+            (root / "srv").write_text("mine")
+        else:
+            (root / "srv").symlink_to("nowhere")
+    done = _run(action, file_system, serve(system).url, DEST_PATH="/srv/new")
+    assert_failed(done, "can.t move what is extracted to /srv/new: /srv: (Not a directory|No such file)")
+    assert "extracting" not in done.stdout

@@ -75,6 +75,18 @@ def test_without_an_interpreter_commands_run_one_by_one(
     assert (done.returncode, done.stdout) == (1, "a; b c\nexit status 1\n")
 
 
+@pytest.mark.parametrize("semicolon", [r"\;", "';'"])
+def test_a_quoted_semicolon_is_the_commands_own(
+    semicolon: str, running: dict[str, object], system: Path, looked_into: Any, action: Any
+) -> None:
+    """As find's -exec wants it."""
+    with looked_into(system) as root:
+        (root / "bin/find").symlink_to("busybox")
+    line = f"find /etc/hostname -exec echo found {{}} {semicolon}; echo next"
+    done = action("cexec", **{**running, "DEFAULT_INTERPRETER": ""}, CMD_LINE=line)
+    assert (done.returncode, done.stdout) == (0, "found /etc/hostname\nnext\nexit status 0\n")
+
+
 def test_a_command_that_is_not_there_is_an_error(
     running: dict[str, object], system: Path, action: Any, assert_failed: Any
 ) -> None:

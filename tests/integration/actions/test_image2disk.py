@@ -1,12 +1,12 @@
 """image2disk against real disks: what it writes, what it refuses, and what an interrupted one leaves."""
 
 import json
-import os
 import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from disk_images import noise
 
 from osie.contracts.action_events import decode
 from osie.core.process import run
@@ -33,7 +33,7 @@ def test_an_image_as_large_as_the_disk_is_written_to_its_last_byte(
     disk: Path, serve: Any, action: Any, pack: Any
 ) -> None:
     """The disk's end, which is written last too, gets the image's end."""
-    image = os.urandom(8 * MIB)
+    image = noise(8 * MIB)
     served = serve(pack("zstd", image))
     assert action("image2disk", IMG_URL=served.url, DEST_DISK=disk).returncode == 0
     assert disk.read_bytes() == image
@@ -79,7 +79,7 @@ def test_an_image_larger_than_the_disk_fails(
     kind: str, disk: Path, serve: Any, action: Any, assert_failed: Any, assert_not_bootable: Any, pack: Any
 ) -> None:
     """Both sizes are named; where the size is known before, the disk isn't touched."""
-    served = serve(pack(kind, os.urandom(9 * MIB)))
+    served = serve(pack(kind, noise(9 * MIB)))
     done = action("image2disk", IMG_URL=served.url, DEST_DISK=disk)
     assert_failed(done, f"larger than the disk: (at least )?{9 * MIB} bytes, and {disk} has {8 * MIB}")
     if kind == "gzip":
@@ -133,7 +133,7 @@ def test_a_disk_that_fails_while_it_is_written_fails_the_action(
             file.truncate(8 * MIB)
         disk = run(["losetup", "--find", "--show", folder / "disk"]).stdout.strip()
         try:
-            served = serve(os.urandom(8 * MIB))
+            served = serve(noise(8 * MIB))
             done = action("image2disk", IMG_URL=served.url, DEST_DISK=disk, CHECKSUM=served.checksum)
             assert_failed(done, f"{disk} fails at byte \\d+: Input/output error|full|No space")
         finally:
@@ -163,3 +163,12 @@ def test_verification_can_be_required(
     assert_failed(required, "REQUIRE_VERIFIED is true, and nothing stands for the image")
     assert not served.ranges
     assert "NOT VERIFIED" in action("image2disk", IMG_URL=served.url, DEST_DISK=disk).stderr
+
+
+def test_an_image_of_half_a_sector_is_refused_before_anything_is_touched(
+    image: bytes, disk: Path, serve: Any, action: Any, assert_failed: Any
+) -> None:
+    """Its length is known from the first answer on; with a digest it would be meant so."""
+    done = action("image2disk", IMG_URL=serve(image[:-100]).url, DEST_DISK=disk)
+    assert_failed(done, "no whole number of 512-byte sectors")
+    assert disk.read_bytes() == b"\xaa" * 8 * MIB

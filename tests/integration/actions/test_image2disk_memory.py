@@ -3,7 +3,6 @@
 import bz2
 import hashlib
 import lzma
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import lz4.frame
 import pytest
 import zstandard
+from disk_images import noise
 from isal import igzip
 
 from osie.contracts.image_manifest import BLOCK_BYTES, ImageManifest, Stored
@@ -34,7 +34,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 def unit() -> bytes:
     """Noise, words, zeroes: 32 MiB of what is in an image."""
     words = b" ".join(b"%d is a number" % number for number in range(MIB // 14))[:MIB]
-    return b"".join(os.urandom(2 * MIB) + words + bytes(MIB) for _ in range(UNIT // (4 * MIB)))
+    return b"".join(noise(2 * MIB) + words + bytes(MIB) for _ in range(UNIT // (4 * MIB)))
 
 
 def _zstd(**options: Any) -> Callable[[bytes], bytes]:
@@ -108,7 +108,7 @@ def test_a_manifest_takes_no_more(
 @pytest.mark.parametrize("kind", ["gzip", "zstd"])
 def test_zeroes_take_no_memory(kind: str, tmp_path: Path, attach: Any, pack: Any) -> None:
     """512 MiB that come from next to nothing are no more at a time than any others."""
-    member = pack(kind, os.urandom(MIB) + bytes(31 * MIB))
+    member = pack(kind, noise(MIB) + bytes(31 * MIB))
     (tmp_path / "packed").write_bytes(member * 16)
     with (tmp_path / "disk").open("wb") as file:
         file.truncate(512 * MIB)

@@ -5,6 +5,7 @@ from functools import cache
 from hashlib import sha256
 
 from brittle_disk import BrittleDisk, Call, PowerCut, Trouble, What
+from disk_images import partitioned
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from shaky_source import ShakySource
@@ -24,7 +25,7 @@ from tests.integration.matrix.trusts import manifest_of
 
 SECTOR = 512
 OLD = b"\xaa" * (9 * MIB)  # the disk holds an older system
-_NOISE = random.Random(6).randbytes(3 * MIB)
+_NOISE = partitioned(random.Random(6).randbytes(3 * MIB))
 IMAGES = {
     "as large as the disk": _NOISE[: 5 * MIB // 4] + bytes(6 * MIB) + _NOISE[5 * MIB // 4 :],
     "smaller": _NOISE[: 2 * MIB] + bytes(3 * MIB) + _NOISE[: MIB // 2 + SECTOR],
@@ -70,7 +71,7 @@ def install(
     }.get(trust, {})
     wanted = trust_settings.read(Environment(variables))
     vouching = establish(wanted, lambda _url, _most: manifest_of(file).encode())
-    chosen = Settings("the image", wanted, FETCH, DiskOptions("", "full"))
+    chosen = Settings("the image", wanted, FETCH, DiskOptions("", "full", "disk"))
     try:
         flow = Flow(source or ShakySource(file.data), vouching)
         Installation(chosen, flow, disk, Report(FETCH)).run()  # type: ignore[arg-type]

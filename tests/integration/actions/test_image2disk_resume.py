@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import zstandard
+from disk_images import noise
 
 from osie.contracts.action_events import decode
 from osie.contracts.image_manifest import BLOCK_BYTES, ImageManifest, Stored
@@ -21,7 +22,7 @@ KINDS = ("raw", "gzip", "zstd")
 @pytest.fixture(scope="module")
 def content() -> bytes:
     """An image of 26 MiB: 6 blocks and a half."""
-    return os.urandom(26 * MIB)
+    return noise(26 * MIB)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,11 @@
 """oci2disk against the project's own registry: what is pushed there is what is on the disk."""
 
 import asyncio
+import gzip
 import hashlib
+import io
+import json
+import tarfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +14,9 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from disk_images import noise
 
+from osie.core.process import run
 from osie.oci import document, layout
 from osie.registry import app
 
@@ -28,13 +34,16 @@ class Registry:
     layout: Path
     address: str
 
-    def push(self, content: bytes) -> str:
+    def push(self, content: bytes, config: bytes = b"{}", kind: str = "tar") -> str:
         """Put the image there as `disks/os:1`, as `oras push` does; the manifest's digest."""
-        config = b"{}"
         manifest = document.manifest(
-            config, [(_digest(content), len(content))], "application/vnd.oci.image.layer.v1.tar"
+            config, [(_digest(content), len(content))], f"application/vnd.oci.image.layer.v1.{kind}"
         )
-        blobs = {_digest(part): part for part in (config, content, manifest)}
+        return self.put(manifest, config, content)
+
+    def put(self, manifest: bytes, *parts: bytes) -> str:
+        """Put a manifest there as `disks/os:1`, and what it names; the manifest's digest."""
+        blobs = {_digest(part): part for part in (*parts, manifest)}
         references = [document.reference("disks/os:1", _digest(manifest), len(manifest), "amd64")]
         layout.publish(self.layout, references, files={}, documents=blobs)
         return _digest(manifest)
@@ -123,4 +132,47 @@ def test_an_artifact_with_two_layers_is_refused(
     layout.publish(registry.layout, references, files={}, documents=blobs)
     done = action("oci2disk", IMG_URL=f"{registry.address}/disks/os:1", DEST_DISK=disk)
     assert_failed(done, "layer")
+    assert disk.read_bytes() == b"\xaa" * 8 * MIB
+
+
+def _container_disk() -> tuple[bytes, bytes]:
+    """A containerDisk's layer, as `COPY disk.img /disk/` makes it, and its image's configuration."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        folder = tarfile.TarInfo("disk")
+        folder.type = tarfile.DIRTYPE
+        tar.addfile(folder)
+        disk = tarfile.TarInfo("disk/disk.img")
+        disk.size = MIB
+        tar.addfile(disk, io.BytesIO(noise(MIB)))
+    rootfs = {"type": "layers", "diff_ids": [_digest(out.getvalue())]}
+    config = {"architecture": "amd64", "os": "linux", "config": {}, "rootfs": rootfs}
+    return out.getvalue(), json.dumps(config).encode()
+
+
+def test_a_container_disks_layer_is_refused(
+    registry: Registry, disk: Path, action: Any, assert_failed: Any
+) -> None:
+    """As buildah writes it: a tar, though its media type is the one that `oras push` gives a raw image."""
+    layer, config = _container_disk()
+    digest = registry.push(gzip.compress(layer, 1), config, "tar+gzip")
+    done = action("oci2disk", IMG_URL=f"{registry.address}/disks/os@{digest}", DEST_DISK=disk)
+    assert_failed(done, "tar archive .'disk/' comes first.*in gzip.*containerDisk")
+    assert disk.read_bytes() == b"\xaa" * 8 * MIB
+
+
+@pytest.mark.parametrize("form", ["oci", "v2s2"])
+def test_what_skopeo_copies_is_refused(
+    form: str, registry: Registry, tmp_path: Path, disk: Path, action: Any, assert_failed: Any
+) -> None:
+    """The same as skopeo writes it, in Docker's form, too, which kaniko has."""
+    layer, config = _container_disk()
+    registry.push(layer, config)
+    source, made = f"docker://{registry.address}/disks/os:1", tmp_path / "made"
+    options = ["--quiet", "--src-tls-verify=false", f"--format={form}"]
+    run(["skopeo", "--insecure-policy", "copy", *options, source, f"dir:{made}"])
+    parts = [path.read_bytes() for path in made.iterdir() if len(path.name) == 64]
+    registry.put((made / "manifest.json").read_bytes(), *parts)
+    done = action("oci2disk", IMG_URL=f"{registry.address}/disks/os:1", DEST_DISK=disk)
+    assert_failed(done, "tar archive .'disk/' comes first.*containerDisk")
     assert disk.read_bytes() == b"\xaa" * 8 * MIB

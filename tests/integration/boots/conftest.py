@@ -5,7 +5,7 @@ import ctypes
 import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,6 +72,10 @@ class Wire:
     interface: str
     client: str  # namespace
     client_interface: str
+
+    def far_end(self) -> AbstractContextManager[None]:
+        """Within the block, what this thread opens is at the other end."""
+        return _inside(self.client)
 
     async def client_runs(self, *argv: str | Path, check: bool = True) -> str:
         """Run a program at the other end."""

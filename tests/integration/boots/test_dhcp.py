@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from osie.boots.config import BootsConfig
 from osie.boots.machine import Machine
 from osie.boots.service import Boots
@@ -87,6 +89,7 @@ async def test_without_a_dynamic_range_a_stranger_is_still_discovered(
         assert (told["ip"], told["router"]) == ("10.77.0.12", "10.77.0.254")
 
 
+@pytest.mark.provokes_an_end
 async def test_dnsmasq_comes_back_when_it_dies(
     wire: Any, config: BootsConfig, machines: Any, tmp_path: Path
 ) -> None:

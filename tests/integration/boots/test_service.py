@@ -181,7 +181,7 @@ async def test_a_missing_dnsmasq_names_its_package(wire: Any, config: BootsConfi
         env=clean_environment(),
         stdout=asyncio.subprocess.PIPE,
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         told, _ = await child.communicate()
     assert told.decode().splitlines() == [
         "dnsmasq: no such program on this host",

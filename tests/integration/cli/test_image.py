@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -107,7 +108,8 @@ def test_the_sector_size_is_guessed_or_given(
     """By the GPT; what is given counts. Without both there is none."""
     path = tmp_path / "image"
     path.write_bytes(bytes(offset) + (_GPT if offset else b"") + bytes(8192))
-    assert _osie("manifest", path, *(["--sector-size", told] if told else [])).returncode == 0
+    more = ["--sector-size", told] if told else []
+    assert _osie("manifest", path, "--image-kind", "any", *more).returncode == 0
     assert ImageManifest.decode((tmp_path / "image.manifest").read_bytes()).sector_size == size
 
 
@@ -160,9 +162,9 @@ def test_another_image_is_one_clear_line(image: Path) -> None:
     ("content", "told"),
     [
         (b"", "the image is empty"),
-        (b"QFI\xfb" + bytes(512), "the image is a qcow2 image"),
+        (b"QFI\xfb" + bytes(512), "it is a qcow2 image"),
         (gzip.compress(RAW, 1)[:-9], "the image is truncated"),
-        (_ZSTD(gzip.compress(bytes(MIB))), "the image is compressed twice: gzip in zstd"),
+        (_ZSTD(gzip.compress(bytes(MIB))), "compressed twice (gzip inside), in zstd"),
     ],
     ids=["empty", "qcow2", "truncated", "twice"],
 )
@@ -172,6 +174,30 @@ def test_what_is_no_image_has_no_manifest(tmp_path: Path, content: bytes, told: 
     path.write_bytes(content)
     _fails(told, "manifest", path)
     assert [entry.name for entry in tmp_path.iterdir()] == ["image"]
+
+
+@pytest.mark.parametrize("image_kind", ["disk", "any"])
+def test_a_manifest_is_of_a_disk_image_unless_told(tmp_path: Path, image_kind: str) -> None:
+    """A tar isn't signed by mistake; who means it says so."""
+    path = tmp_path / "image"
+    with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as tar:
+        tar.add(__file__, "disk.img")
+    if image_kind == "disk":
+        _fails("it is a tar archive ('disk.img' comes first)", "manifest", path)
+    else:
+        assert _osie("manifest", path, "--image-kind", image_kind).returncode == 0
+
+
+def test_bytes_behind_the_end_are_told(tmp_path: Path) -> None:
+    """Who makes the manifest stands for the whole, so they are borne; zeroes are padding."""
+    path = tmp_path / "image"
+    for behind, told in [(bytes(511), ""), (b'{"signature": 1}', "16 bytes follow the end of the gzip data")]:
+        path.write_bytes(gzip.compress(RAW, 1) + behind)
+        done = _osie("manifest", path)
+        assert done.returncode == 0
+        assert told in done.stderr
+        assert bool(told) == bool(done.stderr)
+        assert ImageManifest.decode((tmp_path / "image.manifest").read_bytes()).raw_size == len(RAW)
 
 
 def test_wrong_files_are_one_clear_line(image: Path, pair: tuple[Path, Path]) -> None:

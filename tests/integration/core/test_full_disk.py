@@ -24,7 +24,11 @@ def _squash(folder: Path) -> None:
 
 
 def _copy_tree(folder: Path) -> None:
-    shutil.copytree("/usr/lib/python3", folder / "tree", symlinks=True)
+    source = folder.parent.parent / "tree"  # beside the small disk
+    source.mkdir()
+    for number in range(8):
+        (source / str(number)).write_bytes(bytes(1 << 20))
+    shutil.copytree(source, folder / "tree", symlinks=True)
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,14 @@ FAULTS = (
     _file("one bit flipped at 1 %", lambda stored: flipped(stored.data, stored.at(1)), _WRONG),
     _file("one bit flipped at 50 %", lambda stored: flipped(stored.data, stored.at(50)), _WRONG),
     _file("one bit flipped at 99 %", lambda stored: flipped(stored.data, stored.at(99)), _WRONG),
-    _file("garbage after the end", lambda stored: stored.data + _GARBAGE, _WRONG),
+    Fault(
+        "garbage after the end",
+        "file",
+        lambda stored: Served(stored.data + _GARBAGE),
+        # what came out is the manifest's, so that the rest is left out, and told
+        recovers=lambda name, trust: name != "raw" and trust == "manifest",
+        says=_WRONG,
+    ),
     _way("connection closed in the middle, once", _breaks("close"), _as()),
     _lost(
         "connection closed in the middle, every time",

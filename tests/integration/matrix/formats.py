@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import lz4.frame
 import zstandard
+from disk_images import partitioned
 
 MIB = 1 << 20
 SECTOR = 4096  # of the largest kind, so that every length that is a multiple of it looks like a disk's
@@ -38,10 +39,11 @@ class Stored:
 
 
 def image() -> bytes:
-    """8.5 MiB: noise at both ends, where disks boot from, and two holes."""
+    """8.5 MiB: a partition table, noise at both ends, where disks boot from, and two holes."""
     noise = random.Random(4).randbytes(3 * MIB)
     first, second = 5 * MIB // 4, 9 * MIB // 4
-    return noise[:first] + bytes(9 * MIB // 2) + noise[first:second] + bytes(MIB) + noise[second:]
+    raw = noise[:first] + bytes(9 * MIB // 2) + noise[first:second] + bytes(MIB) + noise[second:]
+    return partitioned(raw)
 
 
 HOLES = ((5 * MIB // 4, 9 * MIB // 2), (27 * MIB // 4, MIB))

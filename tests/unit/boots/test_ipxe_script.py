@@ -73,6 +73,7 @@ def test_install_loads_kernel_and_ramdisk_with_the_machines_parameters() -> None
     kernel = next(c for c in commands(script.text) if c[0] == "kernel")
     assert kernel[1] == "http://10.0.0.1:7171/artifacts/vmlinuz-x86_64?mac=52-54-00-00-00-10"
     read = kernel_parameters.parse(" ".join(kernel[2:]))
+    assert {"tinkerbell_tls=false", "tinkerbell_insecure_tls=false"} <= set(kernel)  # Hook hands both on
     assert read.grpc_authority == "10.0.0.1:42113"
     assert read.worker_id == "agent-1"
     assert read.hw_addr == MAC

@@ -27,3 +27,15 @@ def test_leases_outlive_a_restart(tmp_path: Path) -> None:
     leases.read(record)
     assert leases.mac_of("10.0.0.10") == NODE.mac
     assert leases.mac_of("10.0.0.11") is None
+
+
+def test_a_lease_in_the_way_of_a_reservation_is_told_once() -> None:
+    """The address is for another machine now; a lease without a reservation, and the right one, stay."""
+    leases = Leases()
+    leases.saw("52:54:00:00:00:99", "10.0.0.10")
+    leases.saw("52:54:00:00:00:98", "10.0.0.98")
+    assert leases.reserve([NODE]) == [("52:54:00:00:00:99", "10.0.0.10")]
+    assert leases.reserve([NODE]) == []
+    assert leases.mac_of("10.0.0.10") == NODE.mac
+    leases.saw(NODE.mac, "10.0.0.10")
+    assert leases.reserve([NODE, Machine("52:54:00:00:00:11", address="10.0.0.10")]) == []

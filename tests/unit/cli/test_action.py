@@ -1,6 +1,5 @@
 """`osie action`: an action by hand, as a process."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -8,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from disk_images import noise
 
 import osie.actions
 
@@ -49,7 +49,7 @@ def test_an_action_shows_its_variables(names: list[str]) -> None:
 
 def test_an_image_is_written_to_a_file(tmp_path: Path) -> None:
     """With the variables given and no others; progress is a few lines where there is no terminal."""
-    image = os.urandom(3 << 20)
+    image = noise(3 << 20)
     (tmp_path / "image").write_bytes(image)
     (tmp_path / "disk").touch()
     done = _osie("run", "image2disk", f"IMG_URL=file://{tmp_path}/image", f"DEST_DISK={tmp_path}/disk")
@@ -60,6 +60,19 @@ def test_an_image_is_written_to_a_file(tmp_path: Path) -> None:
     assert "write: " in done.stdout
     assert "(100 %)" in done.stdout
     assert "NOT VERIFIED" in done.stderr
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy"])
+def test_a_proxy_can_be_given(tmp_path: Path, variable: str) -> None:
+    """It is asked for the image, and NO_PROXY is heeded."""
+    (tmp_path / "disk").touch()
+    given = ["IMG_URL=http://image.invalid/x", f"DEST_DISK={tmp_path}/disk", "RETRY_ENABLED=false"]
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        proxy = f"{variable}=http://127.0.0.1:{nobody.getsockname()[1]}"
+    done = _osie("run", "image2disk", *given, proxy)
+    assert "Connection refused" in done.stderr.splitlines()[-1]
+    done = _osie("run", "image2disk", *given, proxy, "NO_PROXY=.invalid")
+    assert "Connection refused" not in done.stderr
 
 
 def test_a_failure_is_the_actions(tmp_path: Path) -> None:

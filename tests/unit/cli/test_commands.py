@@ -1,6 +1,7 @@
 """The command line, as a process: what a person sees."""
 
 import io
+import socket
 import subprocess
 import sys
 import threading
@@ -12,8 +13,8 @@ from rich.console import Console
 
 from osie.cli import show
 from osie.cli.demo import scenario
-from osie.cli.doctor import NEEDS
 from osie.cli.main import _COMMANDS
+from osie.core.host_tools import NEEDS
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -58,6 +59,20 @@ def test_no_server_is_one_clear_line() -> None:
     assert done.returncode == 1
     assert "no Osie server answers at http://127.0.0.1:9" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("server", "no_proxy"), [("http://127.0.0.1:9", ""), ("http://0.0.0.0:9", "10.0.0.0/8, 0.0.0.0/8")]
+)
+def test_a_server_that_no_proxy_names_is_asked_directly(server: str, no_proxy: str) -> None:
+    """This machine, and what is in a network of NO_PROXY: a proxy is of no use to reach it."""
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        proxy.setblocking(False)
+        given = {"HTTP_PROXY": f"http://127.0.0.1:{proxy.getsockname()[1]}", "NO_PROXY": no_proxy}
+        done = _osie("get", "workflows", "--server", server, **given)
+        assert f"no Osie server answers at {server}" in done.stderr
+        with pytest.raises(BlockingIOError):  # nobody came
+            proxy.accept()
 
 
 @pytest.mark.parametrize(
@@ -212,3 +227,73 @@ def test_the_scenario_s_values_reach_the_workflow() -> None:
     for value in ("8c1f", "http://i/x", "sha256:00", "http://p/"):
         assert value in texts["workflow.yaml"]
         assert value not in texts["template.yaml"]
+
+
+LATIN_1 = "en_US.ISO-8859-1"
+
+
+@pytest.fixture(scope="module")
+def latin_1(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder of locales (LOCPATH) with one that isn't UTF-8."""
+    folder = tmp_path_factory.mktemp("locales")
+    subprocess.run(["localedef", "-i", "en_US", "-f", "ISO-8859-1", folder / LATIN_1], check=True)
+    return str(folder)
+
+
+PRINTS_ALL = """
+import sys
+from pathlib import Path
+import click
+from rich.console import Console
+from osie.cli import main, output
+
+def told():
+    Path(sys.argv[1], "written").write_text("Főtanúsítvány ✓")
+    Console().print("[green]✓[/] ├─ step… ü \\u280b \\udce4")
+    click.echo("├─ ü… \\udce4", err=True)
+    print("✓ …")
+
+class Group:
+    def main(self, **_):
+        told()
+
+main.cli = Group()
+main.main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("environment", "mark"),
+    [
+        pytest.param({"LC_ALL": "C.UTF-8"}, "✓", id="UTF-8"),
+        pytest.param({"LC_ALL": "C"}, "✓", id="C, which Python takes for UTF-8"),
+        pytest.param({"LC_ALL": LATIN_1}, "+", id="ISO-8859-1"),
+        pytest.param({"LC_ALL": "POSIX", "PYTHONUTF8": "0"}, "+", id="POSIX without Python's UTF-8 mode"),
+        pytest.param({"PYTHONIOENCODING": "ascii"}, "+", id="PYTHONIOENCODING=ascii"),
+        pytest.param({"PYTHONIOENCODING": "latin-1", "LC_ALL": LATIN_1}, "+", id="both"),
+    ],
+)
+def test_output_degrades(environment: dict[str, str], mark: str, latin_1: str, tmp_path: Path) -> None:
+    """In no locale does a mark, a bar or a strange file name end a command; files are UTF-8 in each."""
+    script = tmp_path / "script.py"
+    script.write_text(PRINTS_ALL)
+    done = subprocess.run(
+        [sys.executable, script, tmp_path], capture_output=True, timeout=60, check=False,
+        env={"PATH": "/usr/bin:/bin", "LOCPATH": latin_1, **environment},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    encoding = environment.get("PYTHONIOENCODING") or (
+        "latin-1" if LATIN_1 in environment.values() else "utf-8"
+    )
+    first, second = done.stdout.decode(encoding).splitlines()
+    assert first.startswith(mark) and "step" in first and "udce4" in first
+    assert second.startswith(mark)
+    assert b"Traceback" not in done.stderr
+    assert (tmp_path / "written").read_bytes() == "Főtanúsítvány ✓".encode()
+
+
+def test_doctor_works_where_the_locale_is_not_utf_8(latin_1: str) -> None:
+    """Its table has cells that are cut short with an ellipsis."""
+    done = _osie("doctor", LOCPATH=latin_1, LC_ALL=LATIN_1, COLUMNS="40")
+    assert "Traceback" not in done.stderr
+    assert "mmdebstrap" in done.stdout

@@ -148,6 +148,16 @@ def test_name_resolution_never_looks_like_a_hang() -> None:
     )
 
 
+def test_a_value_in_a_file_of_names_stays_one_word() -> None:
+    """A name server that is no address, a domain or host name with a blank or a newline: not written."""
+    told = addressing.resolv_conf(
+        ["10.0.0.2\noptions x", "dns", "fd00::1"], ["lab", "a b", "c\nnameserver 6.6.6.6"]
+    )
+    assert told == "search lab\nnameserver fd00::1\noptions timeout:2 attempts:2\n"
+    assert addressing.hosts("node 1.2.3.4", "10.0.0.9/24") == "127.0.0.1 localhost\n::1 localhost\n"
+    assert addressing.hosts("node_1", "10.0.0.9/24").endswith("\n10.0.0.9 node_1\n")
+
+
 def test_vlan_names_fit() -> None:
     """A VLAN interface's name is never longer than the kernel allows."""
     assert network.vlan_command("eth0", 2, "5")[0] == "eth0.5"

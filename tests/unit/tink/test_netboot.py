@@ -23,8 +23,8 @@ SPEC = {
 
 
 def test_fields_are_what_boots_needs() -> None:
-    """Each interface that DHCP serves becomes one record, its address in normal form."""
-    (found,) = interfaces(SPEC)
+    """Each interface with a hardware address becomes one record, its address in normal form."""
+    found, _ = interfaces(SPEC)
     assert (found.mac, found.agent_id, found.hostname, found.lease_s) == (
         "52:54:00:12:34:56",
         "rack-7",
@@ -35,9 +35,16 @@ def test_fields_are_what_boots_needs() -> None:
     assert (found.allow_pxe, found.allow_workflow, found.kernel_parameters) == (False, True, ("a=b",))
 
 
+def test_an_interface_without_our_dhcp_is_known_all_the_same() -> None:
+    """DHCP alone is another server's; without `netboot` the machine is left to its disk."""
+    first, second = interfaces(SPEC)
+    assert (first.dhcp, second.dhcp) == (True, False)
+    assert (second.mac, second.allow_pxe) == ("52:54:00:12:34:57", False)
+
+
 def test_a_toggle_shows_in_the_flags_and_leaves_the_rest() -> None:
     """A toggled netboot replaces allowPXE alone; with none, the operator's word stands."""
-    (found,) = interfaces(with_netboot(SPEC, True))
+    found, _ = interfaces(with_netboot(SPEC, True))
     assert found.allow_pxe
     assert found.kernel_parameters == ("a=b",)
     assert with_netboot(SPEC, None) == SPEC

@@ -206,5 +206,5 @@ def test_yaml_is_not_folded() -> None:
     long = "word " * 50 + "end"
     assert (
         render("{{ toYaml .a }}", {"a": {"k": long, "b": "y", "n": "1e3"}})
-        == f"b: 'y'\nk: {long}\n'n': '1e3'"
+        == f'b: "y"\nk: {long}\n"n": "1e3"'
     )

@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 
 import zstandard
+from disk_images import partitioned
 
 from osie.actions.trust import making
 
@@ -25,7 +26,7 @@ def image(size: int = SIZE) -> bytes:
     for mib in range(size // MIB):
         hole = any(first <= mib < last for first, last in _HOLES)
         parts.append(bytes(MIB) if hole else chance.randbytes(MIB // 2) + b"osie" * (MIB // 8))
-    return b"".join(parts)
+    return partitioned(b"".join(parts))
 
 
 def frames(raw: bytes, size: int = 4 * MIB) -> bytes:

@@ -15,6 +15,16 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY
 _UNTOUCHED = 0o700  # what the tree's own folder is made with
 
 
+def check(root: Path, folder: PurePosixPath) -> None:
+    """Raise OSError where something else than a folder is in the way to `folder` below `root`."""
+    with libc.opened(os.open(root, _FOLDER)) as top:
+        for path in (*reversed(folder.parents), folder)[1:]:
+            with libc.opened(_inside(top, path.parent)) as parent:
+                if _kind(path.name, parent) is None:
+                    return
+            os.close(_inside(top, path))
+
+
 def move(tree: Path, root: Path, folder: PurePosixPath) -> None:
     """Move what is in `tree` into `folder` of the file system at `root`. Raises OSError."""
     with libc.opened(os.open(root, _FOLDER)) as top:

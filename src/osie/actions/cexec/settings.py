@@ -4,7 +4,9 @@ import shlex
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from osie.actions.cexec import command_line
 from osie.actions.environment import Environment
+from osie.actions.program import warn
 
 
 class Settings(NamedTuple):
@@ -20,20 +22,18 @@ class Settings(NamedTuple):
 def commands(line: str, interpreter: str) -> tuple[tuple[str, ...], ...]:
     """The argument lists: one for the interpreter, or without it one per part between semicolons.
 
-    Raises ValueError where the quoting is wrong.
+    Warns where a shell was had in mind. Raises ValueError where the quoting is wrong.
     """
     if interpreter:
         return ((*shlex.split(interpreter), line),)
-    lexer = shlex.shlex(line, posix=True, punctuation_chars=";")
-    lexer.whitespace_split = True
-    lexer.commenters = ""
-    found: list[list[str]] = [[]]
-    for word in lexer:
-        if set(word) == {";"}:
-            found.append([])
-        else:
-            found[-1].append(word)
-    return tuple(tuple(words) for words in found if words)
+    found = command_line.commands(line)
+    for words in found:
+        if word := command_line.for_a_shell(words):
+            warn(
+                f"CMD_LINE has {word} for a word, which only a shell understands, and none reads it:"
+                " set DEFAULT_INTERPRETER to '/bin/sh -c'"
+            )
+    return tuple(tuple(word.text for word in words) for words in found)
 
 
 def read(variables: Mapping[str, str]) -> Settings:

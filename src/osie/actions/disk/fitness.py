@@ -6,12 +6,9 @@ That the disk exists, is writable, and isn't mounted nor part of anything was fo
 import os
 import stat
 
+from osie.actions.content.partition_tables import gpt_sectors
 from osie.actions.disk.block_device import Claimed, DeviceError
 from osie.actions.disk.writer import too_large
-
-# UEFI specification, 5.3.2, the header of a GUID partition table: signature, place of its own sector's number
-_GPT, _MY_LBA = b"EFI PART", 24
-_SECTORS = (512, 4096)
 
 
 def check(disk: Claimed, *, raw_size: int | None, head: bytes, sector_size: int | None) -> None:
@@ -34,15 +31,6 @@ def check(disk: Claimed, *, raw_size: int | None, head: bytes, sector_size: int 
             f" {disk.sector}: no partition would be found",
             hint=f"make the image for sectors of {disk.sector} bytes, or take another disk",
         )
-
-
-def gpt_sectors(head: bytes) -> set[int]:
-    """The sector sizes for which the image has a GPT: its header is in the second sector."""
-    return {size for size in _SECTORS if _is_header(head[size : size + 512])}
-
-
-def _is_header(sector: bytes) -> bool:
-    return sector.startswith(_GPT) and int.from_bytes(sector[_MY_LBA : _MY_LBA + 8], "little") == 1
 
 
 def _check_identity(disk: Claimed) -> None:

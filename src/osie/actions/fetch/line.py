@@ -1,5 +1,6 @@
 """A connection to a server: TCP, TLS, a proxy where the environment names one; kept between requests."""
 
+import base64
 import contextlib
 import http.client
 import math
@@ -8,21 +9,31 @@ import string
 import threading
 import time
 import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from typing import cast
 
+from osie.actions.fetch.source import SourceError
 from osie.actions.fetch.wire import BUFFER_BYTES, Interrupted, Wire, troubles
+from osie.core import proxies
 
 _AT_ONCE_BYTES = 256 << 10  # through http.client: larger buffers are allocated in vain
 
 
-def _proxy(parts: urllib.parse.SplitResult) -> urllib.parse.SplitResult | None:
-    """The proxy that http_proxy, https_proxy and no_proxy name for this URL."""
-    named = urllib.request.getproxies().get(parts.scheme)
-    if not named or urllib.request.proxy_bypass(parts.netloc):  # type: ignore[attr-defined, unused-ignore]
-        return None
-    return urllib.parse.urlsplit(named if "//" in named else f"http://{named}")
+def _proxy(url: str) -> urllib.parse.SplitResult | None:
+    """The proxy for this URL. Raises SourceError for one that can't be used."""
+    try:
+        return proxies.proxy_for(url)
+    except ValueError as error:
+        scheme = urllib.parse.urlsplit(url).scheme.upper()
+        raise SourceError(f"{scheme}_PROXY names no proxy that can be used: {error}") from None
+
+
+def _credentials(proxy: urllib.parse.SplitResult) -> dict[str, str]:
+    """The header that shows the proxy who asks (RFC 9110, 11.7.2)."""
+    if proxy.username is None:
+        return {}
+    pair = f"{urllib.parse.unquote(proxy.username)}:{urllib.parse.unquote(proxy.password or '')}"
+    return {"Proxy-Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
 
 @contextlib.contextmanager
@@ -52,7 +63,7 @@ class Line:
         self._connection: http.client.HTTPConnection | None = None
         self._wire: Wire | None = None
         self._origin = ("", "")
-        self._proxied = False
+        self._through: dict[str, str] | None = None  # headers for the proxy that is asked; None: no proxy is
         self.closed = False
         self._asked = 0  # requests on this connection
         self._response: http.client.HTTPResponse | None = None  # the latest
@@ -81,8 +92,11 @@ class Line:
     def _exchange(self, parts: urllib.parse.SplitResult, headers: dict[str, str]) -> http.client.HTTPResponse:
         assert self._connection is not None  # noqa: S101 - `_dial` made it
         self._connection.sock = cast(socket.socket, self._wire)
-        target = urllib.parse.urlunsplit(parts._replace(fragment="")) if self._proxied else _target(parts)
-        self._connection.request("GET", target, headers=headers)
+        if self._through is None:
+            self._connection.request("GET", _target(parts), headers=headers)
+        else:
+            whole = urllib.parse.urlunsplit(parts._replace(fragment=""))
+            self._connection.request("GET", whole, headers={**headers, **self._through})
         self._response = self._connection.getresponse()
         return self._response
 
@@ -90,7 +104,7 @@ class Line:
         return self._response is None or (self._response.isclosed() and not self._response.will_close)
 
     def _dial(self, parts: urllib.parse.SplitResult) -> None:
-        proxy = _proxy(parts)
+        proxy = _proxy(urllib.parse.urlunsplit(parts))
         secure = parts.scheme == "https"
         timeout = min(self._stall_s, self._until - time.monotonic())
         if timeout <= 0 or self.closed:
@@ -101,7 +115,7 @@ class Line:
                 at.hostname or "", at.port or (443 if secure and not proxy else 80), timeout=timeout
             )
             if proxy is not None and secure:
-                connection.set_tunnel(parts.hostname or "", parts.port or 443)
+                connection.set_tunnel(parts.hostname or "", parts.port or 443, _credentials(proxy))
             try:
                 with _in_time(connection, 2 * timeout):
                     connection.connect()
@@ -112,7 +126,7 @@ class Line:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._wire = Wire(sock, self._stall_s, self._until)
         self._connection, self._origin, self._asked = connection, (parts.scheme, parts.netloc), 0
-        self._proxied = proxy is not None and not secure
+        self._through = _credentials(proxy) if proxy is not None and not secure else None
 
     def receive(self, response: http.client.HTTPResponse, most: int, *, first: bool) -> bytes:
         """Some of the response's body; nothing at its end. `first`: nothing was read of it yet.
@@ -133,7 +147,11 @@ class Line:
     def hang_up(self) -> None:
         """End the connection; the next request makes a new one."""
         wire, self._wire, self._connection, self._asked = self._wire, None, None, 0
-        self._response = None
+        response, self._response = self._response, None
+        if response is not None:
+            # Else its destructor does it, maybe after that of what it reads from; Python 3.13 tells that as
+            # an error on standard error (IOBase.__del__).
+            response.close()
         if wire is not None:
             wire.hang_up()
 

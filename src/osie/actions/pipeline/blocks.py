@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from osie.actions import zeroes
-from osie.actions.pipeline.stream import DECOMPRESSED_AHEAD, FETCHED_AHEAD, Flow, closing, threads
+from osie.actions.pipeline.stream import DECOMPRESSED_AHEAD, FETCHED_AHEAD, Flow, bears, closing, threads
 from osie.actions.read_ahead import read_ahead
 from osie.actions.trust.blocks import verified_blocks
 from osie.actions.unpack.decompress import PIECE_BYTES, blocks, decompressed
@@ -59,7 +59,7 @@ def fetched_blocks(flow: Flow, manifest: ImageManifest, kind: str, first: int, s
     stored, raw = manifest.point_before(start)
     end = min(stop * manifest.block_size, manifest.raw_size) if kind == "raw" else None
     chunks = read_ahead(flow.chunks(stored, end), depth=FETCHED_AHEAD, name="fetch")
-    pieces = blocks(decompressed(chunks, kind, threads=threads()), PIECE_BYTES)
+    pieces = blocks(decompressed(chunks, kind, threads=threads(), bear=bears(flow, kind)), PIECE_BYTES)
     ahead = read_ahead(
         zeroes.told(_without(pieces, start - raw)), depth=DECOMPRESSED_AHEAD, name="decompress"
     )

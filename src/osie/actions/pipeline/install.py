@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from osie.actions import libc
+from osie.actions.content import rule
 from osie.actions.disk.block_device import Claimed, claim, reread_partitions
 from osie.actions.disk.choice import choose
 from osie.actions.disk.fitness import check as check_fitness
@@ -94,7 +95,7 @@ class Installation:
         manifest = self._flow.trust.manifest
         hashes = self._write_any() if manifest is None else self._write_known(manifest)
         self._flow.trust.check()
-        self._check_size()
+        check_size(self._writer.done, self._disk, self._flow.trust)
         self._make_durable(hashes)
 
     def _write_any(self) -> Hashes | None:
@@ -182,8 +183,12 @@ class Installation:
             yield piece
 
     def _start(self, head: bytes, kind: str, raw_size: int | None, *, resumed: bool = False) -> None:
-        """The image's first bytes are here: the disk is looked at once more, and made unbootable."""
+        """The image's first bytes are here: they and the disk are looked at, and it is made unbootable."""
         manifest = self._flow.trust.manifest
+        if self._settings.write.kind == "disk":
+            rule.check_disk(head, kind)
+        if kind == "raw" and raw_size is not None:
+            check_size(raw_size, self._disk, self._flow.trust)
         check_fitness(
             self._disk,
             raw_size=raw_size,
@@ -200,16 +205,6 @@ class Installation:
     def _tell(self) -> None:
         self._report.phase("write", self._flow.position, self._flow.source.total)
 
-    def _check_size(self) -> None:
-        """Raise ImageError for a size that no disk image has, unless something says that it's meant."""
-        done, sector = self._writer.done, self._disk.sector
-        if done == 0:
-            raise ImageError("the image is empty")
-        if done % sector and not self._flow.trust.verified:
-            raise ImageError(
-                f"the image has {done} bytes, no whole number of {sector}-byte sectors: cut off?"
-            )
-
     def _make_durable(self, hashes: Hashes | None) -> None:
         done = self._writer.done
         self._report.phase("sync", done, done)
@@ -225,3 +220,13 @@ class Installation:
             )
         self._report.phase("verify", done, done)
         self._writer.finish()
+
+
+def check_size(size: int, disk: Claimed, trust: Trust) -> None:
+    """Raise ImageError for a size that no disk image has, unless something says that it's meant."""
+    if size == 0:
+        raise ImageError("the image is empty")
+    if size % disk.sector and not trust.verified:
+        raise ImageError(
+            f"the image has {size} bytes, no whole number of {disk.sector}-byte sectors: cut off?"
+        )

@@ -2,10 +2,12 @@
 
 from typing import Literal, NamedTuple
 
+from osie.actions.content import rule
 from osie.actions.disk import hints
 from osie.actions.disk.readback import MODES, Mode
 from osie.actions.environment import Environment
 from osie.actions.fetch.patience import Patience
+from osie.core import proxies
 
 
 class FetchOptions(NamedTuple):
@@ -22,10 +24,13 @@ class DiskOptions(NamedTuple):
 
     disk: str  # a path, or hints
     readback: Mode | Literal[""]  # "": full where there is a manifest, a sample where there is none
+    kind: rule.Kind  # what the image has to be
 
 
 def fetching(environment: Environment) -> FetchOptions:
     """Read the options; what is wrong is noted in `environment`."""
+    for name in proxies.VARIABLES:
+        environment.text(name, "")  # looked at when a connection is made, by the rules of core.proxies
     minutes = environment.number("FETCH_DEADLINE_MINUTES", 0)
     return FetchOptions(
         patience=Patience(
@@ -55,4 +60,13 @@ def writing(environment: Environment) -> DiskOptions:
             hints.parse(disk)
         except ValueError as error:
             environment.error("DEST_DISK", str(error))
-    return DiskOptions(disk, found)
+    return DiskOptions(disk, found, _image_kind(environment))
+
+
+def _image_kind(environment: Environment) -> rule.Kind:
+    value = environment.text("IMAGE_KIND", rule.KINDS[0]).strip().lower()
+    for kind in rule.KINDS:
+        if value == kind:
+            return kind
+    environment.error("IMAGE_KIND", f"is {value!r}: expected {' or '.join(rule.KINDS)}")
+    return rule.KINDS[0]

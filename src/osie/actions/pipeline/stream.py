@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -19,7 +19,6 @@ from osie.actions.unpack.decompress import (
     PIECE_BYTES,
     ImageError,
     blocks,
-    check_once,
     decompressed,
     kind_of,
     size_told,
@@ -89,20 +88,24 @@ def begin(flow: Flow, compressed: bool | None) -> Begun:
     return Begun(flow, kind, size, itertools.chain([first], ahead))
 
 
+def bears(flow: Flow, kind: str) -> Callable[[int], None] | None:
+    """What tells of bytes behind the end of the compressed data; None where they are an error.
+
+    They are borne where something stands for the whole, stored or decompressed: who made that saw them.
+    """
+
+    def told(count: int) -> None:
+        warn(f"{count} bytes follow the end of the {kind} data: they aren't part of the image")
+
+    return told if flow.trust.verified else None
+
+
 def unpacked(begun: Begun) -> Iterator[bytes]:
     """All of the image, decompressed, in equal pieces but for the last; made ahead by a thread."""
-    pieces = decompressed(begun.chunks, begun.kind, threads=threads())
+    bear = bears(begun.flow, begun.kind)
+    pieces = decompressed(begun.chunks, begun.kind, threads=threads(), bear=bear)
     whole = blocks(pieces, PIECE_BYTES)
-    return read_ahead(zeroes.told(_once(whole, begun.kind)), depth=DECOMPRESSED_AHEAD, name="decompress")
-
-
-def _once(pieces: Iterator[bytes], kind: str) -> Iterator[bytes]:
-    """The pieces. Raises ImageError where what was compressed is compressed itself."""
-    first = next(pieces, b"")
-    if first:
-        check_once(first, kind)
-        yield first
-        yield from pieces
+    return read_ahead(zeroes.told(whole), depth=DECOMPRESSED_AHEAD, name="decompress")
 
 
 @contextmanager

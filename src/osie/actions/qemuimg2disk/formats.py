@@ -4,62 +4,68 @@ An image may name other files: a backing file, an external data file, extents. O
 written on there are none that it could mean, and a file of the machine's own must not end up on its disk.
 """
 
-import struct
+from collections.abc import Callable
+from typing import NamedTuple
 
+from osie.actions.qemuimg2disk import qcow2, vdi, vhd, vhdx, vmdk
+from osie.actions.qemuimg2disk.header import At
 from osie.actions.unpack.decompress import ImageError
 
-HEAD_BYTES = 1 << 20  # what is looked at
-_QCOW2_BACKING, _QCOW2_CRYPT, _QCOW2_INCOMPATIBLE = 8, 32, 72  # qemu, docs/interop/qcow2.txt
-_EXTERNAL_DATA = 1 << 2
-_VMDK_CAPACITY = 12  # VMware, Virtual Disk Format 5.0, "Hosted Sparse Extent Header"
-_VDI_MAGIC_AT, _VDI_MAGIC = 64, b"\x7f\x10\xda\xbe"
+_TOLD_BY_BYTES = 512
+_SIZES: dict[str, Callable[[At], int]] = {
+    "qcow2": qcow2.size,
+    "vmdk": vmdk.size,
+    "vhdx": vhdx.size,
+    "vpc": vhd.size,
+    "vdi": vdi.size,
+}
+_REFUSED = {
+    "a QED image": (b"QED\0",),
+    "a Parallels image": (b"WithoutFreeSpace", b"WithouFreSpacExt"),
+}
+_TAR_MAGIC_AT, _TAR_MAGIC, _TAR_NAME_BYTES = 257, b"ustar", 100  # POSIX, pax: ustar interchange format
 
 
-def told(head: bytes) -> str | None:
-    """`qcow2`, `vmdk`, `vhdx`, `vdi` or `vpc` (as qemu calls them); None for another. Raises ImageError."""
-    if head.startswith(b"QFI\xfb"):
-        _check_qcow2(head)
+class Disk(NamedTuple):
+    """What an image is and becomes."""
+
+    kind: str  # as qemu calls the format: qcow2, vmdk, vhdx, vpc or vdi
+    size: int  # bytes of the disk that it becomes, at most
+
+
+def told(at: At) -> Disk | None:
+    """The image; None where it is in none of these formats. Raises ImageError for one that can't be taken."""
+    head = at(0, _TOLD_BY_BYTES)
+    kind = _kind(head)
+    if kind is None:
+        _check_others(head)
+        return None
+    size = _SIZES[kind](at)
+    if not size:
+        raise ImageError(f"the image is empty: a {kind} of a disk without any bytes")
+    return Disk(kind, size)
+
+
+def _kind(head: bytes) -> str | None:
+    if head.startswith(qcow2.MAGIC):
         return "qcow2"
-    if head.startswith((b"KDMV", b"COWD", b"# Disk D")):
-        _check_vmdk(head)
+    if head.startswith(vmdk.MAGICS):
         return "vmdk"
-    if head.startswith(b"vhdxfile"):
+    if head.startswith(vhdx.MAGIC):
         return "vhdx"
-    if head.startswith(b"conectix"):
+    if head.startswith(vhd.MAGIC):
         return "vpc"
-    if head[_VDI_MAGIC_AT : _VDI_MAGIC_AT + 4] == _VDI_MAGIC:
-        return "vdi"
-    return None
+    return "vdi" if head[vdi.MAGIC_AT :].startswith(vdi.MAGIC) else None
 
 
-def _check_qcow2(head: bytes) -> None:
-    if len(head) < _QCOW2_INCOMPATIBLE:
-        raise ImageError("the image is truncated: its qcow2 header stops in the middle")
-    version, backing = struct.unpack_from(">IQ", head, 4)
-    (crypt,) = struct.unpack_from(">I", head, _QCOW2_CRYPT)
-    features = (
-        struct.unpack_from(">Q", head, _QCOW2_INCOMPATIBLE)[0] if version > 2 and len(head) >= 80 else 0
-    )
-    if version not in (2, 3):
-        raise ImageError(f"the image is qcow2 of version {version}; 2 and 3 can be read")
-    if backing:
-        raise _not_alone("a backing file")
-    if features & _EXTERNAL_DATA:
-        raise _not_alone("an external data file")
-    if crypt:
-        raise ImageError("the image is encrypted")
-
-
-def _check_vmdk(head: bytes) -> None:
-    if not head.startswith(b"KDMV"):
-        raise _not_alone("extents in files of their own")
-    if len(head) < 512 or not struct.unpack_from("<Q", head, _VMDK_CAPACITY)[0]:
-        raise _not_alone("extents in files of their own")
-    if b"parentFileNameHint" in head:
-        raise _not_alone("a parent")
-
-
-def _not_alone(what: str) -> ImageError:
-    return ImageError(
-        f"the image has {what}, and can't be read on its own", hint="make it whole by `qemu-img convert`"
-    )
+def _check_others(head: bytes) -> None:
+    """Raise ImageError for virtual machines' formats that aren't taken, with what to do."""
+    for what, magics in _REFUSED.items():
+        if head.startswith(magics):
+            raise ImageError(f"the image is {what}", hint="make it a qcow2 by `qemu-img convert -O qcow2`")
+    name = head[:_TAR_NAME_BYTES].partition(b"\0")[0]
+    if head[_TAR_MAGIC_AT:].startswith(_TAR_MAGIC) and name.lower().endswith(b".ovf"):  # OVF 2.1, 6.2.1
+        raise ImageError(
+            "the image is an OVA, a tar archive that holds a machine's description and its disks",
+            hint="unpack it by `tar -xf`, and give the URL of the .vmdk",
+        )

@@ -6,12 +6,14 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from osie.actions.content import rule
 from osie.actions.fetch.file import FileSource
 from osie.actions.fetch.source import CHUNK_BYTES
+from osie.actions.program import warn
 from osie.actions.read_ahead import read_ahead
 from osie.actions.trust.blocks import verified_blocks
 from osie.actions.trust.measuring import Measuring, PointKeeper
-from osie.actions.unpack.decompress import ImageError, blocks, check_once, decompressed, kind_of
+from osie.actions.unpack.decompress import ImageError, blocks, decompressed, kind_of
 from osie.contracts.image_manifest import BLOCK_BYTES, ImageManifest, ManifestError, Stored
 
 Tell = Callable[[int, int], None]  # (stored bytes read, of how many)
@@ -43,16 +45,25 @@ class _Reading:
     def raw(self) -> Iterator[bytes]:
         """The decompressed image. Raises ImageError."""
         cores = len(os.sched_getaffinity(0))
-        pieces = decompressed(self._stored, self.kind, threads=cores, begins=self.points.add)
-        first = next(pieces, b"")
-        check_once(first, self.kind)
-        return itertools.chain([first], pieces)
+        return decompressed(
+            self._stored, self.kind, threads=cores, begins=self.points.add, bear=self._tell_of_rest
+        )
+
+    def _tell_of_rest(self, count: int) -> None:
+        warn(f"{count} bytes follow the end of the {self.kind} data: they aren't part of the image")
 
 
-def make(path: Path, tell: Tell, *, sector_size: int | None = None) -> ImageManifest:
-    """Read the image and describe it; the sector size is guessed where it isn't given. Raises OsieError."""
+def make(
+    path: Path, tell: Tell, *, sector_size: int | None = None, kind: rule.Kind = "disk"
+) -> ImageManifest:
+    """Read the image and describe it; the sector size is guessed where it isn't given.
+
+    `kind`: what the image has to be. Raises OsieError.
+    """
     reading, measuring = _Reading(path, "sha256"), Measuring()
     for block in read_ahead(blocks(reading.raw(), BLOCK_BYTES), depth=_BLOCKS_AHEAD, name="decompress"):
+        if kind == "disk" and not measuring.size:
+            rule.check_disk(block, reading.kind, anyway="--image-kind any")
         measuring.add(block)
         tell(reading.done, reading.size)
     points = reading.points.points(measuring.size)

@@ -4,6 +4,7 @@ import hashlib
 import heapq
 
 from osie.actions import zeroes
+from osie.actions.content.partition_tables import gpt_sectors, has_boot_signature
 from osie.contracts.image_manifest import (
     GRAIN_BYTES,
     MOST_PAIRS,
@@ -117,14 +118,9 @@ class Measuring:
 def guessed_sector_size(first: bytes) -> int | None:
     """By the partition table in the image's first bytes; None where there is none, or one for each size.
 
-    A GPT's header is in the second sector, and says so (UEFI 2.10, 5.3.2). What has but the signature of an
-    MBR or a boot sector counts in 512.
+    What has but the signature of an MBR or a boot sector counts in 512.
     """
-    found = [
-        size
-        for size in SECTOR_SIZES
-        if first[size : size + 8] == b"EFI PART" and first[size + 24 : size + 32] == b"\1" + bytes(7)
-    ]
+    found = gpt_sectors(first)
     if len(found) == 1:
-        return found[0]
-    return SECTOR_SIZES[0] if not found and first[510:512] == b"\x55\xaa" else None
+        return found.pop()
+    return SECTOR_SIZES[0] if not found and has_boot_signature(first) else None

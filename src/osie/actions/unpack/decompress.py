@@ -1,5 +1,6 @@
-"""Decompression as a stream of bounded pieces. A stream that is cut off, corrupt or followed by anything else
-is an error in every format; several members, streams or frames in a row are one image.
+"""Decompression as a stream of bounded pieces. A stream that is cut off or corrupt is an error in every
+format, and so is anything but zeroes behind its end, unless somebody bears it; several members, streams or
+frames in a row are one image.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from osie.actions.unpack.parts import PIECE_BYTES, Part, joined
 from osie.actions.unpack.side_by_side import side_by_side
 from osie.actions.unpack.zstd_frames import FrameWalker
 
-__all__ = ["PIECE_BYTES", "ImageError", "blocks", "check_once", "decompressed", "kind_of", "size_told"]
+__all__ = ["PIECE_BYTES", "ImageError", "blocks", "decompressed", "kind_of", "size_told"]
 
 _MAGIC = {
     "gzip": (b"\x1f\x8b\x08",),
@@ -21,15 +22,6 @@ _MAGIC = {
     "lz4": (b"\x04\x22\x4d\x18",),
     "zstd": (b"\x28\xb5\x2f\xfd", *(bytes((0x50 + n, 0x2A, 0x4D, 0x18)) for n in range(16))),
 }
-_REFUSED = {
-    "a qcow2 image": (b"QFI\xfb",),
-    "a VMDK image": (b"KDMV", b"# Disk D"),
-    "a VHDX image": (b"vhdxfile",),
-    "a zip archive": (b"PK\x03\x04",),
-    "in lz4's legacy format": (b"\x02\x21\x4c\x18",),
-    "a web page": (b"<!DOCTYP", b"<!doctyp", b"<html", b"<HTML"),
-}
-
 
 _PARTS: dict[str, Callable[[Feed, bool], Iterator[Part]]] = {
     "gzip": gzip.parts,
@@ -41,24 +33,13 @@ _PARTS: dict[str, Callable[[Feed, bool], Iterator[Part]]] = {
 
 
 def kind_of(first: bytes) -> str:
-    """`raw`, `gzip`, `xz`, `bzip2`, `zstd` or `lz4`, by the first bytes; ImageError for what is no disk."""
+    """`raw`, `gzip`, `xz`, `bzip2`, `zstd` or `lz4`, by the first bytes. Raises ImageError for none."""
     if not first:
         raise ImageError("the image is empty")
-    for what, magics in _REFUSED.items():
-        if first.startswith(magics):
-            raise ImageError(
-                f"the image is {what}", hint="raw, gzip, xz, bzip2, zstd and lz4 (frames) can be written"
-            )
     for kind, magics in _MAGIC.items():
         if first.startswith(magics):
             return kind
     return "raw"
-
-
-def check_once(first: bytes, kind: str) -> None:
-    """Raise ImageError where the first decompressed bytes are compressed themselves: no disk boots that."""
-    if kind != "raw" and (inner := kind_of(first)) != "raw":
-        raise ImageError(f"the image is compressed twice: {inner} in {kind}", hint="decompress it once")
 
 
 def size_told(first: bytes, kind: str, total: int | None) -> int | None:
@@ -81,18 +62,20 @@ def decompressed(
     *,
     threads: int = 1,
     begins: Callable[[int, int], None] | None = None,
+    bear: Callable[[int], None] | None = None,
 ) -> Iterator[bytes]:
     """The image's bytes in pieces of at most PIECE_BYTES. Raises ImageError; what `chunks` raises passes.
 
     More threads than one take parts of the image side by side, where its format allows. `begins` is called
-    with stored and raw offset, ascending, where a part begins at which another call may start.
+    with stored and raw offset, ascending, where a part begins at which another call may start. `bear` is
+    called with the number of bytes that follow the end and aren't zeroes; without it they are an error.
     """
     if kind == "raw":
         return (chunk for chunk in chunks if chunk)
     parts = _PARTS[kind](Feed(chunks), threads > 1)
     if threads > 1:
         parts = side_by_side(parts, threads)
-    return joined(parts, kind, begins or (lambda _stored, _raw: None))
+    return joined(parts, kind, begins or (lambda _stored, _raw: None), bear)
 
 
 def blocks(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:

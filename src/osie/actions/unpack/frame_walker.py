@@ -14,10 +14,6 @@ class FrameError(ValueError):
     """What stands where a frame should be is none that we know."""
 
 
-class NoFrameError(FrameError):
-    """What stands where a frame should begin doesn't look like one."""
-
-
 class Walker(ABC):
     """Is fed a stream piece by piece; `between_frames` tells whether it may end here."""
 
@@ -74,8 +70,17 @@ class Walker(ABC):
             elif magic == self.magic:
                 yield from self.frame()
             else:
-                raise NoFrameError(f"no {self.kind} frame")
+                raise FrameError(f"no {self.kind} frame")
             self._ending = True
+
+    @property
+    def magics(self) -> tuple[bytes, ...]:
+        """What frames begin with."""
+        return tuple(number.to_bytes(4, "little") for number in (self.magic, *SKIPPABLE))
+
+    def may_begin(self, seen: bytes) -> bool:
+        """Whether a frame begins with these bytes, at most four; with none of them, too."""
+        return any(magic.startswith(seen) for magic in self.magics)
 
     @abstractmethod
     def frame(self) -> Generator[int, bytes, None]:

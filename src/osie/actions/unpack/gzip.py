@@ -10,9 +10,10 @@ from collections.abc import Iterator
 
 from isal import igzip_lib
 
-from osie.actions.unpack.faults import Fault, Trailing, Truncated
+from osie.actions.unpack.faults import Fault, Truncated
 from osie.actions.unpack.feed import CHUNK_BYTES, Feed
 from osie.actions.unpack.parts import PIECE_BYTES, Part
+from osie.actions.unpack.rest import read_rest
 from osie.actions.unpack.serial import ISAL_ERROR, streamed
 
 _MAGIC = b"\x1f\x8b\x08"
@@ -31,7 +32,11 @@ def parts(feed: Feed, apart: bool) -> Iterator[Part]:
     while seen := feed.peek(len(_MAGIC)):
         begins = feed.offset
         if seen != _MAGIC:
-            raise Truncated if _MAGIC.startswith(seen) else Trailing if members else Fault("no gzip header")
+            if _MAGIC.startswith(seen):
+                raise Truncated
+            if members:
+                return read_rest(feed, (_MAGIC,))
+            raise Fault("no gzip header")
         if apart and (batch := _blocked(feed)):
             cost = _DECODER_BYTES + sum(len(member) for member in batch)
             yield Part(_all(batch), begins=begins, cost=cost)

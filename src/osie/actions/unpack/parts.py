@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from osie.actions.unpack.faults import Fault
+from osie.actions.unpack.faults import Fault, Trailing
 
 PIECE_BYTES = 1 << 20
 
@@ -29,8 +29,16 @@ def freeing(stored: Iterable[bytes]) -> Iterator[bytes]:
     return taken()
 
 
-def joined(parts: Iterator[Part], kind: str, at: Callable[[int, int], None]) -> Iterator[bytes]:
-    """The pieces of all parts; `at` is told stored and raw offset where one begins. Raises ImageError."""
+def joined(
+    parts: Iterator[Part],
+    kind: str,
+    at: Callable[[int, int], None],
+    bear: Callable[[int], None] | None = None,
+) -> Iterator[bytes]:
+    """The pieces of all parts; `at` is told stored and raw offset where one begins. Raises ImageError.
+
+    `bear`: told how many bytes follow the last part, where that is no error.
+    """
     done = 0
     try:
         for part in parts:
@@ -39,5 +47,9 @@ def joined(parts: Iterator[Part], kind: str, at: Callable[[int, int], None]) -> 
             for piece in part.pieces:
                 done += len(piece)
                 yield piece
+    except Trailing as trailing:
+        if bear is None:
+            raise trailing.told(kind, done) from None
+        bear(trailing.count)
     except Fault as fault:
         raise fault.told(kind, done) from None

@@ -11,9 +11,7 @@ from osie.actions.unpack.faults import Fault, Truncated
 from osie.actions.unpack.feed import CHUNK_BYTES, Feed
 from osie.actions.unpack.parts import PIECE_BYTES
 
-MEMORY_BYTES = 1 << 27  # the largest window (zstd) or dictionary (xz) we lend memory to
-
-
+_XZ_OWN_BYTES = 1 << 20  # of liblzma besides the dictionary
 ISAL_ERROR = cast("type[Exception]", igzip_lib.IsalError)  # its types call the class an instance
 
 
@@ -34,9 +32,9 @@ def bzip2_decoder() -> Decoder:
     return bz2.BZ2Decompressor()
 
 
-def xz_decoder() -> Decoder:
-    """For one xz stream."""
-    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MEMORY_BYTES)
+def xz_decoder(lent: int) -> Decoder:
+    """For one xz stream, with so many bytes for its dictionary."""
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=lent + _XZ_OWN_BYTES)
 
 
 def decoded(decoder: Decoder, chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -9,9 +9,11 @@ import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from osie.actions.unpack.faults import Fault, Trailing, Truncated
+from osie.actions.unpack.faults import Fault, TooLarge, Truncated
 from osie.actions.unpack.feed import Feed
+from osie.actions.unpack.lending import lent_bytes
 from osie.actions.unpack.parts import Part, freeing
+from osie.actions.unpack.rest import read_rest, skip_zeroes
 from osie.actions.unpack.serial import decoded, streamed, xz_decoder
 from osie.actions.unpack.side_by_side import PART_BYTES
 
@@ -20,36 +22,30 @@ _STREAM_HEADER = 12
 _COMPRESSED_TOLD, _RAW_TOLD = 0x40, 0x80  # a block header's flags (3.1.2)
 _LZMA2 = 0x21
 _CHECK_BYTES = (0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64)  # by the check's number (2.1.1.2)
+_MOST_HEADER = 1024  # bytes of a block header (3.1.1)
 _DECODER_BYTES = 1 << 17  # besides the dictionary
 
 
 def parts(feed: Feed, apart: bool) -> Iterator[Part]:
     """The streams; with `apart`, the blocks of those streams whose blocks tell their sizes."""
-    streams = 0
+    streams, lent = 0, lent_bytes()
     while seen := feed.peek(len(_MAGIC)):
         if seen != _MAGIC:
-            raise Truncated if _MAGIC.startswith(seen) else Trailing if streams else Fault("no xz header")
+            if _MAGIC.startswith(seen):
+                raise Truncated
+            if streams:
+                return read_rest(feed, (_MAGIC,))
+            raise Fault("no xz header")
         if apart and _in_blocks(feed):
-            yield from _blocks(feed)
+            yield from _blocks(feed, lent)
         else:
-            yield Part(streamed(feed, xz_decoder()), begins=feed.offset, streamed=True)
+            _check_dictionary(feed, lent)
+            yield Part(streamed(feed, xz_decoder(lent)), begins=feed.offset, streamed=True)
         streams += 1
-        _skip_padding(feed)
+        if skip_zeroes(feed) % 4 and feed.peek(1):  # 2.2: padding is in fours; at the end it harms nobody
+            return read_rest(feed, (_MAGIC,))
     if not streams:
         raise Truncated
-
-
-def _skip_padding(feed: Feed) -> None:
-    """Read over zeroes (2.2)."""
-    zeroes = 0
-    while taken := feed.take():
-        other = taken.lstrip(b"\0")
-        zeroes += len(taken) - len(other)
-        if other:
-            feed.untake(len(other))
-            break
-    if zeroes % 4:
-        raise Trailing
 
 
 def _in_blocks(feed: Feed) -> bool:
@@ -60,20 +56,22 @@ def _in_blocks(feed: Feed) -> bool:
     return whole and seen[_STREAM_HEADER] > 0 and seen[_STREAM_HEADER + 1] & told == told
 
 
-def _blocks(feed: Feed) -> Iterator[Part]:
+def _blocks(feed: Feed, lent: int) -> Iterator[Part]:
     """The stream's blocks. Raises Fault where it ends in another way than its blocks tell."""
     begins: int | None = feed.offset
     header = feed.need(_STREAM_HEADER)
     check = _CHECK_BYTES[header[7] & 15]
     records, count = bytearray(), 0
     while block := _next_block(feed, check):
+        if block.memory > lent + _DECODER_BYTES:
+            raise TooLarge(block.memory - _DECODER_BYTES, lent)
         records += block.record
         count += 1
         stored = feed.runs(block.stored)
         small = block.stored + block.memory <= PART_BYTES
         held = freeing(stored) if small else stored
         yield Part(
-            _block(header, held, block),
+            _block(header, held, block, lent),
             begins=begins,
             cost=block.stored + block.memory if small else 0,
             streamed=not small,
@@ -119,18 +117,38 @@ def _fields(header: bytes) -> tuple[int, int, int]:
         raise Fault("blocks that tell their sizes are mixed with others that don't")
     compressed, place = _read_number(header, place)
     raw, place = _read_number(header, place)
+    return compressed, raw, _dictionary(header, place)
+
+
+def _check_dictionary(feed: Feed, lent: int) -> None:
+    """Raise TooLarge where the first block of the stream at the feed's place wants more than is lent."""
+    seen = feed.peek(_STREAM_HEADER + _MOST_HEADER)[_STREAM_HEADER:]
+    try:
+        place = 2
+        for told in (_COMPRESSED_TOLD, _RAW_TOLD):
+            if seen[1] & told:
+                _, place = _read_number(seen, place)
+        dictionary = _dictionary(seen, place)
+    except (IndexError, Fault):
+        return  # no block, or a wrong one: liblzma says what is wrong
+    if dictionary > lent:
+        raise TooLarge(dictionary, lent)
+
+
+def _dictionary(header: bytes, place: int) -> int:
+    """The dictionary's size in bytes, by the filters that stand there. Raises IndexError, Fault."""
     dictionary = 0
-    for _ in range((flags & 3) + 1):
+    for _ in range((header[1] & 3) + 1):
         filter_id, place = _read_number(header, place)
         length, place = _read_number(header, place)
         if filter_id == _LZMA2 and length:
             bits = header[place] & 63
             dictionary = (2 | bits & 1) << (bits // 2 + 11)  # 5.3.1
         place += length
-    return compressed, raw, dictionary
+    return dictionary
 
 
-def _block(header: bytes, stored: Iterator[bytes], block: _Block) -> Iterator[bytes]:
+def _block(header: bytes, stored: Iterator[bytes], block: _Block, lent: int) -> Iterator[bytes]:
     """What the block holds, decompressed as the only one of a stream."""
 
     def stream() -> Iterator[bytes]:
@@ -143,7 +161,7 @@ def _block(header: bytes, stored: Iterator[bytes], block: _Block) -> Iterator[by
             raise Truncated
         yield _end(header, 1, block.record)
 
-    decoder = xz_decoder()
+    decoder = xz_decoder(lent)
     yield from decoded(decoder, stream())
     if not decoder.eof or decoder.unused_data:
         raise Fault("a block doesn't end where its header says")

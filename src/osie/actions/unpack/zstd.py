@@ -12,14 +12,15 @@ import zstandard
 from osie.actions.unpack.faults import Fault
 from osie.actions.unpack.feed import Feed
 from osie.actions.unpack.frames import frames
+from osie.actions.unpack.lending import lent_bytes
 from osie.actions.unpack.parts import PIECE_BYTES, Part
-from osie.actions.unpack.serial import MEMORY_BYTES
 from osie.actions.unpack.zstd_frames import FrameWalker
 
 
 def parts(feed: Feed) -> Iterator[Part]:
     """Small frames together, larger ones alone, and those too large to be held as a stream."""
-    return frames(feed, FrameWalker(), _decompressed)
+    lent = lent_bytes()
+    return frames(feed, FrameWalker(), lambda chunks: _decompressed(chunks, lent), lent)
 
 
 class _Input:
@@ -33,8 +34,8 @@ class _Input:
         return next(self._chunks, b"")
 
 
-def _decompressed(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    decompressor = zstandard.ZstdDecompressor(max_window_size=MEMORY_BYTES)
+def _decompressed(chunks: Iterator[bytes], lent: int) -> Iterator[bytes]:
+    decompressor = zstandard.ZstdDecompressor(max_window_size=lent)
     source = cast("IO[bytes]", _Input(chunks))
     with decompressor.stream_reader(source, read_size=PIECE_BYTES, read_across_frames=True) as reader:
         while True:

@@ -12,6 +12,7 @@ import pytest
 from unruly import Answer, Served, Unruly, flipped, unruly
 
 from osie.actions.fetch.http import HttpSource
+from osie.actions.fetch.line import Line
 from osie.actions.fetch.opening import source_for
 from osie.actions.fetch.parallel import MOST_AHEAD_BYTES, SLICE_BYTES
 from osie.actions.fetch.patience import Patience
@@ -265,6 +266,48 @@ def test_a_proxy_is_used_where_the_environment_names_one(
             assert b"".join(source.chunks()) == BODY
 
 
+def test_what_a_network_in_no_proxy_holds_is_asked_directly(
+    server: Unruly, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Go's programs do. 0.0.0.0 leads to this host, and is no loopback, which never has a proxy."""
+    served = server.serve(BODY)
+    url = served.url.replace("127.0.0.1", "0.0.0.0")
+    with unruly() as proxy:  # which has nothing
+        monkeypatch.setenv("HTTP_PROXY", f"127.0.0.1:{proxy.server_address[1]}")
+        monkeypatch.setenv("NO_PROXY", "10.0.0.0/8")
+        with pytest.raises(SourceError, match="404"), opened(url):
+            pass
+        assert not served.requests
+        monkeypatch.setenv("NO_PROXY", "10.0.0.0/8, 0.0.0.0/8")
+        with opened(url) as source:
+            assert b"".join(source.chunks()) == BODY
+
+
+def test_a_proxy_is_shown_its_password(server: Unruly, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that wants any (RFC 9110, 11.7.2); the server that it asks isn't."""
+    served = server.serve(BODY)
+    place = served.url.removesuffix("/0/image")
+    monkeypatch.setenv("http_proxy", place.replace("http://", "http://user:p%40ss@"))
+    with opened("http://image.invalid/0/image") as source:
+        assert b"".join(source.chunks()) == BODY
+    assert {request.proxy_authorization for request in served.requests} == {"Basic dXNlcjpwQHNz"}
+    monkeypatch.setenv("no_proxy", "*")
+    with opened(served.url) as source:
+        assert b"".join(source.chunks()) == BODY
+    assert served.requests[-1].proxy_authorization is None
+
+
+def test_a_proxy_of_another_kind_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one line, without its password, and at once."""
+    monkeypatch.setenv("http_proxy", "socks5://user:hush@192.0.2.1")
+    with (
+        pytest.raises(SourceError, match="HTTP_PROXY names no proxy") as caught,
+        opened("http://image.invalid"),
+    ):
+        pass
+    assert "hush" not in str(caught.value)
+
+
 def test_a_url_may_hold_any_letter(server: Unruly) -> None:
     """It is sent as UTF-8, quoted; what is quoted already stays so."""
     server.serve(BODY, path="/%C3%BCber%20alles")
@@ -332,3 +375,11 @@ def test_without_a_digest_parts_of_two_servers_arent_put_together(server: Unruly
         assert b"".join(source.chunks(4 * MIB)) == BODY[4 * MIB :]
         with pytest.raises(SourceError, match="nothing can prove"):
             list(source.chunks(0))
+
+
+def test_a_response_ends_before_its_connection(server: Unruly) -> None:
+    """Closed with the line: else its destructor may come after its buffer's, and fail; 3.13 tells it."""
+    line = Line(stall_s=5)
+    response = line.ask(server.serve(BODY, Answer()).url, {})
+    line.hang_up()
+    assert response.closed

@@ -1,0 +1,32 @@
+"""A VHD's footer, of which a dynamic one has a copy in front (Microsoft, Virtual Hard Disk Image Format)."""
+
+import math
+
+from osie.actions.qemuimg2disk.header import At, fields, not_alone
+from osie.actions.unpack.decompress import ImageError
+
+MAGIC = b"conectix"
+_CREATOR, _SIZE, _GEOMETRY, _TYPE = 28, 48, 56, 60  # where they are
+_DYNAMIC, _DIFFERENCING = 3, 4
+_SECTOR = 512
+# Virtual PC and QEMU's default mean the geometry, unless it's the largest that there is; others name the size
+_BY_GEOMETRY = (b"vpc ", b"qemu")
+_LARGEST_GEOMETRY = (65535, 16, 255)
+
+
+def size(at: At) -> int:
+    """The disk's bytes, at most: QEMU goes by the size that is named, or by the geometry (block/vpc.c).
+
+    Raises ImageError where the image can't be read, or not on its own.
+    """
+    (kind,) = fields(at, ">I", _TYPE)
+    if kind == _DIFFERENCING:
+        raise not_alone("a parent")
+    if kind != _DYNAMIC:
+        raise ImageError(f"the image is a VHD of type {kind}; dynamic ones begin so")
+    (creator,) = fields(at, "4s", _CREATOR)
+    (named,) = fields(at, ">Q", _SIZE)
+    geometry: tuple[int, int, int] = fields(at, ">HBB", _GEOMETRY)
+    if creator in _BY_GEOMETRY and geometry != _LARGEST_GEOMETRY:
+        return max(int(named), math.prod(geometry) * _SECTOR)
+    return int(named)
