@@ -57,7 +57,7 @@ def terminable() -> Iterator[None]:
 
     def asked(number: int, frame: FrameType | None) -> None:
         _numbers.append(number)
-        for child in _children(os.getpid()):
+        for child in list(_children(os.getpid())):  # all first: those of a dead one can't be found any more
             with suppress(ProcessLookupError):
                 if os.getpgid(child) == os.getpgrp():
                     os.kill(child, signal.SIGTERM)

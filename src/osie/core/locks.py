@@ -3,8 +3,9 @@
 import fcntl
 import os
 import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 
 _MANY = 65536  # descriptors
@@ -40,25 +41,20 @@ def shared(path: Path) -> int:
     return _lock(path, fcntl.LOCK_SH)
 
 
-@contextmanager
-def exclusive_if_free(path: Path) -> Iterator[bool]:
+def exclusive_if_free(path: Path) -> AbstractContextManager[bool]:
     """Have `path` for ourselves; False where somebody else has it in any way."""
-    try:
-        descriptor = _lock(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        os.close(descriptor)
+    return _if_free(partial(_lock, path))
+
+
+def alone_if_free(folder: Path) -> AbstractContextManager[bool]:
+    """Have `folder`, which is there, for ourselves; False where somebody works in it by `alone_in`."""
+    return _if_free(partial(_folder_lock, folder))
 
 
 @contextmanager
-def alone_if_free(folder: Path) -> Iterator[bool]:
-    """Have `folder`, which is there, for ourselves; False where somebody works in it by `alone_in`."""
+def _if_free(lock: Callable[[int], int]) -> Iterator[bool]:
     try:
-        descriptor = _folder_lock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        descriptor = lock(fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         yield False
         return

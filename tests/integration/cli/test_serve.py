@@ -33,13 +33,18 @@ BAD = {
 }  # fmt: skip
 
 
+def _put_a_loader_into(artifacts: Path) -> None:
+    """What the server doesn't start without; no machine here loads it."""
+    (artifacts / "ipxe").mkdir()
+    (artifacts / "ipxe/undionly.kpxe").touch()
+
+
 @pytest_asyncio.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     """A server that has nothing to hand out."""
     for name in ("artifacts", "layout", "images"):
         (tmp_path / name).mkdir()
-    (tmp_path / "artifacts/ipxe").mkdir()
-    (tmp_path / "artifacts/ipxe/undionly.kpxe").touch()
+    _put_a_loader_into(tmp_path / "artifacts")
     folders = {name: tmp_path / name for name in ("artifacts", "layout", "images")}
     async with Stage(tmp_path / "stage", **folders) as stage:
         yield stage
@@ -196,6 +201,7 @@ def _config(tmp_path: Path, network: Network, **changes: str) -> Path:
         f'[boots]\nartifacts = "{tmp_path}"\n[registry]\nlayout = "{tmp_path}"\n'
         f'[operator]\nlisten = "{values["operator"]}"\n'
     )
+    _put_a_loader_into(tmp_path)
     (tmp_path / "serve.toml").write_text(text)
     return tmp_path / "serve.toml"
 
