@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from small_disk import small_disk
 
 from osie.core import debian, mirror, packages
 from osie.core.cache import Cache, Silent
@@ -89,10 +90,13 @@ def test_packages_are_unpacked_with_what_they_depend_on(repository: Repository, 
 def test_a_tar_is_made_on_the_disk_that_it_is_for(
     repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """TMPDIR may be small, or a folder that isn't there: the tree is made beside the tar, and goes."""
-    monkeypatch.setenv("TMPDIR", "/nowhere")
+    """TMPDIR may be full: the tree is made beside the tar, and goes."""
     (tmp_path / "result").mkdir()
-    debian.unpack(repository.wanted(), tmp_path / "result/tree.tar")
+    with small_disk(tmp_path / "full", 1) as full:
+        with pytest.raises(OSError, match="No space left"):
+            (full / "all").write_bytes(bytes(2 << 20))
+        monkeypatch.setenv("TMPDIR", str(full))
+        debian.unpack(repository.wanted(), tmp_path / "result/tree.tar")
     assert [path.name for path in (tmp_path / "result").iterdir()] == ["tree.tar"]
     assert "./usr/bin/tool" in run(["tar", "--list", "-f", tmp_path / "result/tree.tar"]).stdout.split()
 
