@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from small_disk import small_disk
 
-from osie.core import mirror, packages
+from osie.core import debian, mirror, packages
 from osie.core.cache import Cache, Silent
 from osie.core.debian import PackageSet, installed
 from osie.core.errors import OsieError
 from osie.core.patience import Patience
+from osie.core.process import run
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,20 @@ def test_packages_are_unpacked_with_what_they_depend_on(repository: Repository, 
     assert not list((tree / "usr/share/doc").iterdir())
     assert installed(tree) == [{"name": "library", "version": "1.0"}, {"name": "tool", "version": "1.0"}]
     assert "./usr/bin/tool\n" in (tree / "var/lib/dpkg/info/tool.list").read_text()
+
+
+def test_a_tar_is_made_on_the_disk_that_it_is_for(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TMPDIR may be full: the tree is made beside the tar, and goes."""
+    (tmp_path / "result").mkdir()
+    with small_disk(tmp_path / "full", 1) as full:
+        with pytest.raises(OSError, match="No space left"):
+            (full / "all").write_bytes(bytes(2 << 20))
+        monkeypatch.setenv("TMPDIR", str(full))
+        debian.unpack(repository.wanted(), tmp_path / "result/tree.tar")
+    assert [path.name for path in (tmp_path / "result").iterdir()] == ["tree.tar"]
+    assert "./usr/bin/tool" in run(["tar", "--list", "-f", tmp_path / "result/tree.tar"]).stdout.split()
 
 
 def test_a_newer_version_is_another_result(repository: Repository, tmp_path: Path) -> None:
