@@ -72,7 +72,7 @@ async def test_made_up_templates(seed: int) -> None:
         (maker.template(), values) for values in (maker.data() for _ in range(BATCHES)) for _ in range(BATCH)
     ]
     theirs = rendered(os.environ["OSIE_RENDER"], [Job(text, HARDWARE, MAP, values) for text, values in cases])
-    known = data(Resource(Ref(Kind.HARDWARE, "default", "m1"), SPEC, {}, {}), MAP)
+    known = data(Resource(Ref(Kind.HARDWARE, "default", "m1"), SPEC, {}, {}), MAP, {})
     ours = await render_child.render_all(
         [render_child.Job("workflow-template", text, {**known, **as_json(values)}) for text, values in cases]
     )

@@ -21,7 +21,7 @@ from .programs import Program, poll
 
 TINK = "192.0.2.1:42113"
 GLOBAL = ("console=ttyS1,115200", "insecure_registries=192.0.2.1:5000")
-# What Smee passes and ours doesn't, and Hook doesn't read. `facility` and `modules` were OSIE's; the others are
+# What Smee passes and ours does not, nor does Hook read it. `facility` and `modules` were OSIE's, the others are
 # the kernel's, and `kernel_parameters` of the server's config has those that a site wants.
 SMEE_ALONE = {"facility", "modules", "intel_iommu", "iommu"}
 HOOK = "http://files.example/hook"

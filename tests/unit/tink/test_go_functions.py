@@ -43,7 +43,7 @@ TYPED_SIZE = "(index (index .Hardware.Metadata.Instance.Storage.Disks 0).Partiti
 )  # fmt: skip
 def test_numbers_and_lists_of_the_hardware(text: str, expected: str) -> None:
     """`.hardware` has JSON's numbers, `.Hardware` Go's; a list that isn't told is empty in both."""
-    assert render(text, data(MACHINE, {})) == expected
+    assert render(text, data(MACHINE, {}, {})) == expected
 
 
 VALUES: dict[str, Any] = {
