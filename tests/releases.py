@@ -14,7 +14,8 @@ from osie.core.errors import OsieError
 
 KEYRING = "usr/share/keyrings/ubuntu-archive-keyring.gpg"
 _URL = re.compile(r"^(?:URIs:|deb(?: \[[^]]*\])?) *([a-z]+://\S+/)debian/?(?: |$)", re.MULTILINE)
-_LOADER, _LIBRARIES = "lib64/ld-linux-x86-64.so.2", ("usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu")
+_LIBRARIES = ("usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu")
+_LOADER = "ld-linux-x86-64.so.2"  # not lib64/'s, which is a link with a leading slash: the host's loader
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Release:
             self._wanted(names), build_cache(), step=f"tools-{self.codename}", exclude=["/usr/share/*"]
         )
         libraries = ":".join(str(tree / place) for place in _LIBRARIES)
-        loader = next(path for place in ("", "usr/") if (path := tree / f"{place}{_LOADER}").exists())
+        loader = next(path for place in _LIBRARIES if (path := tree / place / _LOADER).exists())
         for place in ("bin", "sbin", "usr/bin", "usr/sbin"):
             for program in (tree / place).glob("*"):
                 script = folder / program.name

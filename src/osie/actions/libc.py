@@ -1,5 +1,6 @@
 """The system calls that Python 3.11 has no name for, by ctypes; each raises OSError as the os module does."""
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -20,6 +21,7 @@ _RESOLVE_NO_MAGICLINKS, _RESOLVE_IN_ROOT = 0x02, 0x10
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
 _KEPT_BYTES = 32 << 20  # the most that glibc takes for the thresholds
 _SYS_OPENAT2 = 437  # the same number on every architecture
+_OPEN_TRIES = 1000  # each takes microseconds
 _SYS_KEXEC_FILE_LOAD = {"x86_64": 320, "aarch64": 294}
 
 
@@ -75,13 +77,20 @@ def fallocate(descriptor: int, mode: int, start: int, length: int) -> None:
 
 
 def open_in_root(root: int, path: str, flags: int) -> int:
-    """openat2(2) with RESOLVE_IN_ROOT: `path` as a process that was chrooted into folder `root` sees it."""
+    """openat2(2) with RESOLVE_IN_ROOT: `path` as a process that was chrooted into folder `root` sees it.
+
+    A rename or a mount anywhere on the machine meanwhile makes `..` uncertain, and the kernel say EAGAIN: then
+    it's asked again, as the manual page advises.
+    """
     how = _OpenHow(flags | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS)
     size = ctypes.c_size_t(ctypes.sizeof(how))
     number = ctypes.c_long(_SYS_OPENAT2)
-    return _checked(
-        _libc.syscall(number, ctypes.c_int(root), os.fsencode(path), ctypes.byref(how), size), path
-    )
+    for _ in range(_OPEN_TRIES):
+        with contextlib.suppress(BlockingIOError):  # EAGAIN
+            return _checked(
+                _libc.syscall(number, ctypes.c_int(root), os.fsencode(path), ctypes.byref(how), size), path
+            )
+    raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), path)
 
 
 def kexec_file_load(kernel: int, ramdisk: int, command_line: str, flags: int = 0) -> None:
