@@ -21,8 +21,8 @@ from .programs import Program, poll
 
 TINK = "192.0.2.1:42113"
 GLOBAL = ("console=ttyS1,115200", "insecure_registries=192.0.2.1:5000")
-# What Smee passes and ours does not, nor does Hook read it. `facility` and `modules` were OSIE's, the others are
-# the kernel's, and `kernel_parameters` of the server's config has those that a site wants.
+# What Smee passes and ours does not, nor does Hook read it. `facility` and `modules` were OSIE's, the rest
+# are the kernel's, and `kernel_parameters` of the server's config has those that a site wants.
 SMEE_ALONE = {"facility", "modules", "intel_iommu", "iommu"}
 HOOK = "http://files.example/hook"
 OSIES: list[dict[str, Any]] = [
