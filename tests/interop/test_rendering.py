@@ -74,7 +74,7 @@ async def test_made_up_templates(seed: int) -> None:
     theirs = rendered(os.environ["OSIE_RENDER"], [Job(text, HARDWARE, MAP, values) for text, values in cases])
     known = data(Resource(Ref(Kind.HARDWARE, "default", "m1"), SPEC, {}, {}), MAP, {})
     ours = await render_child.render_all(
-        [render_child.Job("workflow-template", text, {**known, **as_json(values)}) for text, values in cases]
+        [render_child.Job(text, {**known, **as_json(values)}) for text, values in cases]
     )
     wrong = [
         f"{text!r} of {values}\n  theirs: {there}\n  ours:   {here}"

@@ -19,10 +19,10 @@ from osie.tink import netboot
 from . import smee, workflows
 from .programs import Program, poll
 
-TINK = "192.0.2.1:42113"
+TINK = "127.0.0.1:42113"  # of the address that is told, Smee keeps the port: the host is --public-ipv4
 GLOBAL = ("console=ttyS1,115200", "insecure_registries=192.0.2.1:5000")
-# What Smee passes and ours does not, nor does Hook read it. `facility` and `modules` were OSIE's, the others are
-# the kernel's, and `kernel_parameters` of the server's config has those that a site wants.
+# What Smee passes and ours does not, nor does Hook read it. `facility` and `modules` were OSIE's, the rest
+# are the kernel's, and `kernel_parameters` of the server's config has those that a site wants.
 SMEE_ALONE = {"facility", "modules", "intel_iommu", "iommu"}
 HOOK = "http://files.example/hook"
 OSIES: list[dict[str, Any]] = [
