@@ -21,7 +21,7 @@ import packages_at_hand
 from osie.cli.workshop import PROFILES
 from osie.core.errors import OsieError
 from osie.core.files import write_atomically
-from osie.image import profile
+from osie.image.profile import profile
 
 ROOT = Path(__file__).resolve().parents[1]
 _CPUS = 2  # what the targets are given for

@@ -22,10 +22,10 @@ from bench.soak_processes import Supervisor
 from bench.soak_work import Plan, manifests
 from osie.cli import config
 from osie.core.files import write_atomically
-from osie.tink import grpc_server
-from osie.tink.dispatch import Dispatch
-from osie.tink.service import Tink
-from osie.tink.store import Store
+from osie.tink.grpc import agent_service
+from osie.tink.service.dispatch import Dispatch
+from osie.tink.service.service import Tink
+from osie.tink.store.database import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 _MACHINES_A_PROCESS = 25
@@ -80,7 +80,7 @@ async def _rack(plan: Plan, hold_s: float, folder: Path) -> AsyncIterator[tuple[
     async with Tink(store) as tink:
         agents = Counted(store, tink.notifier)
         await tink.resources.apply([*manifests(plan), ("template", _TEMPLATE)])
-        async with grpc_server.serve(agents, "127.0.0.1:0", hold_s=hold_s) as port:
+        async with agent_service.serve(agents, "127.0.0.1:0", hold_s=hold_s) as port:
             for number, start in enumerate(range(0, plan.machines, _MACHINES_A_PROCESS)):
                 macs = plan.macs[start : start + _MACHINES_A_PROCESS]
                 files = (folder / f"{number}.jsonl", folder / f"{number}.log")

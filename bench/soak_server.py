@@ -7,9 +7,9 @@ from pathlib import Path
 
 from osie.cli import config
 from osie.core.errors import OsieError
-from osie.tink import grpc_server
-from osie.tink.service import Tink
-from osie.tink.store import Store
+from osie.tink.grpc import agent_service
+from osie.tink.service.service import Tink
+from osie.tink.store.database import Store
 
 
 def run(url: str, port: int, log: Path) -> None:
@@ -27,6 +27,6 @@ async def _serve(url: str, port: int) -> None:
     store = await Store.open(url)
     async with (
         Tink(store) as tink,
-        grpc_server.serve(tink.agents, f"127.0.0.1:{port}", hold_s=config.Tink().hold_s),
+        agent_service.serve(tink.agents, f"127.0.0.1:{port}", hold_s=config.Tink().hold_s),
     ):
         await asyncio.Event().wait()

@@ -27,8 +27,8 @@ from bench.soak_processes import Supervisor
 from bench.soak_verdict import judge
 from bench.soak_work import Plan, manifests
 from osie.core.files import write_atomically
-from osie.tink.service import Tink
-from osie.tink.store import Store
+from osie.tink.service.service import Tink
+from osie.tink.store.database import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 _MACHINES_A_PROCESS = 25

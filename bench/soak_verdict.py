@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.soak_machines import REBOOT, ends_well
-from osie.tink.workflow import ENDED, Workflow
+from osie.tink.domain.workflow import ENDED, Workflow
 
 _ENDED = {str(state) for state in ENDED}
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from osie.tink import workflow_rows
-from osie.tink.store import Store
-from osie.tink.tables import workflows
-from osie.tink.workflow import ENDED, Workflow
+from osie.tink.domain.workflow import ENDED, Workflow
+from osie.tink.store import workflow_rows
+from osie.tink.store.database import Store
+from osie.tink.store.tables import workflows
 
 _EVENTS = 1_000_000
 

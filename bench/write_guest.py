@@ -22,7 +22,7 @@ from osie.core.debian import PackageSet
 from osie.core.errors import OsieError
 from osie.core.files import sha256_of_file
 from osie.core.process import run
-from osie.image import cpio
+from osie.image.artifacts import cpio
 from osie.lab.machine import TcgFault, create_disk
 from osie.lab.network import Network
 from osie.oci import selection

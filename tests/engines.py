@@ -18,7 +18,7 @@ import unexpected_ends
 
 from osie.cli.workshop import PROFILES, build_cache
 from osie.contracts.kernel_parameters import KernelParameters
-from osie.image import profile
+from osie.image.profile import profile
 from osie.image.steps import Steps
 from osie.ramdisk import podman
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from osie.cli.workshop import build_cache
-from osie.image import ipxe
+from osie.image.root import ipxe
 
 
 def folder() -> Path:

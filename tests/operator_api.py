@@ -11,11 +11,11 @@ from pathlib import Path
 
 import uvicorn
 
-from osie.tink import http_api
-from osie.tink.service import Tink
-from osie.tink.store import Store
-from osie.tink.workflow import ActionState
-from osie.tink.workflow_rows import LogLine
+from osie.tink.domain.workflow import ActionState
+from osie.tink.http import application
+from osie.tink.service.service import Tink
+from osie.tink.store.database import Store
+from osie.tink.store.workflow_rows import LogLine
 
 MAC = "52:54:00:00:00:01"
 FILES = """\
@@ -102,7 +102,7 @@ class Operator:
         self.tink = await self._stack.enter_async_context(opened(self.folder))
         listening = self._stack.enter_context(socket.create_server(("127.0.0.1", self._port)))
         config = uvicorn.Config(
-            http_api.create(self.tink), log_level="warning", lifespan="off", timeout_graceful_shutdown=3
+            application.create(self.tink), log_level="warning", lifespan="off", timeout_graceful_shutdown=3
         )
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve([listening]))

@@ -8,9 +8,9 @@ import osie
 from osie.cli.workshop import build_cache
 from osie.core import mirror, packages
 from osie.core.debian import PackageSet
-from osie.image import ipxe
-from osie.image.packages import wanted
-from osie.image.profile import Profile
+from osie.image.profile.profile import Profile
+from osie.image.root import ipxe
+from osie.image.root.packages import wanted
 from osie.oci import extras, images, selection
 
 _DOWNLOADED = ("deb-*", "package-lists-*", "package-names-*", "package-versions-*", ".lists-*")

@@ -14,11 +14,11 @@ from image_registry import publish, serving
 from integration.worker.conftest import busybox, engine_socket, running_engine
 
 from osie.cli import config
-from osie.tink import grpc_older, grpc_server
-from osie.tink.queries import Queries
-from osie.tink.resources import Kind, Ref
-from osie.tink.service import Tink
-from osie.tink.store import Store
+from osie.tink.domain.resources import Kind, Ref
+from osie.tink.grpc import agent_service, older_service
+from osie.tink.service.queries import Queries
+from osie.tink.service.service import Tink
+from osie.tink.store.database import Store
 
 __all__ = ["busybox", "engine_socket", "running_engine"]
 
@@ -62,9 +62,9 @@ async def ours(folder: Path, registry: str, ports: tuple[int, int] = (0, 0)) -> 
         rewrites = {"quay.example/": f"{registry}/"}
         tink = await stack.enter_async_context(Tink(store, rewrite_images=rewrites, tick_s=0.5))
         listens = await stack.enter_async_context(
-            grpc_server.serve(tink.agents, f"127.0.0.1:{ports[0]}", hold_s=config.Tink().hold_s)
+            agent_service.serve(tink.agents, f"127.0.0.1:{ports[0]}", hold_s=config.Tink().hold_s)
         )
-        older = await stack.enter_async_context(grpc_older.serve(tink.agents, f"127.0.0.1:{ports[1]}"))
+        older = await stack.enter_async_context(older_service.serve(tink.agents, f"127.0.0.1:{ports[1]}"))
         yield Ours(tink, listens, older)
 
 

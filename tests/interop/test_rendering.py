@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from osie.tink import render_child
-from osie.tink.go_yaml import as_json
-from osie.tink.resources import Kind, Ref, Resource
-from osie.tink.template_data import data
+from osie.tink.domain.resources import Kind, Ref, Resource
+from osie.tink.files import render_child
+from osie.tink.files.go_yaml import as_json
+from osie.tink.files.template_data import data
 
 from .rendering_there import Answer, Job, rendered
 from .templates import Maker

@@ -14,7 +14,7 @@ import pytest_asyncio
 from osie.boots import ipxe_script
 from osie.boots.machine import Machine
 from osie.contracts import kernel_parameters
-from osie.tink import netboot
+from osie.tink.domain import netboot
 
 from . import smee, workflows
 from .programs import Program, poll

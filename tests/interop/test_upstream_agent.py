@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from osie.tink.resources import Kind, Ref
+from osie.tink.domain.resources import Kind, Ref
 
 from . import workflows
 from .conftest import IMAGE, MACS, Ours, ours

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from osie.tink import diffing
-from osie.tink.manifest import RefusedError
+from osie.tink.files.manifest import RefusedError
+from osie.tink.service import diffing
 
 from . import workflows
 from .conftest import MACS

@@ -32,7 +32,7 @@ class Handlers:
         self._machines = machines
         self._leases = leases
         self._ailing = ailing
-        self._around = ipxe_script.Surroundings(
+        self._context = ipxe_script.ServiceContext(
             base_url=config.base_url,
             kernel_parameters=config.kernel_parameters,
             grpc_authority=config.grpc_authority or f"{config.address}:42113",
@@ -44,14 +44,14 @@ class Handlers:
     async def script(self, request: web.Request) -> web.Response:
         """GET /auto.ipxe: what this machine is to do. Without a MAC, iPXE is told to say it."""
         if "mac" not in request.query:
-            return _ipxe(ipxe_script.who_are_you(self._around))
+            return _ipxe(ipxe_script.who_are_you(self._context))
         mac = _mac(request)
         asked = _count(request.query.get("asked", ""))
         if asked == 0:
             await self._machines.booted(mac)  # first: it may decide what the machine is to do now
         machine = await self._machines.find(mac)
         if machine is None:
-            script = ipxe_script.unknown(mac, self._around, asked)
+            script = ipxe_script.unknown(mac, self._context, asked)
         else:
             script = self._script_for(machine, asked)
         said = {
@@ -68,13 +68,13 @@ class Handlers:
         return _ipxe(script.text)
 
     def _script_for(self, machine: Machine, asked: int) -> ipxe_script.Script:
-        around = self._around
+        context = self._context
         try:
             if machine.allow_pxe:
-                around = replace(around, ramdisk_parameters=ramdisk_parameters.of(self._config.artifacts))
+                context = replace(context, ramdisk_parameters=ramdisk_parameters.of(self._config.artifacts))
         except ipxe_script.ScriptError as refused:
-            return ipxe_script.error(machine.mac, str(refused), around, asked)
-        return ipxe_script.for_machine(machine, around, asked)
+            return ipxe_script.error(machine.mac, str(refused), context, asked)
+        return ipxe_script.for_machine(machine, context, asked)
 
     async def artifact(self, request: web.Request) -> web.StreamResponse:
         """GET /artifacts/NAME: the kernel and the ramdisk, by plain names."""

@@ -28,7 +28,7 @@ class ScriptError(OsieError):
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class ServiceContext:
     """What every script of one service shares."""
 
     base_url: str  # of our HTTP server, without a slash at the end
@@ -73,23 +73,23 @@ def _pairs(text: str) -> list[tuple[str, str]]:
         raise ScriptError(f"a kernel parameter {error}") from error
 
 
-def command_line(machine: Machine, around: Surroundings, initrd: str) -> str:
+def command_line(machine: Machine, context: ServiceContext, initrd: str) -> str:
     """The kernel's parameters for this machine, the machine's own last, so that they win."""
-    own = () if machine.osie_base_url else around.ramdisk_parameters
-    pairs = [pair for text in (*own, *around.kernel_parameters) for pair in _pairs(text)]
+    own = () if machine.osie_base_url else context.ramdisk_parameters
+    pairs = [pair for text in (*own, *context.kernel_parameters) for pair in _pairs(text)]
     pairs += [
-        ("grpc_authority", around.grpc_authority),
+        ("grpc_authority", context.grpc_authority),
         ("tinkerbell_tls", "false"),
         ("tinkerbell_insecure_tls", "false"),  # without it Hook hands its worker an empty one
         ("worker_id", machine.agent_id or machine.mac),
         ("hw_addr", machine.mac),
     ]
-    if around.syslog_port is not None:
-        pairs.append(("syslog_host", around.syslog_host))
-        if around.syslog_port != 514:
-            pairs.append(("syslog_port", str(around.syslog_port)))
-    if around.registry_authority:
-        pairs.append(("insecure_registries", around.registry_authority))
+    if context.syslog_port is not None:
+        pairs.append(("syslog_host", context.syslog_host))
+        if context.syslog_port != 514:
+            pairs.append(("syslog_port", str(context.syslog_port)))
+    if context.registry_authority:
+        pairs.append(("insecure_registries", context.registry_authority))
     if vlan_id := dhcp.vlan_id(machine.vlan_id):
         pairs.append(("vlan_id", vlan_id))
     pairs += [pair for text in machine.kernel_parameters for pair in _pairs(text)]
@@ -101,31 +101,31 @@ def command_line(machine: Machine, around: Surroundings, initrd: str) -> str:
         raise ScriptError(f"the line of kernel parameters {error}") from error
 
 
-def _artifact_url(machine: Machine, around: Surroundings, name: str) -> str:
+def _artifact_url(machine: Machine, context: ServiceContext, name: str) -> str:
     """Where the artifact is. To ourselves the URL says for whom, so that we can tell that it was sent."""
     given = machine.osie_base_url and _checked(ipxe.base_url, machine.osie_base_url, "osie.baseURL")
-    base = given.rstrip("/") or f"{around.base_url}/artifacts"
+    base = given.rstrip("/") or f"{context.base_url}/artifacts"
     url = _checked(ipxe.own_word, f"{base}/{quote(name)}", "the URL of the kernel or ramdisk")
-    ours = base.startswith(around.base_url + "/")
+    ours = base.startswith(context.base_url + "/")
     return f"{url}?mac={_hyphens(machine.mac)}" if ours else url
 
 
-def install(machine: Machine, around: Surroundings) -> Script:
+def install(machine: Machine, context: ServiceContext) -> Script:
     """Boot the machine into Osie."""
     kernel = machine.osie_kernel or artifacts.KERNEL
     initrd = machine.osie_initrd or artifacts.INITRAMFS
     name = _checked(ipxe.own_word, initrd.rpartition("/")[2], "the ramdisk's name")
-    parameters = command_line(machine, around, name)
+    parameters = command_line(machine, context, name)
     lines = [
         "#!ipxe",
         f"echo Osie: {shown(machine.hostname)} {machine.mac} boots into the installer",
         "imgfree",
-        f"kernel {_artifact_url(machine, around, kernel)} {parameters} || goto failed",
-        f"initrd --name {name} {_artifact_url(machine, around, initrd)} || goto failed",
+        f"kernel {_artifact_url(machine, context, kernel)} {parameters} || goto failed",
+        f"initrd --name {name} {_artifact_url(machine, context, initrd)} || goto failed",
         "boot || goto failed",
         ":failed",
         "echo Osie: the kernel or ramdisk could not be loaded or started, see the error above",
-        *_again(machine.mac, around, 0),
+        *_again(machine.mac, context, 0),
     ]
     return Script("install", "\n".join(lines) + "\n")
 
@@ -153,15 +153,15 @@ def custom(machine: Machine) -> Script:
     return Script("custom", f"#!ipxe\nchain --replace {url} || exit 1\n")
 
 
-def _asking(mac: str, around: Surroundings, asked: int) -> str:
-    return f"{around.base_url}/auto.ipxe?mac={_hyphens(mac)}&asked={asked}"
+def _asking(mac: str, context: ServiceContext, asked: int) -> str:
+    return f"{context.base_url}/auto.ipxe?mac={_hyphens(mac)}&asked={asked}"
 
 
-def _again(mac: str, around: Surroundings, asked: int) -> list[str]:
+def _again(mac: str, context: ServiceContext, asked: int) -> list[str]:
     """Ask again after a while: the operator may have acted. At the end, try the disk."""
     if asked >= MOST_ASKS:
         return ["echo Nothing changed, trying the disk", *_TO_DISK]
-    url = _asking(mac, around, asked + 1)
+    url = _asking(mac, context, asked + 1)
     return [
         f"echo Asking again in {_ASK_AGAIN_S} s",
         f"sleep {_ASK_AGAIN_S}",
@@ -169,7 +169,7 @@ def _again(mac: str, around: Surroundings, asked: int) -> list[str]:
     ]
 
 
-def unknown(mac: str, around: Surroundings, asked: int) -> Script:
+def unknown(mac: str, context: ServiceContext, asked: int) -> Script:
     """Nobody knows this machine: say so and what to do, wait a while, never install."""
     lines = [
         "#!ipxe",
@@ -178,12 +178,12 @@ def unknown(mac: str, around: Surroundings, asked: int) -> Script:
         f"echo MAC address: {mac}",
         "echo To install it: put this address into a Hardware resource and run osie apply -f FILE",
         "echo",
-        *_again(mac, around, asked),
+        *_again(mac, context, asked),
     ]
     return Script("unknown", "\n".join(lines) + "\n")
 
 
-def error(mac: str, reason: str, around: Surroundings, asked: int) -> Script:
+def error(mac: str, reason: str, context: ServiceContext, asked: int) -> Script:
     """The machine is known, and what is known of it can't be used: say so, install nothing."""
     lines = [
         "#!ipxe",
@@ -191,12 +191,12 @@ def error(mac: str, reason: str, around: Surroundings, asked: int) -> Script:
         f"echo Osie can't boot {mac}: {shown(reason)}",
         "echo Mend its Hardware resource with osie apply -f FILE",
         "echo",
-        *_again(mac, around, asked),
+        *_again(mac, context, asked),
     ]
     return Script("error", "\n".join(lines) + "\n")
 
 
-def stopped(machine: Machine, around: Surroundings) -> Script:
+def stopped(machine: Machine, context: ServiceContext) -> Script:
     """The machine netbooted again and again and got nowhere: say why it is held, and hold it.
 
     It asks until the answer is another one, also where nobody answers for a while: neither its disk nor the
@@ -213,33 +213,33 @@ def stopped(machine: Machine, around: Surroundings) -> Script:
         ":again",
         f"echo Asking again in {_STOPPED_ASKS_AGAIN_S} s",
         f"sleep {_STOPPED_ASKS_AGAIN_S}",
-        f"chain --replace {_asking(machine.mac, around, 1)} || goto again",
+        f"chain --replace {_asking(machine.mac, context, 1)} || goto again",
     ]
     return Script("stopped", "\n".join(lines) + "\n")
 
 
-def for_machine(machine: Machine, around: Surroundings, asked: int = 0) -> Script:
+def for_machine(machine: Machine, context: ServiceContext, asked: int = 0) -> Script:
     """The script for a known machine, by what its operator allows."""
     if not machine.allow_pxe:
         return disk(machine)
     if machine.stopped:
-        return stopped(machine, around)
+        return stopped(machine, context)
     try:
         if machine.ipxe_contents or machine.ipxe_url:
             return custom(machine)
-        return install(machine, around)
+        return install(machine, context)
     except ScriptError as refused:
-        return error(machine.mac, str(refused), around, asked)
+        return error(machine.mac, str(refused), context, asked)
 
 
-def who_are_you(around: Surroundings) -> str:
+def who_are_you(context: ServiceContext) -> str:
     """Have iPXE ask again and say who it is: netX is the NIC it opened last, so the one it boots from.
 
     The serial number is last: some iPXE leave an `&` in it as it is. `${uuid:uristring}` would be the raw
     bytes, and end the line at the first zero.
     """
     asked = (
-        f"{around.base_url}/auto.ipxe?mac=${{netX/mac:hexhyp}}&uuid=${{uuid}}"
+        f"{context.base_url}/auto.ipxe?mac=${{netX/mac:hexhyp}}&uuid=${{uuid}}"
         "&platform=${platform}&arch=${buildarch}&serial=${serial:uristring}"
     )
     return f"#!ipxe\nchain --replace {asked} || exit 1\n"

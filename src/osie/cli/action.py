@@ -20,7 +20,7 @@ from osie.cli.progress import TerminalProgress
 from osie.contracts.action_events import Progress, decode
 from osie.core.errors import OsieError
 from osie.core.process import clean_environment
-from osie.image.findings import nearest
+from osie.image.profile.findings import nearest
 
 
 @click.group()

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from osie.boots.machine import Machine
-from osie.tink.netboot import NetbootInterface
-from osie.tink.service import Tink
+from osie.tink.domain.netboot import NetbootInterface
+from osie.tink.service.service import Tink
 
 
 def machine(interface: NetbootInterface) -> Machine:

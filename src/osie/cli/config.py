@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from osie.contracts.image_reference import Reference
 from osie.core.errors import OsieError
-from osie.image.findings import sentence
+from osie.image.profile.findings import sentence
 
 
 def _ipv4(text: str) -> str:

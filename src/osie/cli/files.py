@@ -12,9 +12,9 @@ from osie.cli.completion import names, namespaces
 from osie.cli.resources import FILE, file_option, read_files, server_option
 from osie.cli.telling import note, tell
 from osie.core.errors import OsieError
-from osie.tink import diffing
-from osie.tink.handed import handed
-from osie.tink.rewriting import Rewriting
+from osie.tink.service import diffing
+from osie.tink.service.rendered_view import rendered_view
+from osie.tink.service.rewriting import Rewriting
 
 
 @click.command()
@@ -119,4 +119,4 @@ async def _from_files(
         Rewriting(policy.rewrite_images, require_verified=policy.require_verified) if policy else Rewriting()
     )
     (workflow,) = drafts.values()
-    return handed(workflow, rewriting)
+    return rendered_view(workflow, rewriting)

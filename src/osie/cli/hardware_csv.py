@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from osie.core.errors import OsieError
-from osie.tink.keys import nearest
-from osie.tink.manifest import explain
-from osie.tink.resources import HardwareResource
+from osie.tink.domain.keys import nearest
+from osie.tink.domain.resources import HardwareResource
+from osie.tink.files.manifest import explain
 
 Json = dict[str, Any]
 

@@ -7,8 +7,8 @@ from rich.table import Table
 from osie.cli.progress import megabytes
 from osie.cli.workshop import PROFILES
 from osie.core.errors import OsieError
-from osie.image import profile as profiles
-from osie.image import profile_text
+from osie.image.profile import profile as profiles
+from osie.image.profile import toml_text
 
 
 @click.group()
@@ -39,4 +39,4 @@ def list_() -> int:
 @click.argument("name")
 def show(name: str) -> None:
     """Show the whole profile NAME (or of a file), with all that it extends taken in, as TOML."""
-    click.echo(profile_text.text(profiles.load(name, PROFILES)), nl=False)
+    click.echo(toml_text.text(profiles.load(name, PROFILES)), nl=False)

@@ -22,10 +22,11 @@ from osie.cli.config import ServeConfig
 from osie.core.errors import OsieError
 from osie.core.listening import listening
 from osie.registry import app as registry_app
-from osie.tink import grpc_older, grpc_server, http_api
-from osie.tink.service import Tink
-from osie.tink.states_time import Patience
-from osie.tink.store import Store
+from osie.tink.domain.states_time import Patience
+from osie.tink.grpc import agent_service, older_service
+from osie.tink.http import application
+from osie.tink.service.service import Tink
+from osie.tink.store.database import Store
 
 _log = structlog.get_logger("osie.serve")
 
@@ -69,7 +70,7 @@ async def running(settings: ServeConfig) -> AsyncIterator[None]:
         )
         tink = await stack.enter_async_context(engine)
         await stack.enter_async_context(
-            grpc_server.serve(
+            agent_service.serve(
                 tink.agents,
                 f"{address}:{policy.grpc_port}",
                 hold_s=min(policy.hold_s, policy.silent_after_s / 2),  # who waits is no silent one
@@ -77,7 +78,7 @@ async def running(settings: ServeConfig) -> AsyncIterator[None]:
         )
         if policy.older_grpc_port:
             await stack.enter_async_context(
-                grpc_older.serve(tink.agents, f"{address}:{policy.older_grpc_port}")
+                older_service.serve(tink.agents, f"{address}:{policy.older_grpc_port}")
             )
         await stack.enter_async_context(_registry(settings))
         boots = await stack.enter_async_context(Boots(_boots_config(settings), TinkMachines(tink)))
@@ -178,7 +179,9 @@ class _Uvicorn(uvicorn.Server):
 
 @asynccontextmanager
 async def _operator_api(tink: Tink, listening: socket.socket) -> AsyncIterator[None]:
-    server = _Uvicorn(uvicorn.Config(http_api.create(tink), log_level="warning", timeout_graceful_shutdown=3))
+    server = _Uvicorn(
+        uvicorn.Config(application.create(tink), log_level="warning", timeout_graceful_shutdown=3)
+    )
     task = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         yield

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from osie.cli.client import Json
-from osie.tink.documents import Dumper
+from osie.tink.files.documents import Dumper
 
 _GAP = 2  # between columns, as rich pads them
 _STATE_COLOURS = {"SUCCESS": "green", "FAILED": "red", "TIMEOUT": "red", "RUNNING": "cyan"}

@@ -12,11 +12,13 @@ from osie.core.cache import BuildProgress, Cache, Silent
 from osie.core.errors import OsieError
 from osie.core.files import sha256_of_file
 from osie.image import build as image_build
-from osie.image import check, packages, profile_archives
-from osie.image import profile as image_profile
-from osie.image.embedded import Wanted
-from osie.image.manifest import Manifest
-from osie.image.profile import Profile
+from osie.image import check
+from osie.image.artifacts.manifest import Manifest
+from osie.image.embedded.embedded import Wanted
+from osie.image.profile import archives
+from osie.image.profile import profile as image_profile
+from osie.image.profile.profile import Profile
+from osie.image.root import packages
 from osie.lab import os_image
 from osie.oci import archive, images
 from osie.oci.images import BuiltImage
@@ -95,7 +97,7 @@ class Workshop:
         self.cache.sweep()
         if refresh:
             mirror.refresh(packages.wanted(wanted), self.cache)
-        strangers = profile_archives.wanted(wanted)
+        strangers = archives.wanted(wanted)
         check.check(wanted, strangers, self.cache)
         with ThreadPoolExecutor(1) as beside:
             building = beside.submit(self.ramdisk_images, wanted)

@@ -12,10 +12,11 @@ from osie.core import locks
 from osie.core.cache import BuildProgress, Cache
 from osie.core.errors import OsieError
 from osie.core.files import sha256_of_file, write_atomically
-from osie.image import ipxe, kernel, parts, selection
-from osie.image.embedded import Wanted
-from osie.image.manifest import Artifact, Manifest
-from osie.image.profile import Profile
+from osie.image.artifacts import parts
+from osie.image.artifacts.manifest import Artifact, Manifest
+from osie.image.embedded.embedded import Wanted
+from osie.image.profile.profile import Profile
+from osie.image.root import ipxe, kernel, selection
 from osie.image.steps import SOURCE, Steps
 
 

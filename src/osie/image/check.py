@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from osie.core.cache import Cache
 from osie.core.errors import OsieError
-from osie.image import packages, profile_archives
-from osie.image.embedded import Wanted
-from osie.image.profile import Profile
+from osie.image.embedded.embedded import Wanted
+from osie.image.profile import archives
+from osie.image.profile.profile import Profile
+from osie.image.root import packages
 
 
 def check(profile: Profile, images: Sequence[Wanted], cache: Cache) -> None:
@@ -14,6 +15,6 @@ def check(profile: Profile, images: Sequence[Wanted], cache: Cache) -> None:
 
     `images` are the profile's archives.
     """
-    errors = [*packages.wrong(profile, cache), *profile_archives.wrong(profile, images, cache)]
+    errors = [*packages.wrong(profile, cache), *archives.wrong(profile, images, cache)]
     if errors:
         raise OsieError("the profile can't be used:" + "".join(f"\n    {line}" for line in errors))

@@ -13,23 +13,11 @@ from osie.contracts import artifacts
 from osie.core import debian
 from osie.core.cache import Cache
 from osie.core.files import sha256_of_file, sha256_of_tree
-from osie.image import (
-    docker_store,
-    embedded,
-    initramfs,
-    ipxe,
-    kernel,
-    packages,
-    parts,
-    podman_store,
-    python,
-    root,
-    selection,
-    squash,
-    tree,
-)
-from osie.image.embedded import StoredImage, Wanted
-from osie.image.profile import Profile
+from osie.image.artifacts import initramfs, parts, squash
+from osie.image.embedded import docker_store, embedded, podman_store
+from osie.image.embedded.embedded import StoredImage, Wanted
+from osie.image.profile.profile import Profile
+from osie.image.root import ipxe, kernel, packages, python, root, selection, tree
 
 # Of our code, what makes folders of an image's layers.
 _UNPACKS = ("archived.py", "embedded.py", "flattening.py", "layer_file.py", "layer_tar.py")
@@ -314,4 +302,8 @@ def _sources(*names: str) -> list[str]:
 
 
 # As it was loaded: a file that is edited while we run must not pass for what we do.
-_CODE = {path.name: sha256_of_file(path) for path in Path(__file__).parent.iterdir() if path.is_file()}
+_CODE = {
+    path.name: sha256_of_file(path)
+    for path in Path(__file__).parent.rglob("*.*")
+    if path.suffix in {".py", ".toml"}
+}

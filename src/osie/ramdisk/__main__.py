@@ -12,8 +12,8 @@ from pathlib import Path
 from osie import __version__
 from osie.contracts import requests
 from osie.contracts.kernel_parameters import KernelParameters, parse
+from osie.core.disk_space import disk_space
 from osie.core.errors import OsieError, chain
-from osie.core.room import room
 from osie.ramdisk import (
     clock,
     console,
@@ -158,7 +158,7 @@ class Boot:
 def _watch(reporter: Reporter, boot: Boot, boot_thread: threading.Thread) -> None:
     """Sample the memory and look for an action's wish to reboot, until the machine or our program ends."""
     watch = memory.MemoryWatch(reporter)
-    full = storage.StorageWatch(reporter, lambda: room(STORAGE))
+    full = storage.StorageWatch(reporter, lambda: disk_space(STORAGE))
     while boot_thread.is_alive():
         watch.sample()
         full.sample()

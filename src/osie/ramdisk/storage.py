@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from osie.core.room import Room
+from osie.core.disk_space import DiskSpace
 from osie.ramdisk.report import Reporter
 
 _SHARE = 50  # percent of what is free when it is mounted; the rest is for what runs
@@ -18,7 +18,7 @@ def limit_mib(meminfo: Mapping[str, int]) -> int:
 class StorageWatch:
     """Says when the storage is full; whoever wanted to write fails, and tells its own part."""
 
-    def __init__(self, reporter: Reporter, look: Callable[[], Room]) -> None:
+    def __init__(self, reporter: Reporter, look: Callable[[], DiskSpace]) -> None:
         self._reporter = reporter
         self._look = look
         self._full = False

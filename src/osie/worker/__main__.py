@@ -14,16 +14,17 @@ from pathlib import Path
 
 from osie.contracts import requests
 from osie.core.errors import OsieError, chain
-from osie.worker import attributes, nic_features, settings
-from osie.worker.boot import boot_id
-from osie.worker.docker_images import DockerImages
-from osie.worker.docker_runtime import DockerRuntime
-from osie.worker.engine import Engine
-from osie.worker.generations import Generations
-from osie.worker.grpc_transport import GrpcTelemetry
-from osie.worker.journal import tell
-from osie.worker.link import Link, tls_context
+from osie.worker import settings
+from osie.worker.log import tell
 from osie.worker.loop import Stop, Worker
+from osie.worker.machine import attributes, nic_features
+from osie.worker.machine.boot_id import boot_id
+from osie.worker.runtime.docker import DockerRuntime
+from osie.worker.runtime.engine import Engine
+from osie.worker.runtime.images import DockerImages
+from osie.worker.transport.generations import Generations
+from osie.worker.transport.grpc import GrpcTelemetry
+from osie.worker.transport.link import Link, tls_context
 
 _USAGE = """usage: [VARIABLE=VALUE...] python3 -m osie.worker
 
@@ -46,7 +47,7 @@ async def work(given: settings.Settings) -> bool:
     images = DockerImages(engine, given.credentials, given.state / "worker-images")
     worker = functools.partial(Worker, runtime=DockerRuntime(engine, images), images=images, stop=stop)
     if given.file is not None:
-        from osie.worker.file_transport import FileTransport  # noqa: PLC0415 - a machine boots without it
+        from osie.worker.transport.file import FileTransport  # noqa: PLC0415 - a machine boots without it
 
         file = FileTransport(given.file, given.agent_id)
         await worker(source=file, sink=file, telemetry=file, held_says="the next attempt isn't due yet").run()

@@ -12,6 +12,8 @@ from typing import Protocol
 from osie.contracts.action_events import Progress
 from osie.core.errors import OsieError
 
+OLDER = "older/"  # the ids of runs that a server of the older generation handed out begin so
+
 
 class State(Enum):
     """What a report says of an action. The names are those of the wire's ActionState."""

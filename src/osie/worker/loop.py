@@ -26,8 +26,8 @@ from osie.worker.action import (
     Unreachable,
 )
 from osie.worker.backoff import Backoff
-from osie.worker.heart import EVERY_S, Unwanted, until_unwanted
-from osie.worker.journal import Tidings, tell
+from osie.worker.heartbeat import EVERY_S, Unwanted, until_unwanted
+from osie.worker.log import LogOnChange, tell
 from osie.worker.telemetry import Relay
 
 # Engines kill a container 10 s after SIGTERM, so this is what fits in. An action that ends within the first
@@ -149,7 +149,7 @@ class Worker:
     async def _leftovers(self) -> Sequence[Run]:
         """What an earlier worker began. The engine may still be starting."""
         backoff = Backoff()
-        unreachable = Tidings("engine_unreachable")
+        unreachable = LogOnChange("engine_unreachable")
         while True:
             try:
                 return await self._runtime.leftovers()
@@ -158,7 +158,7 @@ class Worker:
                 await asyncio.sleep(backoff.next_s())
 
     async def _next(self) -> Action:
-        waiting = Tidings("waiting")
+        waiting = LogOnChange("waiting")
         while True:
             asked_at = self._steady()
             try:
@@ -173,7 +173,7 @@ class Worker:
             waiting.tell(why)
             await asyncio.sleep(self._asking.next_s() - (self._steady() - asked_at))
 
-    async def _ask(self, waiting: Tidings) -> Action | None:
+    async def _ask(self, waiting: LogOnChange) -> Action | None:
         """The source's answer. A server may hold the question until there is an action."""
         asking = asyncio.create_task(self._source.next())
         try:
@@ -212,7 +212,7 @@ class Worker:
     async def _deliver(self, report: Report) -> bool:
         """Report until the server takes it; False where it says that it never will."""
         backoff = Backoff()
-        delayed = Tidings("report_delayed", state=report.state.name)
+        delayed = LogOnChange("report_delayed", state=report.state.name)
         while True:
             try:
                 await self._sink.write(report)

@@ -14,7 +14,7 @@ from types import TracebackType
 from osie.contracts.action_events import Progress
 from osie.worker.action import Action, LogLine, Telemetry, Unreachable
 from osie.worker.backoff import Backoff
-from osie.worker.journal import tell
+from osie.worker.log import tell
 
 BATCH_LINES = 100
 BATCH_BYTES = 256 * 1024  # gRPC servers take messages of up to 4 MiB

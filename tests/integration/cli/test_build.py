@@ -18,7 +18,7 @@ from small_profile import SMALL
 from osie.contracts import artifacts
 from osie.core.files import sha256_of_file
 from osie.core.process import run
-from osie.image import profile
+from osie.image.profile import profile
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="building needs root")
 

@@ -5,8 +5,8 @@ import os
 import pytest
 from operator_api import FILES, Operator, opened
 
-from osie.tink.resources import Kind, Ref
-from osie.tink.workflow import ActionState
+from osie.tink.domain.resources import Kind, Ref
+from osie.tink.domain.workflow import ActionState
 
 
 async def _restarted(operator: Operator) -> None:

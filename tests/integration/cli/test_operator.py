@@ -6,7 +6,7 @@ import pytest
 import yaml
 from operator_api import FILES, MAC, Operator
 
-from osie.tink.workflow import ActionState
+from osie.tink.domain.workflow import ActionState
 
 
 async def test_files_are_validated_rendered_and_compared_before_they_are_applied(operator: Operator) -> None:

@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 
 from osie.contracts import tink_pb2
-from osie.tink import grpc_server
-from osie.tink.grpc_calls import FOREVER_S
-from osie.tink.queries import Queries
-from osie.tink.resources import Kind, Ref
-from osie.tink.service import Tink
-from osie.tink.store import Store
-from osie.worker import file_transport
+from osie.tink.domain.resources import Kind, Ref
+from osie.tink.grpc import agent_service
+from osie.tink.grpc.calls import FOREVER_S
+from osie.tink.service.queries import Queries
+from osie.tink.service.service import Tink
+from osie.tink.store.database import Store
 from osie.worker.action import Action, Exhausted, Report, Run, State
-from osie.worker.file_transport import FileTransport
-from osie.worker.grpc_transport import GrpcSink, GrpcSource
-from osie.worker.link import Link
+from osie.worker.transport import file
+from osie.worker.transport.file import FileTransport
+from osie.worker.transport.grpc import GrpcSink, GrpcSource
+from osie.worker.transport.link import Link
 
 MAC = "52:54:00:00:00:01"
 FILES = """\
@@ -158,7 +158,7 @@ async def test_steps_are_the_servers(rendered: Path, tink: Tink) -> None:
     workflow = await Queries(tink.store).workflow(Ref(Kind.WORKFLOW, "default", "w1"))
     assert [
         (step.retries, step.retries and step.backoff_s, step.on_failure, step.on_timeout, step.reboot)
-        for step in file_transport.read(rendered, MAC).steps
+        for step in file.read(rendered, MAC).steps
     ] == [
         (
             action.retries,
@@ -189,7 +189,7 @@ async def test_a_file_hands_out_what_the_server_does(
     rendered: Path, tink: Tink, clock: Clock, endings: str, names: str
 ) -> None:
     """However its actions end, the machine is handed the same ones in the same order, field by field."""
-    async with grpc_server.serve(tink.agents, "127.0.0.1:0") as port:
+    async with agent_service.serve(tink.agents, "127.0.0.1:0") as port:
         link = Link("127.0.0.1", port, None)
         served = Machine(GrpcSource(link, MAC, tink_pb2.AgentAttributes), GrpcSink(link), clock)
         file = FileTransport(rendered, MAC, clock=clock)

@@ -12,7 +12,7 @@ from fcntl import ioctl
 
 from operator_api import FILES, MAC, Operator
 
-from osie.tink.workflow import ActionState
+from osie.tink.domain.workflow import ActionState
 
 
 async def test_a_pipe_is_told_what_changes(operator: Operator) -> None:

@@ -10,7 +10,7 @@ from releases import RELEASES, Release
 
 from osie.core.errors import OsieError
 from osie.core.host_tools import NEEDS
-from osie.image import squash
+from osie.image.artifacts import squash
 from osie.lab import disk
 
 ROOT = Path(__file__).parents[3]

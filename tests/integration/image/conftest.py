@@ -15,10 +15,10 @@ import pytest
 from small_profile import SMALL
 
 from osie.core.cache import Cache
-from osie.image import profile
+from osie.image.artifacts.manifest import Manifest
 from osie.image.build import build
-from osie.image.embedded import Wanted
-from osie.image.manifest import Manifest
+from osie.image.embedded.embedded import Wanted
+from osie.image.profile import profile
 from osie.image.steps import SOURCE
 
 WITH_EXTRAS = (

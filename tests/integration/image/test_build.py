@@ -19,7 +19,9 @@ from osie.core.cache import Cache, Silent
 from osie.core.errors import OsieError
 from osie.core.files import sha256_of_file
 from osie.core.process import run
-from osie.image import elf, parts, profile, selection
+from osie.image.artifacts import parts
+from osie.image.profile import profile
+from osie.image.root import elf, selection
 from osie.image.steps import Steps
 
 from .conftest import Workshop

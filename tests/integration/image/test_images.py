@@ -15,8 +15,8 @@ from osie.contracts.image_reference import Reference
 from osie.core.errors import OsieError
 from osie.core.files import sha256_of_file
 from osie.core.process import run
-from osie.image import parts
-from osie.image.embedded import StoredImage, Unpacker, Wanted
+from osie.image.artifacts import parts
+from osie.image.embedded.embedded import StoredImage, Unpacker, Wanted
 
 from .conftest import Workshop
 
@@ -171,7 +171,7 @@ def test_a_large_layer_takes_little_memory(tmp_path: Path) -> None:
     code = (
         "import resource, sys\n"
         "from pathlib import Path\n"
-        "from osie.image.embedded import Unpacker, Wanted\n"
+        "from osie.image.embedded.embedded import Unpacker, Wanted\n"
         "from osie.contracts.image_reference import Reference\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "Unpacker(Path(sys.argv[2]), '/x').add(Wanted(Reference.parse('a'), Path(sys.argv[1]), ''))\n"

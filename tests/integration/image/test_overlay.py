@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from osie.core.process import run
-from osie.image import flattening, layer_tar
+from osie.image.embedded import flattening, layer_tar
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")
 

@@ -8,7 +8,8 @@ from archives import Image, docker, tar
 
 from osie.cli.workshop import build_cache
 from osie.core.errors import OsieError
-from osie.image import check, profile, profile_archives
+from osie.image import check
+from osie.image.profile import archives, profile
 
 PROFILES = Path(__file__).parents[3] / "profiles"
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mmdebstrap needs root
 
 def _check(name: str) -> None:
     wanted = profile.load(name, PROFILES)
-    check.check(wanted, profile_archives.wanted(wanted), build_cache())
+    check.check(wanted, archives.wanted(wanted), build_cache())
 
 
 def test_all_unknown_names_are_told_at_once(tmp_path: Path) -> None:

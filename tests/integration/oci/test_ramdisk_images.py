@@ -12,8 +12,8 @@ import pytest
 
 from osie.cli.workshop import PROFILES, WORKER_REF, RamdiskImages, Workshop
 from osie.core.cache import Cache, Silent
-from osie.image import archived
-from osie.image import profile as image_profile
+from osie.image.embedded import archived
+from osie.image.profile import profile as image_profile
 from osie.oci import images
 from osie.oci.images import BuiltImage
 

@@ -7,8 +7,8 @@ import pytest
 import sqlalchemy as sa
 from own_postgres import own_postgres
 
-from osie.tink.service import Tink
-from osie.tink.store import Store
+from osie.tink.service.service import Tink
+from osie.tink.store.database import Store
 
 HARDWARE = """\
 apiVersion: tinkerbell.org/v1alpha1

@@ -10,9 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from osie.tink import grpc_server
-from osie.tink.service import Tink
-from osie.tink.store import Store
+from osie.tink.grpc import agent_service
+from osie.tink.service.service import Tink
+from osie.tink.store.database import Store
 
 # Logs and progress don't count: a worker tells them again until they are answered, or for some seconds.
 _CHANGES = re.compile(r"(INSERT INTO|UPDATE|DELETE FROM) (?!action_logs|progress)")
@@ -55,7 +55,7 @@ async def _serve(url: str, port: int, lose_the_next: bool) -> None:
     store = await CrashingStore.open(url)
     assert isinstance(store, CrashingStore)
     store.arm(1, lose_the_next)
-    async with Tink(store, tick_s=3600) as tink, grpc_server.serve(tink.agents, f"127.0.0.1:{port}"):
+    async with Tink(store, tick_s=3600) as tink, agent_service.serve(tink.agents, f"127.0.0.1:{port}"):
         await asyncio.Event().wait()
 
 

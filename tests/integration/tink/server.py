@@ -3,15 +3,15 @@
 import asyncio
 import sys
 
-from osie.tink import grpc_server
-from osie.tink.service import Tink
-from osie.tink.store import Store
+from osie.tink.grpc import agent_service
+from osie.tink.service.service import Tink
+from osie.tink.store.database import Store
 
 
 async def main(url: str, port: str) -> None:
     """Serve until killed."""
     store = await Store.open(url)
-    async with Tink(store, tick_s=0.2) as tink, grpc_server.serve(tink.agents, f"127.0.0.1:{port}"):
+    async with Tink(store, tick_s=0.2) as tink, agent_service.serve(tink.agents, f"127.0.0.1:{port}"):
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         await asyncio.Event().wait()

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from osie.tink.service import Tink
+from osie.tink.service.service import Tink
 
 DOCS = Path(__file__).parents[3] / "docs"
 

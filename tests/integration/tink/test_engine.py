@@ -10,20 +10,20 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.testing import capture_logs
 
-from osie.tink import topics
-from osie.tink.dispatch import NoWorkError
-from osie.tink.errors import ConflictError, MissingError
-from osie.tink.list_rows import Wanted
-from osie.tink.machine_journal import MachineJournal
-from osie.tink.manifest import RefusedError
-from osie.tink.notifier import Notifier, wait
-from osie.tink.queries import Queries
-from osie.tink.resources import Kind, Ref
-from osie.tink.service import Tink
-from osie.tink.steps import NotYoursError, OutOfTurnError, UnknownActionError
-from osie.tink.store import Store
-from osie.tink.tables import machine_events, machine_logs, workflows
-from osie.tink.workflow import ActionState, State, Turn
+from osie.tink.domain import topics
+from osie.tink.domain.errors import ConflictError, MissingError
+from osie.tink.domain.resources import Kind, Ref
+from osie.tink.domain.steps import NotYoursError, OutOfTurnError, UnknownActionError
+from osie.tink.domain.workflow import ActionState, State, Turn
+from osie.tink.files.manifest import RefusedError
+from osie.tink.service.dispatch import NoWorkError
+from osie.tink.service.machine_journal import MachineJournal
+from osie.tink.service.notifier import Notifier, wait
+from osie.tink.service.queries import Queries
+from osie.tink.service.service import Tink
+from osie.tink.store.database import Store
+from osie.tink.store.list_rows import Wanted
+from osie.tink.store.tables import machine_events, machine_logs, workflows
 
 from .conftest import HARDWARE, MAC, OTHER_MAC, TEMPLATE, Clock, manifests
 

@@ -5,13 +5,13 @@ from contextlib import suppress
 
 import pytest
 
-from osie.tink.queries import Queries
-from osie.tink.resources import Kind, Ref
-from osie.tink.service import Tink
-from osie.tink.states_time import Patience
-from osie.tink.steps import OutOfTurnError
-from osie.tink.store import Store
-from osie.tink.workflow import ActionState, Cause, State, Turn, Workflow
+from osie.tink.domain.resources import Kind, Ref
+from osie.tink.domain.states_time import Patience
+from osie.tink.domain.steps import OutOfTurnError
+from osie.tink.domain.workflow import ActionState, Cause, State, Turn, Workflow
+from osie.tink.service.queries import Queries
+from osie.tink.service.service import Tink
+from osie.tink.store.database import Store
 
 from .conftest import MAC, Clock, manifests
 

@@ -12,10 +12,10 @@ import pytest
 
 from bench import soak_machines, soak_work
 from bench.soak_verdict import judge
-from osie.tink.queries import Queries
-from osie.tink.resources import Kind, Ref
-from osie.tink.service import Tink
-from osie.tink.store import Store
+from osie.tink.domain.resources import Kind, Ref
+from osie.tink.service.queries import Queries
+from osie.tink.service.service import Tink
+from osie.tink.store.database import Store
 
 from . import crashing_server
 from .conftest import MAC, TEMPLATE, manifests
@@ -83,7 +83,9 @@ async def test_a_crash_at_each_write(url: str, tmp_path: Path, lose_the_next: bo
 
 
 _forkserver = multiprocessing.get_context("forkserver")
-_forkserver.set_forkserver_preload(["osie.tink.grpc_server", "osie.tink.service"])  # a life begins in no time
+_forkserver.set_forkserver_preload(
+    ["osie.tink.grpc.agent_service", "osie.tink.service.service"]
+)  # a life begins in no time
 
 
 async def _looks() -> AsyncIterator[None]:

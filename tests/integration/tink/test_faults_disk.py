@@ -10,9 +10,10 @@ from small_disk import small_disk
 
 from bench.soak_work import told
 from osie.contracts import tink_pb2
-from osie.tink import grpc_server, http_api
-from osie.tink.service import Tink
-from osie.tink.store import Store
+from osie.tink.grpc import agent_service
+from osie.tink.http import application
+from osie.tink.service.service import Tink
+from osie.tink.store.database import Store
 
 from .conftest import MAC, OTHER_MAC, manifests
 
@@ -61,9 +62,11 @@ async def test_a_full_disk(tink: Tink, disk: Path) -> None:
     """Until there is room a report is UNAVAILABLE, an apply 503, and reading goes on; then both succeed."""
     await tink.resources.apply(manifests())
     async with (
-        grpc_server.serve(tink.agents, "127.0.0.1:0") as port,
+        agent_service.serve(tink.agents, "127.0.0.1:0") as port,
         grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
-        httpx.AsyncClient(transport=httpx.ASGITransport(http_api.create(tink)), base_url="http://api") as api,
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(application.create(tink)), base_url="http://api"
+        ) as api,
     ):
 
         async def status(request: bytes) -> grpc.StatusCode:

@@ -8,13 +8,14 @@ import pytest
 
 from bench.soak_work import told
 from osie.contracts import telemetry_pb2, tink_pb2
-from osie.tink import grpc_server, workflow_rows
-from osie.tink.queries import Queries
-from osie.tink.resources import Kind, Ref
-from osie.tink.service import Tink
-from osie.tink.states import NotYoursError, OutOfTurnError
-from osie.tink.workflow import ActionState, Workflow
-from osie.tink.workflow_rows import LogLine
+from osie.tink.domain.resources import Kind, Ref
+from osie.tink.domain.states import NotYoursError, OutOfTurnError
+from osie.tink.domain.workflow import ActionState, Workflow
+from osie.tink.grpc import agent_service
+from osie.tink.service.queries import Queries
+from osie.tink.service.service import Tink
+from osie.tink.store import workflow_rows
+from osie.tink.store.workflow_rows import LogLine
 
 from .conftest import MAC, OTHER_MAC, TEMPLATE, Clock, manifests
 
@@ -134,7 +135,7 @@ async def test_oversized_messages(tink: Tink) -> None:
         message=tink_pb2.ActionMessage(message="x" * 2**20 + "the end"),
     )
     async with (
-        grpc_server.serve(tink.agents, "127.0.0.1:0") as port,
+        agent_service.serve(tink.agents, "127.0.0.1:0") as port,
         grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
     ):
 

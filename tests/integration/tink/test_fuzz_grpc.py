@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from osie.contracts import telemetry_pb2, tink_pb2
-from osie.tink import grpc_server
-from osie.tink.queries import Queries
-from osie.tink.resources import Kind, Ref
-from osie.tink.service import Tink
+from osie.tink.domain.resources import Kind, Ref
+from osie.tink.grpc import agent_service
+from osie.tink.service.queries import Queries
+from osie.tink.service.service import Tink
 
 from .conftest import MAC, OTHER_MAC, manifests
 from .random_protobuf import messages
@@ -49,7 +49,7 @@ fuzzed = settings(
 async def port(tink: Tink) -> AsyncIterator[int]:
     """Of a server that has the workflows of two machines."""
     await tink.resources.apply([*manifests(), *(manifests("m2", OTHER_MAC, "10.0.0.2")[i] for i in (0, 2))])
-    async with grpc_server.serve(tink.agents, "127.0.0.1:0") as listening:
+    async with agent_service.serve(tink.agents, "127.0.0.1:0") as listening:
         yield listening
 
 

@@ -18,8 +18,8 @@ import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from osie.tink import http_api
-from osie.tink.service import Tink
+from osie.tink.http import application
+from osie.tink.service.service import Tink
 
 from .conftest import manifests
 
@@ -30,7 +30,7 @@ async def address(tink: Tink) -> AsyncIterator[str]:
     await tink.resources.apply(manifests())
     tink.end_streams()
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(http_api.create(tink), log_level="critical", lifespan="off")
+        config = uvicorn.Config(application.create(tink), log_level="critical", lifespan="off")
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve([listening]))
         yield f"http://127.0.0.1:{listening.getsockname()[1]}/api/v1"

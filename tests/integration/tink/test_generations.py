@@ -7,19 +7,19 @@ import grpc
 import pytest
 
 from osie.contracts import tink_pb2
-from osie.tink import grpc_older, grpc_server
-from osie.tink.grpc_calls import listening
-from osie.tink.queries import Queries
-from osie.tink.resources import Kind, Ref
-from osie.tink.service import Tink
+from osie.tink.domain.resources import Kind, Ref
+from osie.tink.grpc import agent_service, older_service
+from osie.tink.grpc.calls import listening
+from osie.tink.service.queries import Queries
+from osie.tink.service.service import Tink
 from osie.worker.action import Action, Refused, Report, Run, State, Unreachable
-from osie.worker.generations import OLDER, Generations
-from osie.worker.grpc_transport import Unspoken
-from osie.worker.link import Link
+from osie.worker.transport.generations import OLDER, Generations
+from osie.worker.transport.grpc import Unspoken
+from osie.worker.transport.link import Link
 
 from .conftest import MAC, manifests
 
-SERVERS = {"agent": grpc_server, "older": grpc_older}
+SERVERS = {"agent": agent_service, "older": older_service}
 
 
 @asynccontextmanager
@@ -85,7 +85,7 @@ async def test_a_worker_that_died_before_the_reboot(tink: Tink, generation: str)
 async def test_a_run_is_reported_in_its_own_generation(tink: Tink) -> None:
     """A worker that was restarted reports before it asks: what it took up says which generation it is of."""
     await tink.resources.apply(manifests())
-    async with grpc_older.serve(tink.agents, "127.0.0.1:0") as port:
+    async with older_service.serve(tink.agents, "127.0.0.1:0") as port:
         async with worker(port) as before:
             action = await ask(before)
             assert action is not None
@@ -100,12 +100,12 @@ async def test_a_run_is_reported_in_its_own_generation(tink: Tink) -> None:
 async def test_a_server_that_is_replaced(tink: Tink) -> None:
     """A server of the other generation in the same place is found out, too."""
     await tink.resources.apply(manifests())
-    async with grpc_older.serve(tink.agents, "127.0.0.1:0") as port:
+    async with older_service.serve(tink.agents, "127.0.0.1:0") as port:
         link = Link("127.0.0.1", port, None)
         replaced = Generations(link, MAC, tink_pb2.AgentAttributes)
         assert await ask(replaced) is not None
     link.close()
-    async with grpc_server.serve(tink.agents, f"127.0.0.1:{port}"):
+    async with agent_service.serve(tink.agents, f"127.0.0.1:{port}"):
         action = await ask(replaced)
     link.close()
     assert action is not None

@@ -11,11 +11,12 @@ from google.protobuf.message import Message
 
 from osie.contracts import telemetry_pb2, tink_pb2
 from osie.core.errors import OsieError
-from osie.tink import grpc_server, workflow_rows
-from osie.tink.list_rows import WantedWorkflows
-from osie.tink.queries import Queries
-from osie.tink.resources import Kind, Ref
-from osie.tink.service import Tink
+from osie.tink.domain.resources import Kind, Ref
+from osie.tink.grpc import agent_service
+from osie.tink.service.queries import Queries
+from osie.tink.service.service import Tink
+from osie.tink.store import workflow_rows
+from osie.tink.store.list_rows import WantedWorkflows
 
 from .conftest import MAC, OTHER_MAC, manifests
 
@@ -52,7 +53,7 @@ class Agent:
 async def agent(tink: Tink) -> AsyncIterator[Agent]:
     """A client of a server on a port of its own."""
     async with (
-        grpc_server.serve(tink.agents, "127.0.0.1:0") as port,
+        agent_service.serve(tink.agents, "127.0.0.1:0") as port,
         grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
     ):
         yield Agent(channel)
@@ -231,7 +232,7 @@ async def test_a_taken_port_is_told(tink: Tink) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(OsieError, match=str(port)) as caught:
-            async with grpc_server.serve(tink.agents, f"127.0.0.1:{port}"):
+            async with agent_service.serve(tink.agents, f"127.0.0.1:{port}"):
                 pass
         assert str(port) in caught.value.hint
 
@@ -243,13 +244,13 @@ async def test_a_call_that_its_agent_gave_up_ends_in_the_store(tink: Tink, agent
     async with tink.store.write() as connection:
         await workflow_rows.get(connection, "default", "install-m1", lock=True)
         call = asyncio.create_task(agent("ReportActionStatus", told(action, tink_pb2.ACTION_STATE_RUNNING)))
-        while not tink.agents.desk.at_work:  # noqa: ASYNC110 - nobody tells a test of it
+        while not tink.agents.limiter.at_work:  # noqa: ASYNC110 - nobody tells a test of it
             await asyncio.sleep(0.01)
         call.cancel()
         other = telemetry_pb2.ActionRef(workflow_id=action.workflow_id, agent_id=MAC, action_id="no")
         beat = telemetry_pb2.HeartbeatRequest(action=other)
         assert (await agent("Heartbeat", beat)).stop  # behind the cancellation, on the same connection
         assert call.cancelled()
-    await tink.agents.desk.close()
+    await tink.agents.limiter.close()
     status = (await Queries(tink.store).resource(Ref(Kind.WORKFLOW, "default", "install-m1")))["status"]
     assert status["state"] == "RUNNING"

@@ -8,10 +8,10 @@ import pytest
 
 from osie.contracts import tink_older_pb2 as older
 from osie.core.errors import OsieError
-from osie.tink import grpc_older
-from osie.tink.queries import Queries
-from osie.tink.resources import Kind, Ref
-from osie.tink.service import Tink
+from osie.tink.domain.resources import Kind, Ref
+from osie.tink.grpc import older_service
+from osie.tink.service.queries import Queries
+from osie.tink.service.service import Tink
 
 from .conftest import MAC, OTHER_MAC, TEMPLATE, Clock, manifests
 
@@ -76,7 +76,7 @@ class Worker:
 async def channel(tink: Tink) -> AsyncIterator[grpc.aio.Channel]:
     """A connection to a server on a port of its own."""
     async with (
-        grpc_older.serve(tink.agents, "127.0.0.1:0") as port,
+        older_service.serve(tink.agents, "127.0.0.1:0") as port,
         grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
     ):
         yield channel
@@ -185,7 +185,7 @@ async def test_what_is_refused(tink: Tink, worker: Worker, channel: grpc.aio.Cha
 
 async def test_a_taken_port_is_told(tink: Tink) -> None:
     """The error names the address."""
-    async with grpc_older.serve(tink.agents, "127.0.0.1:0") as port:
+    async with older_service.serve(tink.agents, "127.0.0.1:0") as port:
         with pytest.raises(OsieError, match=str(port)):
-            async with grpc_older.serve(tink.agents, f"127.0.0.1:{port}"):
+            async with older_service.serve(tink.agents, f"127.0.0.1:{port}"):
                 pass

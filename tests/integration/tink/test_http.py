@@ -11,10 +11,10 @@ import httpx
 import pytest
 import uvicorn
 
-from osie.tink import http_api
-from osie.tink.service import Tink
-from osie.tink.workflow import ActionState
-from osie.tink.workflow_rows import LogLine
+from osie.tink.domain.workflow import ActionState
+from osie.tink.http import application
+from osie.tink.service.service import Tink
+from osie.tink.store.workflow_rows import LogLine
 
 from .conftest import MAC, manifests
 
@@ -23,7 +23,7 @@ from .conftest import MAC, manifests
 async def client(tink: Tink) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a served application."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(http_api.create(tink), log_level="warning", lifespan="off"))
+        server = uvicorn.Server(uvicorn.Config(application.create(tink), log_level="warning", lifespan="off"))
         serving = asyncio.create_task(server.serve([listening]))
         url = f"http://127.0.0.1:{listening.getsockname()[1]}/api/v1"
         async with httpx.AsyncClient(base_url=url, timeout=20) as made:

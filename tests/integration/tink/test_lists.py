@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from osie.tink import http_api
-from osie.tink.http_limits import Limits
-from osie.tink.service import Tink
-from osie.tink.workflow_rows import LogLine
+from osie.tink.http import application
+from osie.tink.http.limits import Limits
+from osie.tink.service.service import Tink
+from osie.tink.store.workflow_rows import LogLine
 
 from .conftest import MAC, TEMPLATE, manifests
 
@@ -24,7 +24,7 @@ async def client(tink: Tink) -> AsyncIterator[httpx.AsyncClient]:
         files += [(hardware[0], hardware[1].replace("{name: ", "{" + labels + ", name: ")), workflow]
     await tink.resources.apply(files)
     await tink.record_machine_event("02:00:00:00:00:99", "discovered", {})
-    transport = httpx.ASGITransport(http_api.create(tink))
+    transport = httpx.ASGITransport(application.create(tink))
     async with httpx.AsyncClient(transport=transport, base_url="http://osie/api/v1") as made:
         yield made
 
@@ -94,7 +94,7 @@ async def test_a_request_too_large_or_too_slow_is_refused(tink: Tink) -> None:
         yield b"{"
         await asyncio.Event().wait()
 
-    app = Limits(http_api.create(tink), most_bytes=1000, patience_s=0.1)
+    app = Limits(application.create(tink), most_bytes=1000, patience_s=0.1)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://osie/api/v1") as client:
         large = await client.post("/apply", content=b"x" * 1001)
         assert (large.status_code, "1000 bytes" in large.text) == (413, True)

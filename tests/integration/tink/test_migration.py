@@ -6,11 +6,11 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from osie.tink import store as store_module
-from osie.tink import workflow_rows
-from osie.tink.states import accept, report
-from osie.tink.store import Store
-from osie.tink.workflow import Action, ActionState, State, Task, Workflow
+from osie.tink.domain.states import accept, report
+from osie.tink.domain.workflow import Action, ActionState, State, Task, Workflow
+from osie.tink.store import database as store_module
+from osie.tink.store import workflow_rows
+from osie.tink.store.database import Store
 
 _NEW_OF_WORKFLOW = {"cause", "run", "boots", "silent_since"}
 _OLD_OF_ACTION = {

@@ -4,12 +4,12 @@ from typing import Any
 
 import httpx
 
-from osie.tink import http_api
-from osie.tink.http_examples import FILES, MAC, NAMES
-from osie.tink.resources import Kind, Ref
-from osie.tink.service import Tink
-from osie.tink.workflow import ActionState
-from osie.tink.workflow_rows import LogLine
+from osie.tink.domain.resources import Kind, Ref
+from osie.tink.domain.workflow import ActionState
+from osie.tink.http import application
+from osie.tink.http.examples import FILES, MAC, NAMES
+from osie.tink.service.service import Tink
+from osie.tink.store.workflow_rows import LogLine
 
 WORKFLOW = Ref(Kind.WORKFLOW, "default", NAMES["workflows"])
 # What an operator or a machine fills: its keys are not ours.
@@ -57,7 +57,7 @@ async def _fit(tink: Tink, operation: str, ended: bool) -> None:
 async def test_every_example_is_what_the_application_does(tink: Tink) -> None:
     """Each request as the description has it is answered with 200 and the shape that it shows."""
     await _prepare(tink)
-    transport = httpx.ASGITransport(http_api.create(tink))
+    transport = httpx.ASGITransport(application.create(tink))
     async with httpx.AsyncClient(transport=transport, base_url="http://osie") as client:
         described = (await client.get("/api/v1/openapi.json")).json()
         operations = [

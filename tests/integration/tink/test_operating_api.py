@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from osie.tink import http_api
-from osie.tink.resources import Kind, Ref
-from osie.tink.service import Tink
-from osie.tink.steps import OutOfTurnError
-from osie.tink.workflow import ActionState
-from osie.tink.workflow_rows import LogLine
+from osie.tink.domain.resources import Kind, Ref
+from osie.tink.domain.steps import OutOfTurnError
+from osie.tink.domain.workflow import ActionState
+from osie.tink.http import application
+from osie.tink.service.service import Tink
+from osie.tink.store.workflow_rows import LogLine
 
 from .conftest import MAC, manifests
 
@@ -19,7 +19,7 @@ from .conftest import MAC, manifests
 async def client(tink: Tink) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the application, with the files applied."""
     await tink.resources.apply(manifests())
-    transport = httpx.ASGITransport(http_api.create(tink))
+    transport = httpx.ASGITransport(application.create(tink))
     async with httpx.AsyncClient(transport=transport, base_url="http://osie/api/v1") as made:
         yield made
 

@@ -5,17 +5,17 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from osie.tink.dispatch import NoWorkError
-from osie.tink.errors import ConflictError, MissingError
-from osie.tink.manifest import RefusedError
-from osie.tink.queries import Queries
-from osie.tink.resources import Kind, Ref
-from osie.tink.service import Tink
-from osie.tink.states_time import Patience
-from osie.tink.steps import NotYoursError, OutOfTurnError
-from osie.tink.store import Store
-from osie.tink.workflow import ActionState, Cause, State, Turn, Workflow, find, runs
-from osie.tink.workflow_rows import LogLine
+from osie.tink.domain.errors import ConflictError, MissingError
+from osie.tink.domain.resources import Kind, Ref
+from osie.tink.domain.states_time import Patience
+from osie.tink.domain.steps import NotYoursError, OutOfTurnError
+from osie.tink.domain.workflow import ActionState, Cause, State, Turn, Workflow, find, runs
+from osie.tink.files.manifest import RefusedError
+from osie.tink.service.dispatch import NoWorkError
+from osie.tink.service.queries import Queries
+from osie.tink.service.service import Tink
+from osie.tink.store.database import Store
+from osie.tink.store.workflow_rows import LogLine
 
 from .conftest import MAC, OTHER_MAC, TEMPLATE, Clock, manifests
 

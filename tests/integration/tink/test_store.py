@@ -9,12 +9,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from osie.core.errors import chain
-from osie.tink import journal, workflow_rows
-from osie.tink.states import accept, report
-from osie.tink.store import Store, StoreError
-from osie.tink.tables import machine_events, metadata
-from osie.tink.workflow import Action, ActionState, Task, Workflow
-from osie.tink.workflow_rows import LogLine
+from osie.tink.domain.states import accept, report
+from osie.tink.domain.workflow import Action, ActionState, Task, Workflow
+from osie.tink.store import journal, workflow_rows
+from osie.tink.store.database import Store, StoreError
+from osie.tink.store.tables import machine_events, metadata
+from osie.tink.store.workflow_rows import LogLine
 
 
 def workflow(name: str = "w") -> Workflow:

@@ -11,10 +11,10 @@ from pathlib import Path
 import grpc
 
 from osie.contracts import tink_pb2
-from osie.tink.queries import Queries
-from osie.tink.resources import Kind, Ref
-from osie.tink.service import Tink
-from osie.tink.store import Store
+from osie.tink.domain.resources import Kind, Ref
+from osie.tink.service.queries import Queries
+from osie.tink.service.service import Tink
+from osie.tink.store.database import Store
 
 from .conftest import MAC, TEMPLATE, manifests
 

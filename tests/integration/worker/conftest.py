@@ -17,7 +17,7 @@ from image_registry import publish, serving
 from scripted_tink import DEADLINE_S, TinkServer
 
 from osie.contracts import tink_pb2
-from osie.worker.engine import Engine
+from osie.worker.runtime.engine import Engine
 
 IMAGE = "osie-test:latest"
 AGENT = "52:54:00:00:00:01"

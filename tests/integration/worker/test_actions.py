@@ -15,10 +15,10 @@ from osie.contracts import tink_pb2
 from osie.contracts.action_events import Progress
 from osie.contracts.image_name import Credentials
 from osie.worker.action import Action, LogLine, Run, State
-from osie.worker.docker_images import DockerImages
-from osie.worker.docker_runtime import DockerRuntime
-from osie.worker.grpc_transport import GrpcSink, GrpcSource, GrpcTelemetry, Link
 from osie.worker.loop import Stop, Worker
+from osie.worker.runtime.docker import DockerRuntime
+from osie.worker.runtime.images import DockerImages
+from osie.worker.transport.grpc import GrpcSink, GrpcSource, GrpcTelemetry, Link
 
 
 def network_namespace() -> str:

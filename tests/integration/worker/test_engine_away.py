@@ -10,9 +10,9 @@ from scripted_tink import DEADLINE_S
 from osie.contracts.action_events import Progress
 from osie.contracts.image_name import Credentials
 from osie.worker.action import Action, LogLine, Run, State
-from osie.worker.docker_images import DockerImages
-from osie.worker.docker_runtime import DockerRuntime
-from osie.worker.engine import Engine
+from osie.worker.runtime.docker import DockerRuntime
+from osie.worker.runtime.engine import Engine
+from osie.worker.runtime.images import DockerImages
 
 
 class Silent:

@@ -2,7 +2,7 @@
 
 import subprocess
 
-from osie.worker import nic_features
+from osie.worker.machine import nic_features
 
 
 def _ethtool(*argv: str) -> str:

@@ -10,8 +10,8 @@ from bench import soak_page
 from bench.soak_machines import REBOOT, Journal, Machine, begun
 from bench.soak_verdict import Verdict, judge
 from osie.contracts.action_events import Progress
-from osie.tink.states import accept, report
-from osie.tink.workflow import Action, ActionState, Task, Workflow
+from osie.tink.domain.states import accept, report
+from osie.tink.domain.workflow import Action, ActionState, Task, Workflow
 from osie.worker import action as worker
 from osie.worker.action import LogLine
 

@@ -12,7 +12,7 @@ from osie.boots.machine import Machine
 from osie.contracts import kernel_parameters
 
 MAC = "52:54:00:00:00:10"
-AROUND = ipxe_script.Surroundings(
+AROUND = ipxe_script.ServiceContext(
     base_url="http://10.0.0.1:7171",
     kernel_parameters=("console=tty0", "console=ttyS0,115200"),
     grpc_authority="10.0.0.1:42113",
@@ -58,11 +58,11 @@ def commands(script: str) -> list[list[str]]:
 
 def test_what_the_ramdisk_asks_for_comes_first() -> None:
     """The profile's parameters stand before all others, which win; another ramdisk gets none of them."""
-    around = replace(AROUND, ramdisk_parameters=("panic=60", "console=hvc0"))
-    kernel = next(c for c in commands(ipxe_script.for_machine(MACHINE, around).text) if c[0] == "kernel")
+    context = replace(AROUND, ramdisk_parameters=("panic=60", "console=hvc0"))
+    kernel = next(c for c in commands(ipxe_script.for_machine(MACHINE, context).text) if c[0] == "kernel")
     assert kernel[2:6] == ["panic=60", "console=hvc0", "console=tty0", "console=ttyS0,115200"]
     elsewhere = replace(MACHINE, osie_base_url="http://files/hook/")
-    assert "panic=60" not in ipxe_script.for_machine(elsewhere, around).text
+    assert "panic=60" not in ipxe_script.for_machine(elsewhere, context).text
 
 
 def test_install_loads_kernel_and_ramdisk_with_the_machines_parameters() -> None:

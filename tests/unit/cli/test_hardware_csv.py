@@ -10,7 +10,7 @@ from osie.cli import hardware_csv
 from osie.cli.main import main
 from osie.cli.resources import read_file
 from osie.core.errors import OsieError
-from osie.tink.manifest import parse
+from osie.tink.files.manifest import parse
 
 GOOD = """\
 hostname,bmc_ip,MAC,ip_address,netmask,gateway,nameservers,labels,disk,netboot

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from osie.contracts.image_reference import Reference
 from osie.core.errors import OsieError
-from osie.image import archived, layer_file
-from osie.image.archived import Archived
+from osie.image.embedded import archived, layer_file
+from osie.image.embedded.archived import Archived
 
 LAYERS = [tar({"a": b"lower"}), tar({"b": b"upper"})]
 NAME = Reference.parse("registry.example/tool:1")

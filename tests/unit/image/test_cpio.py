@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osie.core.errors import OsieError
-from osie.image import cpio
+from osie.image.artifacts import cpio
 
 
 def _archive(entries: list[cpio.Entry], mtime: int = 1) -> bytes:

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from osie.image import elf, selection
+from osie.image.root import elf, selection
 
 LOADER = "/lib64/ld-linux-x86-64.so.2"
 LIBRARIES = "usr/lib/x86_64-linux-gnu"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from osie.core.errors import OsieError
-from osie.image import inside
+from osie.image.profile import inside
 
 
 @pytest.fixture

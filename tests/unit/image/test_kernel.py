@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from osie.core.errors import OsieError
-from osie.image import kernel, profile
+from osie.image.profile import profile
+from osie.image.root import kernel
 
 PROFILES = Path(__file__).parents[3] / "profiles"
 TREE = kernel.Tree(

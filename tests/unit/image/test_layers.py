@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from osie.contracts.image_reference import Reference
 from osie.core.errors import OsieError
-from osie.image import flattening, layer_tar
-from osie.image.archived import Damaged
-from osie.image.embedded import Unpacker, Wanted
-from osie.image.layer_tar import Hidden
+from osie.image.embedded import flattening, layer_tar
+from osie.image.embedded.archived import Damaged
+from osie.image.embedded.embedded import Unpacker, Wanted
+from osie.image.embedded.layer_tar import Hidden
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 

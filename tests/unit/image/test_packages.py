@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from osie.core.errors import OsieError
-from osie.image import packages
-from osie.image.profile import Profile
+from osie.image.profile.profile import Profile
+from osie.image.root import packages
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from osie.core.errors import OsieError
-from osie.image import parts, squash, squashfs
+from osie.image.artifacts import parts, squash, squashfs
 
 
 def _write(root: Path, contents: dict[str, bytes]) -> Path:

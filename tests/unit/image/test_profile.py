@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from osie.core.errors import OsieError
-from osie.image import profile, profile_text
+from osie.image.profile import profile, toml_text
 
 PROFILES = Path(__file__).parents[3] / "profiles"
 
@@ -172,7 +172,7 @@ def test_images_are_added_and_the_last_of_a_name_stays(tmp_path: Path) -> None:
         ("reboot", None),
     ]
     assert loaded.place("images", "docker.io/tools/cexec:latest") == f"{mine}: images.0"
-    _write(tmp_path, "again", profile_text.text(loaded))
+    _write(tmp_path, "again", toml_text.text(loaded))
     assert profile.load("again", tmp_path).model_dump() == loaded.model_dump()
 
 
@@ -361,7 +361,7 @@ def test_a_profile_knows_where_its_names_stand(tmp_path: Path) -> None:
 def test_the_text_of_a_whole_profile_gives_it_again(name: str, tmp_path: Path) -> None:
     """What `osie profile show` prints is a profile by itself, and the same one."""
     whole = profile.load(name, PROFILES)
-    _write(tmp_path, "again", profile_text.text(whole))
+    _write(tmp_path, "again", toml_text.text(whole))
     assert profile.load("again", tmp_path).model_dump() == whole.model_dump()
 
 
@@ -374,5 +374,5 @@ def test_any_text_survives(tmp_path: Path) -> None:
         packages=("udev",),
         files=(profile.File(path="/etc/x", content=content, mode="0600"),),
     )
-    _write(tmp_path, "again", profile_text.text(source))
+    _write(tmp_path, "again", toml_text.text(source))
     assert profile.load("again", tmp_path).files == source.files

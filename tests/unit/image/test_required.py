@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from osie.core.errors import OsieError
-from osie.image import required
-from osie.image.profile import File, Profile
+from osie.image.profile.profile import File, Profile
+from osie.image.root import required
 
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
 PODMAN = {

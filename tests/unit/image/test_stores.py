@@ -7,8 +7,8 @@ from pathlib import Path
 from archives import Image, digest, docker, tar
 
 from osie.contracts.image_reference import Reference
-from osie.image import docker_store, podman_store
-from osie.image.embedded import StoredImage, StoredLayer, Unpacker, Wanted
+from osie.image.embedded import docker_store, podman_store
+from osie.image.embedded.embedded import StoredImage, StoredLayer, Unpacker, Wanted
 
 A, B, C = (f"sha256:{hashlib.sha256(name).hexdigest()}" for name in (b"a", b"b", b"c"))
 MANIFEST = b'{"layers": []}'

@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osie.core.room import Room, room
+from osie.core.disk_space import DiskSpace, disk_space
 from osie.ramdisk import memory, storage
 from osie.ramdisk.kernel_log import KernelLog, message
 from osie.ramdisk.report import Reporter
@@ -77,7 +77,7 @@ def test_a_full_storage_is_told_once_until_it_eased() -> None:
     """Full is said when it comes, not at each look; after there was room again, it may be said again."""
     reporter, lines = heard()
     free = [200, 5, 4, 20, 100, 5]
-    looks = iter([Room(300 * MIB, mib * MIB) for mib in free])
+    looks = iter([DiskSpace(300 * MIB, mib * MIB) for mib in free])
     watch = storage.StorageWatch(reporter, lambda: next(looks))
     for _ in free:
         watch.sample()
@@ -89,7 +89,7 @@ def test_a_full_storage_is_told_once_until_it_eased() -> None:
 def test_a_storage_that_is_not_there_yet_is_no_fault() -> None:
     """Before the file systems are mounted there is nothing to say."""
     reporter, lines = heard()
-    storage.StorageWatch(reporter, lambda: room(Path("/there/is/no/such/folder"))).sample()
+    storage.StorageWatch(reporter, lambda: disk_space(Path("/there/is/no/such/folder"))).sample()
     assert lines == []
 
 

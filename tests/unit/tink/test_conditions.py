@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from osie.tink import conditions
-from osie.tink.render_child import Job, render_all
+from osie.tink.files import conditions
+from osie.tink.files.render_child import Job, render_all
 
 _LONG = '{{ len (repeat 30000 "ab" | upper | lower | title) }}'
 ENDLESS = f"{{{{ range until 300 }}}}{{{{ range until 300 }}}}{_LONG}{{{{ end }}}}{{{{ end }}}}"

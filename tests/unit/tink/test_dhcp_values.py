@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import yaml
 
-from osie.tink import diffing
-from osie.tink.manifest import RefusedError
+from osie.tink.files.manifest import RefusedError
+from osie.tink.service import diffing
 
 PLAIN = {
     "mac": "52:54:00:00:00:10",

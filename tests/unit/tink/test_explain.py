@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from osie.tink.explain import Hindrances, explain, span
-from osie.tink.workflow import Action, ActionState, Cause, State, Task, Workflow
+from osie.tink.domain.explain import Hindrances, explain, span
+from osie.tink.domain.workflow import Action, ActionState, Cause, State, Task, Workflow
 
 AGENT = "52:54:00:00:00:01"
 WRITE = Action("1", "write", "i", 60)

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from osie.tink.rendering import TemplateFaultError, render
-from osie.tink.resources import Kind, Ref, Resource
-from osie.tink.template_data import data
+from osie.tink.domain.resources import Kind, Ref, Resource
+from osie.tink.files.rendering import TemplateFaultError, render
+from osie.tink.files.template_data import data
 
 SPEC: dict[str, Any] = {
     "disks": [{"device": "/dev/vda"}],

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osie.tink.documents import UnreadableError, read, read_values
-from osie.tink.manifest import Batch, parse
-from osie.tink.resources import Kind, Ref
+from osie.tink.domain.resources import Kind, Ref
+from osie.tink.files.documents import UnreadableError, read, read_values
+from osie.tink.files.manifest import Batch, parse
 
 HARDWARE = """\
 apiVersion: tinkerbell.org/v1alpha1

@@ -1,6 +1,6 @@
 """Hardware as the netboot service gets it."""
 
-from osie.tink.netboot import interfaces, toggles, with_netboot
+from osie.tink.domain.netboot import interfaces, toggles, with_netboot
 
 SPEC = {
     "agentID": "rack-7",

@@ -9,9 +9,9 @@ from osie.boots import ipxe_script
 from osie.boots.ipxe_script import Surroundings
 from osie.boots.machine import Machine
 from osie.cli import adapters
-from osie.tink import diffing
-from osie.tink.manifest import RefusedError
-from osie.tink.netboot import interfaces
+from osie.tink.domain.netboot import interfaces
+from osie.tink.files.manifest import RefusedError
+from osie.tink.service import diffing
 
 AROUND = Surroundings(
     "http://10.0.0.1:7171", ("console=ttyS0",), "10.0.0.1:42113", "10.0.0.1", 514, "10.0.0.1:5000"

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from osie.tink import diffing
-from osie.tink.conditions import Verdict, evaluate
-from osie.tink.render_child import Job, Rendered, render_all
-from osie.tink.rendering import TemplateFaultError, render
-from osie.tink.resources import Kind, Ref, Resource
-from osie.tink.template_data import data
+from osie.tink.domain.resources import Kind, Ref, Resource
+from osie.tink.files.conditions import Verdict, evaluate
+from osie.tink.files.render_child import Job, Rendered, render_all
+from osie.tink.files.rendering import TemplateFaultError, render
+from osie.tink.files.template_data import data
+from osie.tink.service import diffing
 
 SPEC: dict[str, Any] = {
     "disks": [{"device": "/dev/nvme0n1"}],
@@ -178,7 +178,7 @@ def test_the_kernel_ends_what_no_signal_reaches() -> None:
     """One long step in C, in which Python handles no signal, is ended by its process's limit."""
     program = """if True:
         import signal
-        from osie.tink.render_child import allow
+        from osie.tink.files.render_child import allow
         signal.signal(signal.SIGPROF, signal.SIG_IGN)
         allow(1)
         3 ** int("1000000000")

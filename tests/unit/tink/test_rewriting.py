@@ -2,9 +2,9 @@
 
 import pytest
 
-from osie.tink import known_images
-from osie.tink.rewriting import Rewriting
-from osie.tink.workflow import Action
+from osie.tink.domain import known_images
+from osie.tink.domain.workflow import Action
+from osie.tink.service.rewriting import Rewriting
 
 
 def test_the_longest_prefix_wins() -> None:

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from osie.tink.documents import Dumper, read, read_values
-from osie.tink.manifest import parse
-from osie.tink.resources import Kind, Ref
-from osie.tink.scalars import settle, unstorable
-from osie.tink.template import ActionForm, TemplateForm
+from osie.tink.domain.resources import Kind, Ref
+from osie.tink.domain.scalars import settle, unstorable
+from osie.tink.domain.template import ActionForm, TemplateForm
+from osie.tink.files.documents import Dumper, read, read_values
+from osie.tink.files.manifest import parse
 
 TEMPLATE = """\
 version: 0.1

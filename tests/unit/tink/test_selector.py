@@ -2,7 +2,7 @@
 
 import pytest
 
-from osie.tink.selector import Term, parse
+from osie.tink.domain.selector import Term, parse
 
 
 def test_each_term_is_read() -> None:

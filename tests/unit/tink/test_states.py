@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from osie.tink.states import accept, booted, hand_out, report
-from osie.tink.states_operator import cancel, retry
-from osie.tink.states_time import GRACE_S, Clock, expire
-from osie.tink.steps import NotYoursError, OutOfTurnError, Step, UnknownActionError
-from osie.tink.workflow import Action, ActionState, State, Task, Workflow, current
+from osie.tink.domain.states import accept, booted, hand_out, report
+from osie.tink.domain.states_operator import cancel, retry
+from osie.tink.domain.states_time import GRACE_S, Clock, expire
+from osie.tink.domain.steps import NotYoursError, OutOfTurnError, Step, UnknownActionError
+from osie.tink.domain.workflow import Action, ActionState, State, Task, Workflow, current
 
 ONE, TWO = {"one"}, {"two"}
 

@@ -9,12 +9,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from osie.tink.errors import ConflictError
-from osie.tink.states import accept, booted, decide, hand_out, netbooted, report
-from osie.tink.states_operator import cancel, retry, run_again
-from osie.tink.states_time import GRACE_S, Clock, Patience, expire, listen
-from osie.tink.steps import OutOfTurnError, Step
-from osie.tink.workflow import Action, ActionState, Cause, State, Task, Workflow, current, runs
+from osie.tink.domain.errors import ConflictError
+from osie.tink.domain.states import accept, booted, decide, hand_out, netbooted, report
+from osie.tink.domain.states_operator import cancel, retry, run_again
+from osie.tink.domain.states_time import GRACE_S, Clock, Patience, expire, listen
+from osie.tink.domain.steps import OutOfTurnError, Step
+from osie.tink.domain.workflow import Action, ActionState, Cause, State, Task, Workflow, current, runs
 
 AGENTS = ("one", "two")
 REPORTS = st.sampled_from([ActionState.RUNNING, ActionState.SUCCESS, ActionState.FAILED, ActionState.TIMEOUT])

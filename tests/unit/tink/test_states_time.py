@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from osie.tink.states import accept, booted, hand_out, report
-from osie.tink.states_time import GRACE_S, Clock, Heard, Patience, expire, heard_again, listen
-from osie.tink.steps import OutOfTurnError
-from osie.tink.timekeeper import Timekeeper
-from osie.tink.workflow import Action, ActionState, Cause, State, Task, Workflow, current
+from osie.tink.domain.states import accept, booted, hand_out, report
+from osie.tink.domain.states_time import GRACE_S, Clock, Heard, Patience, expire, heard_again, listen
+from osie.tink.domain.steps import OutOfTurnError
+from osie.tink.domain.workflow import Action, ActionState, Cause, State, Task, Workflow, current
+from osie.tink.service.clock_jumps import ClockJumps
 
 ME = {"me"}
 
@@ -150,7 +150,7 @@ def test_silence_ends_a_workflow_only_by_policy() -> None:
 def test_a_clock_that_is_set_is_noticed() -> None:
     """Forward it is time skipped, backward a new beginning that takes skips back; a second is neither."""
     wall, steady = [1000.0], [5.0]
-    keeper = Timekeeper(lambda: wall[0], lambda: steady[0])
+    keeper = ClockJumps(lambda: wall[0], lambda: steady[0])
 
     def passes(wall_s: float, steady_s: float) -> None:
         wall[0] += wall_s

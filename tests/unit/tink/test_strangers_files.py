@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from osie.tink import diffing
-from osie.tink.diffing import Verdict
-from osie.tink.manifest import Batch, RefusedError, parse
-from osie.tink.resources import Kind, Ref
+from osie.tink.domain.resources import Kind, Ref
+from osie.tink.files.manifest import Batch, RefusedError, parse
+from osie.tink.service import diffing
+from osie.tink.service.diffing import Verdict
 
 OURS = "tinkerbell.org/v1alpha1"
 M1, T1, W1 = (Ref(kind, "default", name) for kind, name in zip(Kind, ("m1", "t1", "w1"), strict=True))

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from osie.tink.drafting import draft
-from osie.tink.hardware import HardwareSpec
-from osie.tink.manifest import explain
-from osie.tink.resources import Kind, Ref, WorkflowSpec
-from osie.tink.template import TemplateForm
+from osie.tink.domain.hardware import HardwareSpec
+from osie.tink.domain.resources import Kind, Ref, WorkflowSpec
+from osie.tink.domain.template import TemplateForm
+from osie.tink.files.drafting import draft
+from osie.tink.files.manifest import explain
 
 MAC = "52:54:00:12:34:56"
 

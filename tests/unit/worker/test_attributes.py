@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from osie.worker import attributes, nic_features
+from osie.worker.machine import attributes, nic_features
 
 CPU = """processor : {n}
 vendor_id : GenuineIntel

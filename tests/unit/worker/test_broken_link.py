@@ -6,7 +6,7 @@ import pytest
 
 from osie.contracts import tink_pb2
 from osie.worker.action import Unreachable
-from osie.worker.link import Link
+from osie.worker.transport.link import Link
 
 
 async def test_a_server_that_hangs_up_is_unreachable() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from osie.contracts.image_name import Credentials
-from osie.worker.docker_images import DockerImages
-from osie.worker.engine import Engine, EngineError
+from osie.worker.runtime.engine import Engine, EngineError
+from osie.worker.runtime.images import DockerImages
 
 # What Docker 20.10 answers to POST /images/create where a layer is compressed by zstd
 _OLD_DOCKER = (

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osie.worker.action import State
-from osie.worker.file_workflow import Next, Told, find_next, parse
+from osie.worker.transport.file_workflow import Next, Told, find_next, parse
 
 AGENT = "52:54:00:00:00:01"
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from osie.worker.action import LogLine
-from osie.worker.engine import EngineError, EngineUnreachable
-from osie.worker.following import Following
+from osie.worker.runtime.engine import EngineError, EngineUnreachable
+from osie.worker.runtime.log_following import Following
 
 STEPS_S = st.sampled_from([0.0, 0.0, 0.3, 1.0, 7.5])  # between lines: many have the same time, or second
 ENDS = st.tuples(st.integers(0, 4), st.sampled_from(["ends", "falls silent", "breaks"]))
@@ -55,7 +55,7 @@ def logged(steps: list[float]) -> list[LogLine]:
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """No pauses between tries."""
-    monkeypatch.setattr("osie.worker.following.Backoff.next_s", lambda _self: 0.0)
+    monkeypatch.setattr("osie.worker.runtime.log_following.Backoff.next_s", lambda _self: 0.0)
 
 
 @settings(deadline=None)

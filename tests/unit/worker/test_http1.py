@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osie.worker.http1 import BrokenResponse, read_response
+from osie.worker.runtime.http1 import BrokenResponse, read_response
 
 BODIES = st.lists(st.binary(min_size=1, max_size=40), max_size=8)
 

@@ -7,8 +7,8 @@ from aiohttp import web
 
 from osie.contracts.image_name import Credentials
 from osie.core.errors import chain
-from osie.worker.docker_images import DockerImages
-from osie.worker.engine import Engine, EngineError
+from osie.worker.runtime.engine import Engine, EngineError
+from osie.worker.runtime.images import DockerImages
 
 
 async def test_a_refused_image_is_named(tmp_path: Path) -> None:

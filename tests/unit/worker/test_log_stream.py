@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osie.core.errors import OsieError
-from osie.worker.log_stream import CUT_MARK, LINE_LIMIT, Demultiplexer, Lines, lines, unix_s
+from osie.worker.runtime.log_stream import CUT_MARK, LINE_LIMIT, Demultiplexer, Lines, lines, unix_s
 
 STAMP = b"2026-11-23T10:26:51.926483792Z "
 FRAMES = st.lists(st.tuples(st.sampled_from(["stdout", "stderr"]), st.binary(max_size=50)), max_size=20)

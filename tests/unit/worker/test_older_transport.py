@@ -4,7 +4,7 @@ import pytest
 
 from osie.contracts import tink_older_pb2 as older
 from osie.worker.action import Action, Report, Run, State
-from osie.worker.older_transport import status_request, turn
+from osie.worker.transport.older import status_request, turn
 
 ME, OTHER = "52:54:00:00:00:01", "52:54:00:00:00:02"
 

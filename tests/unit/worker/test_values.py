@@ -7,18 +7,19 @@ from hypothesis import given as generate
 from hypothesis import strategies as st
 
 from osie.contracts import action_events, telemetry_pb2, tink_pb2
+from osie.core.disk_space import DiskSpace
 from osie.core.errors import OsieError
-from osie.core.room import Room
-from osie.worker import container, journal, oom, settings
+from osie.worker import log, settings
 from osie.worker.action import Action, Outcome, Report, Run, State
 from osie.worker.backoff import Backoff
-from osie.worker.engine import Container
-from osie.worker.grpc_transport import action_of, status_request
-from osie.worker.verdict import Tail, judge
+from osie.worker.runtime import container, oom
+from osie.worker.runtime.engine import Container
+from osie.worker.runtime.verdict import Tail, judge
+from osie.worker.transport.grpc import action_of, status_request
 
 ACTION = Action("ns/w", "t", "a", "id/1", "write", "image:1", timeout_s=60)
 RUN = Run(ACTION, 1000.5)
-PLENTY = Room(size=300 << 20, free=200 << 20)
+PLENTY = DiskSpace(size=300 << 20, free=200 << 20)
 
 
 def ended(exit_code: int, *, ran_s: float = 1.25, out_of_memory: bool = False) -> Container:
@@ -63,7 +64,7 @@ def test_verdicts(given, state, first_line) -> None:
     assert outcome.finished_at == given.finished_at
 
 
-def verdict(given: Container, tail: list[str], room: Room = PLENTY, **more: object) -> Outcome:
+def verdict(given: Container, tail: list[str], room: DiskSpace = PLENTY, **more: object) -> Outcome:
     """The verdict on a container, with no timeout unless `more` says otherwise."""
     return judge(
         given, **{"ran_s": given.ran_s, "timeout_s": 0, "stopped": False, "tail": tail, "room": room, **more}
@@ -80,7 +81,7 @@ def test_verdict_without_lines_or_timeout() -> None:
 def test_a_full_storage_is_named() -> None:
     """An action that could not write is told why, where it is the engine's storage that is full."""
     tail = ["OSError: [Errno 28] No space left on device"]
-    full = Room(size=300 << 20, free=1 << 20)
+    full = DiskSpace(size=300 << 20, free=1 << 20)
     message = verdict(ended(1), tail, full).message
     assert message.startswith(
         "exit code 1 after 1.2s, the engine's storage, 300 MiB of this machine's memory, is full"
@@ -193,7 +194,7 @@ def test_report_on_the_wire() -> None:
 
 def test_journal() -> None:
     """An event is one line, whatever its values hold."""
-    assert journal.render("ended", {"code": 3, "took": 1.0, "why": "a\nb", "none": ""}) == (
+    assert log.render("ended", {"code": 3, "took": 1.0, "why": "a\nb", "none": ""}) == (
         'ended code=3 took=1.000 why="a\\nb" none=""'
     )
 

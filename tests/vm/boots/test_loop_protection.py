@@ -10,7 +10,7 @@ from osie.cli.client import Json
 from osie.cli.demo.stage import Stage
 from osie.cli.workshop import Workshop, cache_root
 from osie.core.cache import Silent
-from osie.image import cpio
+from osie.image.artifacts import cpio
 
 LIMIT = 2
 

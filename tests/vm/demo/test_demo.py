@@ -10,7 +10,7 @@ import pytest
 from osie.cli.demo.performance import Built
 from osie.cli.demo.timeline import EVENTS
 from osie.cli.workshop import PROFILES
-from osie.image import profile
+from osie.image.profile import profile
 
 # A machine may reset before its worker could report the success.
 SIDE_BY_SIDE = {"network_up", "engine_up", "workflow_success"}

@@ -17,7 +17,7 @@ import osie
 from osie.cli.demo.stage import Stage
 from osie.cli.workshop import Workshop, cache_root
 from osie.core.cache import Cache, Silent
-from osie.image.manifest import Manifest
+from osie.image.artifacts.manifest import Manifest
 from osie.lab import accelerator, qemu
 from osie.lab.machine import VirtualMachine, create_disk
 from osie.lab.network import Network

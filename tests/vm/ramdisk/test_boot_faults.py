@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from osie.image.squashfs import Reader
+from osie.image.artifacts.squashfs import Reader
 
 FAILED = r"osie: rebooting in 60 s"
 

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from osie.cli.workshop import PROFILES
 from osie.core.cache import Cache, Silent
-from osie.image import cpio, kernel, packages, profile
+from osie.image.artifacts import cpio
+from osie.image.profile import profile
+from osie.image.root import kernel, packages
 from osie.oci import images
 from osie.oci.layer import Layer
 

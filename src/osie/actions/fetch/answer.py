@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
-from osie.actions.fetch.line import Line
+from osie.actions.fetch.connection import Connection
+from osie.actions.fetch.paced_socket import Interrupted, troubles
 from osie.actions.fetch.source import CHUNK_BYTES, SourceError, shown
-from osie.actions.fetch.wire import Interrupted, troubles
 
 MOST_REDIRECTS = 10
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -52,7 +52,7 @@ class Answer:
     """A response with content: the bytes from `start` on, as they arrive."""
 
     def __init__(
-        self, response: http.client.HTTPResponse, line: Line, url: str, name: str, *, last: bool
+        self, response: http.client.HTTPResponse, line: Connection, url: str, name: str, *, last: bool
     ) -> None:
         self._response = response
         self._line = line
@@ -156,7 +156,9 @@ def _encoding(said: str) -> str:
     return ",".join(coding for coding in codings if coding not in ("", "identity"))
 
 
-def get(line: Line, url: str, headers: Mapping[str, str], private: Mapping[str, str] | None = None) -> Answer:
+def get(
+    line: Connection, url: str, headers: Mapping[str, str], private: Mapping[str, str] | None = None
+) -> Answer:
     """GET the URL, following redirects. `private` headers go to the URL's own server only.
 
     Raises Interrupted where another try may help, Refused or SourceError where not.
@@ -189,7 +191,7 @@ def get(line: Line, url: str, headers: Mapping[str, str], private: Mapping[str, 
     raise Refused(f"{name}: {said}", response.status, challenge)
 
 
-def _asked(line: Line, url: str, headers: dict[str, str], name: str) -> http.client.HTTPResponse:
+def _asked(line: Connection, url: str, headers: dict[str, str], name: str) -> http.client.HTTPResponse:
     try:
         return line.ask(url, headers)
     except SourceError as error:
@@ -216,7 +218,7 @@ def _next(url: str, location: str, name: str) -> str:
     return urllib.parse.urlunsplit(new._replace(fragment=""))
 
 
-def _drain(response: http.client.HTTPResponse, line: Line) -> None:
+def _drain(response: http.client.HTTPResponse, line: Connection) -> None:
     """Read the small body of an answer that isn't the image, so that the connection can be kept."""
     if response.length is None or response.length > 64 << 10:
         line.hang_up()

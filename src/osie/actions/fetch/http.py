@@ -13,13 +13,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from osie.actions.fetch.line import Line
+from osie.actions.fetch.connection import Connection
+from osie.actions.fetch.mirror import Mirror
 from osie.actions.fetch.mirrors import Mirrors
+from osie.actions.fetch.paced_socket import Interrupted
 from osie.actions.fetch.patience import Pace, Patience
-from osie.actions.fetch.site import Site
 from osie.actions.fetch.source import SourceError
 from osie.actions.fetch.streams import FAST_BYTES_PER_S, Streams
-from osie.actions.fetch.wire import Interrupted
 
 __all__ = ["HttpSource", "Patience"]
 
@@ -34,7 +34,7 @@ class HttpSource:
 
     def __init__(
         self,
-        sites: str | Sequence[Site],
+        mirrors: str | Sequence[Mirror],
         patience: Patience,
         tell: Callable[[str], None],
         *,
@@ -42,13 +42,15 @@ class HttpSource:
         checked: bool = False,
         fast_bytes_per_s: float = FAST_BYTES_PER_S,
     ) -> None:
-        self._mirrors = Mirrors([Site(sites)] if isinstance(sites, str) else sites, tell, patience.pause_s)
+        self._mirrors = Mirrors(
+            [Mirror(mirrors)] if isinstance(mirrors, str) else mirrors, tell, patience.pause_s
+        )
         self._patience = patience
         self._tell = tell
         self._pace = Pace(patience.outage_s)
         self._end_at = patience.end(time.monotonic())
         self._closed = threading.Event()
-        self._lines: list[Line] = []
+        self._lines: list[Connection] = []
         self._streams = Streams(
             self._new_line,
             tell,
@@ -104,9 +106,9 @@ class HttpSource:
         for line in self._lines:
             line.hang_up()
 
-    def _new_line(self) -> Line:
+    def _new_line(self) -> Connection:
         self._lines = [line for line in self._lines if not line.closed]
-        self._lines.append(Line(self._patience.stall_s, self._end_at))
+        self._lines.append(Connection(self._patience.stall_s, self._end_at))
         return self._lines[-1]
 
     def _reach(self, position: int) -> bytes:
@@ -123,37 +125,39 @@ class HttpSource:
         """Do the step; where the connection is lost, again, here or at a mirror, until patience is over."""
         self._pace.wait()
         while True:
-            site = self._mirrors.current
+            mirror = self._mirrors.current
             try:
                 self._check_time(position)
                 piece = step(position)
             except Interrupted as error:
                 self._streams.drop()
-                self._wait(site, error, position)
+                self._wait(mirror, error, position)
                 self._lost = True
             except SourceError as error:
                 self._streams.drop()
                 self._check_time(position)
-                self._mirrors.give_up(site, error)
+                self._mirrors.give_up(mirror, error)
             else:
                 self._pace.got(len(piece))
-                site.delivered = site.delivered or bool(piece)
+                mirror.delivered = mirror.delivered or bool(piece)
                 return piece
 
-    def _wait(self, site: Site, error: Interrupted, position: int) -> None:
+    def _wait(self, mirror: Mirror, error: Interrupted, position: int) -> None:
         """Wait until a server may be asked. Raises SourceError where patience is over."""
         self._check_time(position)
-        where = f"{site.name}: {error} {self._at(position)}"
+        where = f"{mirror.name}: {error} {self._at(position)}"
         if not self._patience.retry:
             refusal = SourceError(where, hint="RETRY_ENABLED=false: no further try")
-            self._mirrors.give_up(site, refusal)
+            self._mirrors.give_up(mirror, refusal)
             return
-        pause = self._mirrors.failed(site, error.after_s, time.monotonic())
+        pause = self._mirrors.failed(mirror, error.after_s, time.monotonic())
         if pause > self._pace.left_s:
             asks = f"; it asks to be left alone for {error.after_s:.0f} s" if error.after_s else ""
             raise SourceError(f"{where}{asks}; gave up after {self._patience.outage_s:g} s") from error
         now = self._mirrors.current
-        self._tell(f"{where}; " + (f"trying again in {pause:.2g} s" if now is site else f"trying {now.name}"))
+        self._tell(
+            f"{where}; " + (f"trying again in {pause:.2g} s" if now is mirror else f"trying {now.name}")
+        )
         self._closed.wait(min(pause, max(self._end_at - time.monotonic(), 0.0)))
 
     def _check_time(self, position: int) -> None:

@@ -17,25 +17,25 @@ An ETag proves nothing between two servers: each may make its own.
 import time
 from collections.abc import Callable, Sequence
 
+from osie.actions.fetch.mirror import Mirror
 from osie.actions.fetch.patience import LONGEST_PAUSE_S
-from osie.actions.fetch.site import Site
 from osie.actions.fetch.source import SourceError
 
 
 class Mirrors:
     """Servers of one image, in the order in which they are preferred; at least one."""
 
-    def __init__(self, sites: Sequence[Site], tell: Callable[[str], None], pause_s: float) -> None:
-        self._left = list(sites)
+    def __init__(self, mirrors: Sequence[Mirror], tell: Callable[[str], None], pause_s: float) -> None:
+        self._left = list(mirrors)
         self._tell = tell
         self._pause_s = pause_s
         self._words: list[str] = []  # why each of the others is out
         self.current = self._left[0]
 
-    def give_up(self, site: Site, error: SourceError) -> None:
+    def give_up(self, mirror: Mirror, error: SourceError) -> None:
         """It is out for good. Raises where no other is left."""
-        after = self._after(site)
-        self._left.remove(site)
+        after = self._after(mirror)
+        self._left.remove(mirror)
         self._words.append(str(error))
         if not self._left:
             if len(self._words) == 1:
@@ -44,20 +44,20 @@ class Mirrors:
         self.current = self._soonest(after, time.monotonic())
         self._tell(f"{error}; trying {self.current.name}")
 
-    def failed(self, site: Site, after_s: float, now: float) -> float:
+    def failed(self, mirror: Mirror, after_s: float, now: float) -> float:
         """It broke, or didn't answer. Returns the pause in seconds before `current` may be asked."""
-        stay, site.delivered = site.delivered, False
-        site.failures = 1 if stay else site.failures + 1
-        pause = min(self._pause_s * 2 ** min(site.failures - 1, 10), LONGEST_PAUSE_S)
-        site.not_before = now + max(pause, after_s)
+        stay, mirror.delivered = mirror.delivered, False
+        mirror.failures = 1 if stay else mirror.failures + 1
+        pause = min(self._pause_s * 2 ** min(mirror.failures - 1, 10), LONGEST_PAUSE_S)
+        mirror.not_before = now + max(pause, after_s)
         if not stay:
-            self.current = self._soonest([*self._after(site), site], now)
+            self.current = self._soonest([*self._after(mirror), mirror], now)
         return max(self.current.not_before - now, 0.0)
 
-    def _after(self, site: Site) -> list[Site]:
-        at = self._left.index(site)
+    def _after(self, mirror: Mirror) -> list[Mirror]:
+        at = self._left.index(mirror)
         return self._left[at + 1 :] + self._left[:at]
 
     @staticmethod
-    def _soonest(sites: Sequence[Site], now: float) -> Site:
-        return min(sites, key=lambda site: max(site.not_before, now))
+    def _soonest(mirrors: Sequence[Mirror], now: float) -> Mirror:
+        return min(mirrors, key=lambda mirror: max(mirror.not_before, now))

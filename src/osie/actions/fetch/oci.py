@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 
 from osie.actions.fetch.http import HttpSource
+from osie.actions.fetch.mirror import Mirror
 from osie.actions.fetch.oci_access import Credentials, RegistryAccess
 from osie.actions.fetch.oci_reference import (
     ACCEPT,
@@ -18,7 +19,6 @@ from osie.actions.fetch.oci_reference import (
     disk_layer,
 )
 from osie.actions.fetch.patience import Patience
-from osie.actions.fetch.site import Site
 from osie.actions.fetch.source import SourceError, whole
 
 __all__ = ["Credentials", "OciSource", "oci_source"]
@@ -93,12 +93,12 @@ class OciSource:
         if self._blob is not None:
             return
         layer = self._layer = disk_layer(self._manifest(), self._reference)
-        site = Site(self._reference.url("blobs", layer.digest), self._access)
-        blob = HttpSource([site], self._patience, self._tell, connections=self._connections, checked=True)
+        mirror = Mirror(self._reference.url("blobs", layer.digest), self._access)
+        blob = HttpSource([mirror], self._patience, self._tell, connections=self._connections, checked=True)
         self._blob = blob
         blob.open()
         if blob.total not in (None, layer.size):
-            raise SourceError(f"{site.name}: {blob.total} bytes, and the manifest says {layer.size}")
+            raise SourceError(f"{mirror.name}: {blob.total} bytes, and the manifest says {layer.size}")
 
     def chunks(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         """The layer's bytes [start, end); SourceError behind the last where the manifest says otherwise."""
@@ -132,8 +132,8 @@ class OciSource:
 
     def _document(self, wanted: str) -> bytes:
         """A manifest by its tag or digest; by digest it is compared."""
-        site = Site(self._reference.url("manifests", wanted), self._access, accept=ACCEPT)
-        source = HttpSource([site], self._patience, self._tell)
+        mirror = Mirror(self._reference.url("manifests", wanted), self._access, accept=ACCEPT)
+        source = HttpSource([mirror], self._patience, self._tell)
         content = whole(source, MANIFEST_BYTES_MAX, f"{self._reference}: the manifest")
         algorithm, _, expected = wanted.partition(":")
         if expected and hashlib.new(algorithm, content).hexdigest() != expected:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from osie.actions.fetch.answer import get
-from osie.actions.fetch.line import Line
+from osie.actions.fetch.connection import Connection
 from osie.actions.fetch.source import SourceError, shown
 
 _TOKEN_BYTES_MAX = 1 << 20
@@ -74,7 +74,7 @@ class RegistryAccess:
         query.append(("scope", parameters.get("scope", self._scope)))
         url = urllib.parse.urlunsplit(parts._replace(query=urllib.parse.urlencode(query)))
         private = {"Authorization": self._credentials.basic} if self._credentials else {}
-        line = Line(self._stall_s)
+        line = Connection(self._stall_s)
         try:
             answer = get(line, url, {"Accept": "application/json", "Accept-Encoding": "identity"}, private)
             content = b""

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from osie.actions.fetch.file import FileSource
 from osie.actions.fetch.http import HttpSource
+from osie.actions.fetch.mirror import Mirror
 from osie.actions.fetch.patience import Patience
-from osie.actions.fetch.site import Site
 from osie.actions.fetch.source import Source, SourceError
 
 
@@ -23,9 +23,9 @@ def source_for(
     `connections`: how many one server is asked for at most. A file is taken or not when it is opened.
     """
     sources: list[Source] = [FileSource(url) for url in urls if url.startswith("file:")]
-    sites = [Site(url) for url in urls if not url.startswith("file:")]
-    if sites:
-        web = HttpSource(sites, patience, tell, connections=connections, checked=checked)
+    mirrors = [Mirror(url) for url in urls if not url.startswith("file:")]
+    if mirrors:
+        web = HttpSource(mirrors, patience, tell, connections=connections, checked=checked)
         sources.insert(len(sources) if urls[0].startswith("file:") else 0, web)
     return sources[0] if len(sources) == 1 else _FirstThatOpens(sources, tell)
 

@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Callable
 
 from osie.actions.fetch.answer import Answer
-from osie.actions.fetch.line import Line
-from osie.actions.fetch.site import Site, changed
-from osie.actions.fetch.wire import Interrupted
+from osie.actions.fetch.connection import Connection
+from osie.actions.fetch.mirror import Mirror, changed
+from osie.actions.fetch.paced_socket import Interrupted
 
 SLICE_BYTES = 2 << 20
 MOST_AHEAD_BYTES = 8 << 20
@@ -33,14 +33,14 @@ class Parallel:
 
     def __init__(
         self,
-        site: Site,
-        line: Line,
+        mirror: Mirror,
+        line: Connection,
         wanted: range,
-        new_line: Callable[[], Line],
+        new_line: Callable[[], Connection],
         *,
         connections: int,
     ) -> None:
-        self._site = site
+        self._mirror = mirror
         self._wanted = wanted
         self.position = wanted.start
         self._changed = threading.Condition()
@@ -105,13 +105,13 @@ class Parallel:
             self._slices.setdefault(self._next - 1, _Slice())
             return self._next - 1
 
-    def _work(self, line: Line) -> None:
+    def _work(self, line: Connection) -> None:
         try:
             self._fetch_all(line)
         finally:
             line.hang_up()
 
-    def _fetch_all(self, line: Line) -> None:
+    def _fetch_all(self, line: Connection) -> None:
         while (number := self._take()) >= 0:
             error: BaseException | None = None
             try:
@@ -125,7 +125,7 @@ class Parallel:
             if error is not None:
                 return
 
-    def _fetch(self, number: int, line: Line) -> None:
+    def _fetch(self, number: int, line: Connection) -> None:
         """All of a slice; where the server sends less of it than was asked for, in several requests."""
         total = self._wanted.stop
         position = self._wanted.start + number * SLICE_BYTES
@@ -138,19 +138,19 @@ class Parallel:
             if position == total:
                 self._surplus = answer.surplus()
 
-    def _ask(self, line: Line, position: int, end: int) -> Answer:
+    def _ask(self, line: Connection, position: int, end: int) -> Answer:
         try:
-            answer = self._site.ask(line, position, end)
+            answer = self._mirror.ask(line, position, end)
         except Interrupted:
-            self._site.wide = False  # it may not want several connections: it gets one
+            self._mirror.wide = False  # it may not want several connections: it gets one
             raise
         if not answer.partial:
             answer.close()
-            self._site.wide = False
+            self._mirror.wide = False
             raise Interrupted("the server doesn't answer with ranges any more")
         if answer.version.total not in (None, self._wanted.stop):
             answer.close()
-            raise changed(self._site.name)
+            raise changed(self._mirror.name)
         return answer
 
     def _hand(self, number: int, piece: bytes) -> None:

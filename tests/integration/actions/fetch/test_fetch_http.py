@@ -11,12 +11,12 @@ from dataclasses import replace
 import pytest
 from unruly import Answer, Served, Unruly, flipped, unruly
 
+from osie.actions.fetch.connection import Connection
 from osie.actions.fetch.http import HttpSource
-from osie.actions.fetch.line import Line
+from osie.actions.fetch.mirror import Mirror
 from osie.actions.fetch.opening import source_for
 from osie.actions.fetch.parallel import MOST_AHEAD_BYTES, SLICE_BYTES
 from osie.actions.fetch.patience import Patience
-from osie.actions.fetch.site import Site
 from osie.actions.fetch.source import CHUNK_BYTES, Source, SourceError
 
 MIB = 1 << 20
@@ -40,7 +40,7 @@ def opened(
 ) -> Iterator[Source]:
     """A source that is closed afterwards. Loopback counts as slow: several connections are really used."""
     source = HttpSource(
-        [Site(url) for url in urls],
+        [Mirror(url) for url in urls],
         patience,
         lambda _line: None,
         connections=connections,
@@ -379,7 +379,7 @@ def test_without_a_digest_parts_of_two_servers_arent_put_together(server: Unruly
 
 def test_a_response_ends_before_its_connection(server: Unruly) -> None:
     """Closed with the line: else its destructor may come after its buffer's, and fail; 3.13 tells it."""
-    line = Line(stall_s=5)
+    line = Connection(stall_s=5)
     response = line.ask(server.serve(BODY, Answer()).url, {})
     line.hang_up()
     assert response.closed

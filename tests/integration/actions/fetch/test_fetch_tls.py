@@ -10,8 +10,8 @@ import pytest
 from unruly import Answer, Unruly, unruly
 
 from osie.actions.fetch.http import HttpSource
+from osie.actions.fetch.mirror import Mirror
 from osie.actions.fetch.patience import Patience
-from osie.actions.fetch.site import Site
 from osie.actions.fetch.source import SourceError
 from osie.core.process import run
 
@@ -42,7 +42,7 @@ def server(certificate: tuple[Path, Path]) -> Iterator[Unruly]:
 def _fetched(url: str, connections: int = 1) -> bytes:
     patience = Patience(outage_s=20, stall_s=0.5, pause_s=0.02)
     source = HttpSource(
-        [Site(url)], patience, lambda _line: None, connections=connections, fast_bytes_per_s=math.inf
+        [Mirror(url)], patience, lambda _line: None, connections=connections, fast_bytes_per_s=math.inf
     )
     try:
         return b"".join(source.chunks())

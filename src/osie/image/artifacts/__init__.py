@@ -1,0 +1,1 @@
+"""The files that a build ends with: squashfs, initramfs, manifest."""

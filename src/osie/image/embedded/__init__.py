@@ -1,0 +1,1 @@
+"""Container images that travel in the ramdisk, as the engine's own store holds them."""

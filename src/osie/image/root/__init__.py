@@ -1,0 +1,1 @@
+"""From a profile to a root tree: packages, kernel, Python, configuration, and what is left out."""

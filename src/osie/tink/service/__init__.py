@@ -1,0 +1,1 @@
+"""The use cases: what agents, operators and boots ask of tink."""

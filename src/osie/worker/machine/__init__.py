@@ -1,0 +1,1 @@
+"""What the worker tells of the machine that it runs on."""

@@ -1,0 +1,1 @@
+"""What runs an action: the container engine, its images, its logs."""

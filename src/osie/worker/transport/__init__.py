@@ -1,0 +1,1 @@
+"""Where actions come from and reports go to: a tink server, or a file."""
