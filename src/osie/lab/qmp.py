@@ -1,12 +1,14 @@
-"""QEMU's monitor protocol (QMP) over a connected socket: commands out, answers and events in."""
+"""QEMU's monitor protocol (QMP), by QEMU's own library: commands out, answers and events in."""
 
 import asyncio
-import json
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
+
+from qemu.qmp import ExecuteError, QMPClient, QMPError
 
 from osie.core.errors import OsieError
 
@@ -44,56 +46,46 @@ def event_of(message: dict[str, Any]) -> Event | None:
 class Monitor:
     """A conversation with one QEMU."""
 
-    def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, on_event: Callable[[Event], None]
-    ) -> None:
-        self._reader, self._writer, self._on_event = reader, writer, on_event
-        self._answers: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
-        self._one_at_a_time = asyncio.Lock()
-        self._listener = asyncio.create_task(self._listen(), name="qmp")
+    def __init__(self, client: QMPClient, on_event: Callable[[Event], None]) -> None:
+        self._client = client
+        self._listener = asyncio.create_task(_listen(client, on_event), name="qmp events")
 
     @classmethod
     async def open(cls, connected: socket.socket, on_event: Callable[[Event], None]) -> Self:
-        """Take over a socket whose other end QEMU has, and greet."""
-        reader, writer = await asyncio.open_unix_connection(sock=connected)
-        monitor = cls(reader, writer, on_event)
+        """Take over a socket whose other end QEMU has, and negotiate. Raises MonitorError."""
+        monitor = cls(QMPClient(), on_event)
         try:
-            await monitor.execute("qmp_capabilities")
+            async with asyncio.timeout(_ANSWER_S):
+                await monitor._client.connect(connected)
+        except (QMPError, OSError, EOFError, TimeoutError) as error:
+            await monitor.close()
+            raise MonitorError("QEMU did not answer at its start") from error
         except BaseException:
             await monitor.close()
             raise
         return monitor
 
     async def execute(self, command: str, **arguments: object) -> Any:
-        """Have a command done; return what QEMU answers."""
-        async with self._one_at_a_time:
-            self._writer.write(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
-            try:
-                async with asyncio.timeout(_ANSWER_S):
-                    answer = await self._answers.get()
-            except TimeoutError as error:
-                raise MonitorError(f"QEMU did not answer {command} within {_ANSWER_S:g} s") from error
-        if answer is None:
-            raise MonitorError(f"QEMU ended before it answered {command}")
-        if "error" in answer:
-            raise MonitorError(f"QEMU refused {command}: {answer['error'].get('desc', answer['error'])}")
-        return answer["return"]
+        """Have a command done; return what QEMU answers. Raises MonitorError."""
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                return await self._client.execute(command, arguments)
+        except ExecuteError as error:
+            raise MonitorError(f"QEMU refused {command}: {error}") from error
+        except TimeoutError as error:
+            raise MonitorError(f"QEMU did not answer {command} within {_ANSWER_S:g} s") from error
+        except (QMPError, OSError, EOFError) as error:
+            raise MonitorError(f"QEMU ended before it answered {command}") from error
 
     async def close(self) -> None:
         """Leave the conversation."""
         self._listener.cancel()
         await asyncio.gather(self._listener, return_exceptions=True)
-        self._writer.close()
+        with suppress(QMPError, OSError, EOFError):  # that QEMU hung up is no news
+            await self._client.disconnect()
 
-    async def _listen(self) -> None:
-        try:
-            while line := await self._reader.readline():
-                message = json.loads(line)
-                if event := event_of(message):
-                    self._on_event(event)
-                elif "QMP" not in message:  # the greeting
-                    self._answers.put_nowait(message)
-        except ConnectionError:
-            pass  # QEMU was killed: told below
-        finally:
-            self._answers.put_nowait(None)
+
+async def _listen(client: QMPClient, on_event: Callable[[Event], None]) -> None:
+    async for message in client.events:
+        if event := event_of(dict(message)):
+            on_event(event)
