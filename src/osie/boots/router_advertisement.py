@@ -1,46 +1,13 @@
-"""An empty IPv6 router advertisement, so that iPXE need not wait for one.
-
-iPXE configures IPv4 and IPv6 side by side and goes on when both are settled. Where no IPv6 router answers,
-it solicits one for 16 s at every start (measured), though its IPv4 lease was there at once. Our answer says:
-here is no router (lifetime 0), no prefix, nothing to ask DHCPv6 for. Other hosts learn nothing from it
-(RFC 4861, section 6.2.3), and a real router's advertisements keep their meaning.
-"""
+"""Answers router solicitations on boots' interface: see osie.core.router_advertisement for why."""
 
 import asyncio
 import socket
-import struct
 
 import structlog
 
+from osie.core.router_advertisement import advertise, listening
+
 log = structlog.get_logger(__name__)
-
-_SOLICITATION, _ADVERTISEMENT = 133, 134
-_ALL_NODES, _ALL_ROUTERS = "ff02::1", "ff02::2"
-_ICMP6_FILTER = 1  # include/uapi/linux/icmpv6.h; a set bit blocks that type
-
-
-def render() -> bytes:
-    """The advertisement (RFC 4861, section 4.2), every field unspecified; the kernel adds the checksum."""
-    return struct.pack("!BBHBBHII", _ADVERTISEMENT, 0, 0, 0, 0, 0, 0, 0)
-
-
-def _listen(interface: str) -> socket.socket:
-    index = socket.if_nametoindex(interface)
-    peer = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
-    try:
-        peer.setblocking(False)
-        peer.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode() + b"\0")
-        # A lower hop limit is taken for one from outside, and dropped (RFC 4861, section 6.1.2).
-        peer.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
-        blocked = [0xFFFFFFFF] * 8
-        blocked[_SOLICITATION >> 5] &= ~(1 << (_SOLICITATION & 31))
-        peer.setsockopt(socket.IPPROTO_ICMPV6, _ICMP6_FILTER, struct.pack("=8I", *blocked))
-        group = socket.inet_pton(socket.AF_INET6, _ALL_ROUTERS) + struct.pack("=I", index)
-        peer.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group)
-    except OSError:
-        peer.close()
-        raise
-    return peer
 
 
 class Advertiser:
@@ -53,7 +20,8 @@ class Advertiser:
 
     async def __aenter__(self) -> "Advertiser":
         try:
-            self._peer = _listen(self._interface)
+            self._peer = listening(self._interface)
+            self._peer.setblocking(False)
         except OSError as error:  # a host without IPv6: iPXE is slower then, and works
             log.warning("no_router_advertisements", interface=self._interface, reason=str(error))
             return self
@@ -73,7 +41,7 @@ class Advertiser:
         while True:
             try:
                 await loop.sock_recvfrom(peer, 2048)
-                peer.sendto(render(), (_ALL_NODES, 0, 0, scope))
+                advertise(peer, scope)
             except OSError as error:  # our own address may not be settled yet; iPXE asks again
                 log.debug("router_advertisement_failed", reason=str(error))
                 await asyncio.sleep(0.1)  # a lasting error must not spin

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from osie.core.process import run
+from osie.core.router_advertisement import message
 from osie.lab import owner
 from osie.lab.namespace import inside
 from osie.lab.network import Network, sweep
-from osie.lab.no_router import advertisement
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
 
@@ -136,7 +136,7 @@ def test_router_solicitation_is_answered() -> None:
         network.add_tap()
         answer = inside(network.name, ask)
     assert answer[6:8] == b"\0\0", "a router's lifetime of 0: not a default router"
-    assert len(answer) == len(advertisement()), "no prefix, so no addresses"
+    assert len(answer) == len(message()), "no prefix, so no addresses"
 
 
 def test_inherited_socket_of_the_host() -> None:
