@@ -3,14 +3,16 @@
 Source: elf(5). Read here rather than by ldd, since ldd runs the program and asks the host's loader.
 """
 
-import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-_MAGIC = b"\x7fELF\x02\x01"
-_LOAD, _DYNAMIC, _INTERP = 1, 2, 3
-_NEEDED, _STRTAB, _RPATH, _RUNPATH = 1, 5, 15, 29
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+
+_MAGIC = b"\x7fELF\x02\x01"  # 64 bit, little-endian
 LIBRARY_FOLDERS = ("/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib")
 
 
@@ -24,62 +26,31 @@ class Needs:
 
 
 def needs(path: Path) -> Needs | None:
-    """What the file needs, or None where it isn't a whole ELF program or library for this machine."""
+    """Read what the file needs; None where it isn't an ELF program or library for this machine."""
     with path.open("rb") as file:
         if file.read(len(_MAGIC)) != _MAGIC:
             return None
         file.seek(0)
         data = file.read()
     try:
-        return _read(data)
-    except (struct.error, StopIteration, ValueError):
+        return _read(ELFFile(BytesIO(data)))
+    except (ELFError, ValueError, KeyError, AttributeError, TypeError, OverflowError):  # of damage
         return None
 
 
-def _read(data: bytes) -> Needs | None:
-    kind, machine = struct.unpack_from("<HH", data, 16)
-    if kind not in (2, 3) or machine != 62:  # ET_EXEC, ET_DYN; EM_X86_64
+def _read(file: Any) -> Needs | None:
+    if file["e_machine"] != "EM_X86_64" or file["e_type"] not in ("ET_EXEC", "ET_DYN"):
         return None
-    segments = list(_segments(data))
-    dynamic = [s for s in segments if s[0] == _DYNAMIC]
-    interpreter = next((_text(data, s[1]) for s in segments if s[0] == _INTERP), "")
-    if not dynamic:
-        return Needs(interpreter=interpreter)
-    entries = list(_entries(data, dynamic[0][1], dynamic[0][3]))
-    table = _offset(segments, next(value for tag, value in entries if tag == _STRTAB))
-    texts = [
-        (tag, _text(data, table + value)) for tag, value in entries if tag in (_NEEDED, _RPATH, _RUNPATH)
-    ]
-    search = [folder for tag, text in texts if tag != _NEEDED for folder in text.split(":")]
-    return Needs(tuple(text for tag, text in texts if tag == _NEEDED), tuple(search), interpreter)
-
-
-def _segments(data: bytes) -> Iterator[tuple[int, int, int, int]]:
-    """(type, file offset, virtual address, size in the file) of each program header."""
-    (start,) = struct.unpack_from("<Q", data, 32)
-    size, count = struct.unpack_from("<HH", data, 54)
-    for number in range(count):
-        kind, _, offset, address, _, length = struct.unpack_from("<IIQQQQ", data, start + number * size)
-        yield kind, offset, address, length
-
-
-def _entries(data: bytes, offset: int, length: int) -> Iterator[tuple[int, int]]:
-    for at in range(offset, offset + length, 16):
-        tag, value = struct.unpack_from("<QQ", data, at)
-        if tag == 0:
-            return
-        yield tag, value
-
-
-def _offset(segments: list[tuple[int, int, int, int]], address: int) -> int:
-    for kind, offset, start, length in segments:
-        if kind == _LOAD and start <= address < start + length:
-            return offset + address - start
-    raise ValueError(f"no segment holds the address {address:#x}")
-
-
-def _text(data: bytes, offset: int) -> str:
-    return data[offset : data.index(b"\0", offset)].decode()
+    interpreter, libraries, search = "", list[str](), list[str]()
+    for segment in file.iter_segments():
+        if segment["p_type"] == "PT_INTERP":
+            interpreter = segment.get_interp_name()
+        for tag in segment.iter_tags() if segment["p_type"] == "PT_DYNAMIC" else ():
+            if tag.entry.d_tag == "DT_NEEDED":
+                libraries.append(tag.needed)
+            elif tag.entry.d_tag in ("DT_RPATH", "DT_RUNPATH"):
+                search += getattr(tag, tag.entry.d_tag.removeprefix("DT_").lower()).split(":")
+    return Needs(tuple(libraries), tuple(search), interpreter)
 
 
 def resolve(root: Path, of: str, wanted: Needs) -> dict[str, str | None]:
