@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -66,4 +67,6 @@ def test_an_engine_that_is_no_process_of_ours_is_asked(tmp_path: Path) -> None:
     """Where something answers that can't be found, its end is when it no longer answers; no busy loop."""
     engine = _engine(("there-is-no-such-program",), tmp_path, times=5)
     engine.start({})
-    engine.wait_until_it_dies(asked_every_s=0.01)
+    began = time.monotonic()
+    engine.wait_until_it_dies(asked_every_s=0.05)
+    assert time.monotonic() - began > 0.1  # four answers at the least: no more than one in 0.05 s

@@ -32,6 +32,7 @@ async def _settle() -> None:
 
 
 async def test_so_many_at_once_and_the_others_in_order() -> None:
+    """So many calls are at work at once, and the others begin in the order in which they came."""
     limiter, work = CallLimiter(places=2), Work()
     calls = [asyncio.create_task(limiter.serve(work.call, name)) for name in "abcd"]
     await _settle()
@@ -42,6 +43,7 @@ async def test_so_many_at_once_and_the_others_in_order() -> None:
 
 
 async def test_a_call_that_was_begun_ends_though_nobody_waits() -> None:
+    """A call that was begun goes on to its end, and keeps its place until then, though its caller gave up."""
     limiter, work = CallLimiter(places=1), Work()
     call = asyncio.create_task(limiter.serve(work.call, "a"))
     await _settle()
@@ -57,6 +59,7 @@ async def test_a_call_that_was_begun_ends_though_nobody_waits() -> None:
 
 
 async def test_a_call_given_up_before_its_turn_is_not_begun() -> None:
+    """A call whose caller gave up before its turn is never begun."""
     limiter, work = CallLimiter(places=1), Work()
     first, second = (asyncio.create_task(limiter.serve(work.call, name)) for name in "ab")
     await _settle()
@@ -69,6 +72,7 @@ async def test_a_call_given_up_before_its_turn_is_not_begun() -> None:
 
 
 async def test_a_failure_is_the_callers_and_gives_the_place_back() -> None:
+    """A call's failure is raised in its caller, and its place is free again."""
     limiter, work = CallLimiter(places=1), Work()
     work.go_on.set()
     with pytest.raises(ValueError, match="bad"):
@@ -77,6 +81,7 @@ async def test_a_failure_is_the_callers_and_gives_the_place_back() -> None:
 
 
 async def test_a_failure_that_nobody_waits_for_is_no_complaint(caplog: pytest.LogCaptureFixture) -> None:
+    """asyncio logs nothing of a failure that its caller no longer waits for."""
     limiter, work = CallLimiter(places=1), Work()
     call = asyncio.create_task(limiter.serve(work.call, "bad"))
     await _settle()
@@ -91,6 +96,7 @@ async def test_a_failure_that_nobody_waits_for_is_no_complaint(caplog: pytest.Lo
 
 
 async def test_closing_waits_for_what_was_begun() -> None:
+    """Closing returns after the last call that was begun."""
     limiter, work = CallLimiter(places=1), Work()
     call = asyncio.create_task(limiter.serve(work.call, "a"))
     await _settle()

@@ -17,11 +17,13 @@ ENDLESS = f"{{{{ range until 300 }}}}{{{{ range until 300 }}}}{_LONG}{{{{ end }}
     [("nothing 1", 1), ('eq 1 2 | bogus "x"', 10), ("and true (bogus)", 11)],
 )
 async def test_a_fault_of_syntax_has_its_column(condition: str, column: int) -> None:
+    """A fault of syntax is told with the column at which it stands."""
     (fault,) = await conditions.faults([condition])
     assert fault.startswith(f"column {column}: "), fault
 
 
 async def test_a_fault_of_evaluation_has_its_column() -> None:
+    """A fault of evaluation is told with its pipeline's column."""
     verdict = await conditions.evaluate("eq 1 .actions.missing", {"actions": {}})
     assert not verdict.holds
     assert verdict.fault.startswith("column 1: "), verdict.fault  # gotpl names the pipeline

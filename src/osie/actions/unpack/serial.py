@@ -19,12 +19,23 @@ class Decoder(Protocol):
     """The interface of the standard library's bz2 and lzma decompressors, and of isal's."""
 
     @property
-    def eof(self) -> bool: ...
+    def eof(self) -> bool:
+        """Whether the stream has ended."""
+        ...
+
     @property
-    def needs_input(self) -> bool: ...
+    def needs_input(self) -> bool:
+        """Whether it gives nothing more without more data."""
+        ...
+
     @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+    def unused_data(self) -> bytes:
+        """What follows the stream's end."""
+        ...
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        """Take `data`; return at most `max_length` bytes. Raises an error of the library."""
+        ...
 
 
 def bzip2_decoder() -> Decoder:

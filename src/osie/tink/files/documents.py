@@ -30,6 +30,7 @@ class _Loader(yaml.SafeLoader):
     """Makes nodes of text; of an unquoted scalar it doesn't say what it is."""
 
     def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> Any:
+        """Tag a scalar; an unquoted one stays as it was written."""
         if kind is yaml.ScalarNode and implicit[0]:
             return _MERGE if value == "<<" else _PLAIN
         return super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
@@ -39,6 +40,7 @@ class Dumper(yaml.SafeDumper):
     """Quotes whatever a reader of YAML 1.1, or ours, would take for something else than text."""
 
     def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> Any:
+        """Give text a tag that has it quoted, where bare it would be another value."""
         tag = super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
         is_text = kind is yaml.ScalarNode and implicit[0] and tag == f"{_STANDARD}str"
         return _PLAIN if is_text and not isinstance(value_of(value), str) else tag
