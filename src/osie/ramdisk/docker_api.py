@@ -5,14 +5,14 @@ HTTP/1.0 (RFC 1945): the answer is not chunked and ends with the connection, so 
 lines, and not http.client, whose import (email, ssl) costs a third of our program's start.
 """
 
-import base64
 import json
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, Any, NamedTuple
 from urllib.parse import quote, urlencode
 
+from osie.contracts.docker_engine import error_message, progress_error
 from osie.core.errors import OsieError
 
 SOCKET = "/var/run/docker.sock"
@@ -36,22 +36,6 @@ class Container(NamedTuple):
     labels: Mapping[str, str]
     environment: tuple[str, ...]
     error: str  # why it could not be started
-
-
-def credentials(told: Mapping[str, str]) -> str:
-    """The X-Registry-Auth header."""
-    return base64.urlsafe_b64encode(json.dumps(told).encode()).decode("ascii")
-
-
-def progress_error(line: bytes) -> str:
-    """The error in one line of a pull's progress, empty where it tells none."""
-    try:
-        told = json.loads(line)
-    except ValueError:
-        return ""
-    if not isinstance(told, dict):
-        return ""
-    return str((told.get("errorDetail") or {}).get("message") or told.get("error") or "")
 
 
 class Head(NamedTuple):
@@ -161,7 +145,7 @@ class Docker:
         path = f"/containers/{name}/logs?follow=1&stdout=1&stderr=1&since={since_unix_s}"
         with self._exchange("GET", path, timeout_s=None) as (head, stream):
             if head.status >= 400:
-                raise EngineError(f"the log of {name}: {_why(stream.read())}", status=head.status)
+                raise EngineError(f"the log of {name}: {error_message(stream.read())}", status=head.status)
             held = b""
             for payload in unframed(stream):
                 *whole, held = (held + payload).split(b"\n")
@@ -169,8 +153,9 @@ class Docker:
 
     def _check_progress(self, told: bytes, doing: str) -> None:
         for line in told.splitlines():
-            if why := progress_error(line):
-                raise EngineError(f"{doing}: {why}")
+            with suppress(ValueError):  # no JSON: no word of the engine's
+                if why := progress_error(line):
+                    raise EngineError(f"{doing}: {why}")
 
     def _json(
         self, method: str, path: str, *, body: Mapping[str, Any] | None = None, absent_is_fine: bool = False
@@ -198,7 +183,7 @@ class Docker:
         if head.length is not None and len(told) != head.length and head.status not in {204, 304}:
             raise EngineError(f"the container engine's answer to {method} {path} broke off")
         if head.status >= 400:
-            raise EngineError(f"{method} {path}: {_why(told)}", status=head.status)
+            raise EngineError(f"{method} {path}: {error_message(told)}", status=head.status)
         return told
 
     @contextmanager
@@ -223,11 +208,3 @@ class Docker:
                     yield Head.read(stream), stream
         except OSError as error:
             raise EngineError(f"the container engine doesn't answer {method} {path}") from error
-
-
-def _why(body: bytes) -> str:
-    """The engine's own words: it tells its errors as {"message": ...}."""
-    try:
-        return str(json.loads(body)["message"]).strip()
-    except (ValueError, KeyError, TypeError):
-        return body.decode("utf-8", "replace").strip() or "no reason given"

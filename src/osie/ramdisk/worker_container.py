@@ -7,11 +7,12 @@ from functools import partial
 from typing import Any
 
 from osie.contracts.artifacts import EMBEDDED_WORKER
+from osie.contracts.docker_engine import auth_header
 from osie.contracts.image_name import Credentials
 from osie.contracts.kernel_parameters import KernelParameters
 from osie.core.errors import OsieError
 from osie.ramdisk import waiting
-from osie.ramdisk.docker_api import Container, Docker, EngineError, credentials
+from osie.ramdisk.docker_api import Container, Docker, EngineError
 from osie.ramdisk.report import Facts, Reporter
 
 NAME = "tink-worker"
@@ -95,7 +96,7 @@ class WorkerContainer:
         own = Credentials(given.docker_registry, given.registry_username, given.registry_password)
         shown = own.for_image(self.image)
         try:
-            self._docker.pull(self.image, credentials(shown) if shown else "")
+            self._docker.pull(self.image, auth_header(shown) if shown else "")
         except EngineError as error:
             raise OsieError(
                 f"the worker's image {self.image} can't be pulled",

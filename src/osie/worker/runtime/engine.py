@@ -4,7 +4,6 @@ Podman's Docker-compatible API answers to the same calls. Reference: https://doc
 """
 
 import asyncio
-import base64
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -12,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from osie.contracts.docker_engine import auth_header, error_message, progress_error
 from osie.core.errors import OsieError
 from osie.worker.action import LogLine
 from osie.worker.runtime import http1, log_stream
@@ -63,14 +63,6 @@ class Container:
             finished_at=log_stream.unix_s(state["FinishedAt"]),
             labels=(told.get("Config") or {}).get("Labels") or {},
         )
-
-
-def _why(body: bytes) -> str:
-    """The engine's own words: it tells its errors as {"message": ...}."""
-    try:
-        return str(json.loads(body)["message"]).strip()
-    except (ValueError, KeyError, TypeError):
-        return body.decode("utf-8", "replace").strip() or "no reason given"
 
 
 def _log(container: str, query: Mapping[str, str]) -> str:
@@ -159,8 +151,7 @@ class Engine:
         """Fetch an image, named with its tag or digest, from its registry."""
         headers = {}
         if credentials is not None:
-            auth = base64.urlsafe_b64encode(json.dumps(dict(credentials)).encode())
-            headers["X-Registry-Auth"] = auth.decode("ascii")
+            headers["X-Registry-Auth"] = auth_header(credentials)
         target = "/images/create?" + urlencode({"fromImage": image})
         async with self._call("POST", target, headers=headers, timeout_s=None) as response:
             await _read_progress(response.body)
@@ -215,7 +206,7 @@ class Engine:
                 ) as response,
             ):
                 if response.status >= 400:
-                    raise EngineError(_why(await response.read()), status=response.status)
+                    raise EngineError(error_message(await response.read()), status=response.status)
                 yield response
         except (OSError, TimeoutError, http1.BrokenResponse) as error:
             raise EngineUnreachable(f"the container engine at {self._socket} doesn't answer") from error
@@ -238,11 +229,8 @@ async def _read_progress(body: AsyncIterator[bytes]) -> None:
 
 def _raise_pull_error(line: bytes) -> None:
     try:
-        told = json.loads(line)
+        why = progress_error(line)
     except ValueError as error:
         raise EngineError(f"the engine's progress isn't JSON: {line[:80]!r}") from error
-    if not isinstance(told, dict):
-        return
-    why = (told.get("errorDetail") or {}).get("message") or told.get("error")
     if why:
-        raise EngineError(str(why))
+        raise EngineError(why)
