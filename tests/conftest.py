@@ -12,6 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# The host may be busy: how long an example takes says nothing of the claim.
+settings.register_profile("osie", deadline=None)
+settings.load_profile("osie")
 
 pytest_plugins = ["begun_anew", "unexpected_ends"]
 
