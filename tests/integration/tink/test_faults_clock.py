@@ -19,7 +19,9 @@ ID = "default/install-m1"
 TICK_S = 5
 DAY_S = 86_400
 Said = Callable[[], Awaitable[None]]
-JUMPS = pytest.mark.parametrize("jumps", [(DAY_S,), (-DAY_S,), (DAY_S, -DAY_S), (-DAY_S, DAY_S)], ids=str)
+JUMPS = pytest.mark.parametrize(
+    "jumps", [(DAY_S,), (-DAY_S,), (DAY_S, -DAY_S), (-DAY_S, DAY_S), (-DAY_S, 2 * DAY_S)], ids=str
+)
 
 
 class Server:

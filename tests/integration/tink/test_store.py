@@ -161,7 +161,18 @@ async def test_log_lines_are_kept_once_and_bounded(store: Store) -> None:
             lines = [LogLine(n, 1.0, "stdout", f"line {n}") for n in range(start, start + 4)]
             await workflow_rows.add_logs(connection, "id-w", "a-w", lines, kept=5)
         rows = await workflow_rows.logs_after(connection, "id-w", None, 0, 100)
-    assert [row["sequence"] for row in rows] == [8, 9, 10, 11]
+    assert [row["sequence"] for row in rows] == [6, 8, 9, 10, 11]
+
+
+async def test_one_line_with_a_huge_number_erases_no_other(store: Store) -> None:
+    """A worker chooses its lines' numbers; one far ahead takes its own place, and the lines after it stay."""
+    async with store.write() as connection:
+        await workflow_rows.create(connection, accept(workflow(), 2.0), 2.0)
+        for number in (1, 2, 2**63 - 1, 3, 4):
+            line = LogLine(number, 1.0, "stdout", f"line {number}")
+            await workflow_rows.add_logs(connection, "id-w", "a-w", [line], kept=4)
+        rows = await workflow_rows.logs_after(connection, "id-w", None, 0, 100)
+    assert [row["sequence"] for row in rows] == [2, 2**63 - 1, 3, 4]
 
 
 async def test_the_journal_is_bounded(store: Store) -> None:

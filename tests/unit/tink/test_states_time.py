@@ -31,6 +31,8 @@ def running(*, reboot: bool = False, timeout_s: int = 100, retries: int = 0) -> 
         (Clock(700, serving_since=600), False),  # set back: it began in what is the future now
         (Clock(761, serving_since=600), True),
         (Clock(90_000, serving_since=89_950), False),  # we were away
+        (Clock(2100, serving_since=500, skipped=((520.0, 1560.0),)), False),  # set back, then further forward
+        (Clock(2300, serving_since=500, skipped=((520.0, 1560.0),)), True),
     ],
 )
 def test_only_time_that_passed_counts(clock: Clock, over: bool) -> None:

@@ -38,8 +38,11 @@ class Clock:
     skipped: Sequence[tuple[float, float]] = ()  # (when, by how many seconds the clock was set forward)
 
     def since(self, then: float) -> float:
-        """The seconds that passed since. What is still to come was written before the clock was set back."""
-        if then > self.now:
+        """Count the seconds that passed since `then`, in unix seconds.
+
+        What is still to come, or lies in a time that was skipped, was written before the clock was set back.
+        """
+        if then > self.now or any(when < then < when + by for when, by in self.skipped):
             then = min(self.serving_since, self.now)
         return self.now - then - sum(by for when, by in self.skipped if when >= then)
 

@@ -187,9 +187,19 @@ async def add_logs(
     if not rows:
         return
     await connection.execute(insert(connection, action_logs).on_conflict_do_nothing(), rows)
-    newest = sa.select(sa.func.max(columns.sequence)).where(columns.action_id == action_id).scalar_subquery()
+    await _prune_logs(connection, action_id, kept)
+
+
+async def _prune_logs(connection: AsyncConnection, action_id: str, kept: int) -> None:
+    """Drop all but the action's last lines, by their number among those that are there.
+
+    The worker chooses the numbers: one far ahead of the others must cost no more than its own place.
+    """
+    columns = action_logs.c
+    numbers = sa.select(columns.sequence).where(columns.action_id == action_id)
+    surplus = numbers.order_by(columns.sequence.desc()).offset(kept).limit(1).scalar_subquery()
     await connection.execute(
-        action_logs.delete().where(columns.action_id == action_id, columns.sequence <= newest - kept)
+        action_logs.delete().where(columns.action_id == action_id, columns.sequence <= surplus)
     )
 
 
