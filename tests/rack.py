@@ -134,6 +134,7 @@ class Rack:
 
 
 def document(kind: str, name: str, spec: Json) -> Json:
+    """Make a resource's document."""
     return {"apiVersion": "tinkerbell.org/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
 
 

@@ -16,6 +16,7 @@ from osie.boots.served_file import ServedFile
 from osie.contracts import artifacts
 from osie.contracts import mac as macs
 from osie.core.errors import OsieError
+from osie.core.storable import unstorable
 
 _LONGEST_POST = 64 * 1024
 _OURS = frozenset({"artifacts", "auto.ipxe", "healthz", "ipxe", "phone-home"})  # first words of paths
@@ -108,6 +109,9 @@ class Handlers:
             raise web.HTTPBadRequest(text="the body is not JSON\n") from None
         if not isinstance(posted, dict):
             raise web.HTTPBadRequest(text="the body is not a JSON object\n")
+        for path, reason in unstorable(posted):
+            place = "".join(f".{part}" for part in path)
+            raise web.HTTPBadRequest(text=f"the body{place}: {reason}\n")
         await self._machines.record(mac, "phone_home", posted)
         if mac == leased:  # what somebody else says of it settles nothing
             await self._machines.booted(mac)

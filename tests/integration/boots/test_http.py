@@ -286,6 +286,27 @@ async def test_folders_are_served_and_nothing_beside_them(
         await writer.wait_closed()
 
 
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (r'{"a": "\ud800"}', "surrogate"),
+        (r'{"a": "b\u0000"}', "NUL"),
+        ('{"a": {"b": NaN}}', "not a finite number"),
+        ('{"a": 1e999}', "not a finite number"),
+        ('{"a": ' + "[" * 600 + "]" * 600 + "}", "nested"),
+    ],
+    ids=["surrogate", "nul", "nan", "infinite", "deep"],
+)
+async def test_phone_home_takes_only_what_can_be_shown_again(
+    client: aiohttp.ClientSession, machines: Any, body: str, reason: str
+) -> None:
+    """What a database or JSON can't hold is refused in a line: stored, it would hide every machine."""
+    async with client.post("/phone-home", params={"mac": KNOWN_MAC}, data=body) as answer:
+        assert answer.status == 400
+        assert reason in await answer.text()
+    assert not machines.named("phone_home")
+
+
 async def test_phone_home_is_filed_under_the_machine(
     client: aiohttp.ClientSession, machines: Any, leases: Leases
 ) -> None:

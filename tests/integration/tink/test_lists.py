@@ -9,6 +9,7 @@ import pytest
 from osie.tink.http import application
 from osie.tink.http.limits import Limits
 from osie.tink.service.service import Tink
+from osie.tink.store import journal
 from osie.tink.store.workflow_rows import LogLine
 
 from .conftest import MAC, TEMPLATE, manifests
@@ -64,6 +65,22 @@ async def test_workflows_and_machines_are_selected(client: httpx.AsyncClient) ->
     assert await count("/machines?known=false") == 1
     assert await count("/machines?prefix=52-54") == 4
     assert (await client.get("/hardware?labels==")).status_code == 400
+
+
+async def test_what_cant_be_shown_hides_no_machine(tink: Tink, client: httpx.AsyncClient) -> None:
+    """An event that an older Osie stored, with half a character in it or too deep, is shown all the same."""
+    deep: object = "end"
+    for _ in range(300):
+        deep = [deep]
+    async with tink.store.write() as connection:
+        await journal.add_event(
+            connection, "52:54:00:00:00:99", "phone_home", {"a": "\ud800", "b": deep}, 1.0
+        )
+    machines = (await client.get("/machines")).json()["items"]
+    assert len(machines) == 6
+    (bad,) = [item for item in machines if item["mac"] == "52:54:00:00:00:99"]
+    assert bad["lastEvent"]["fields"]["a"] == "?"
+    assert (await client.get("/machines/52-54-00-00-00-99/events")).status_code == 200
 
 
 async def test_logs_come_in_pages(tink: Tink, client: httpx.AsyncClient) -> None:

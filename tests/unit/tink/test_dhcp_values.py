@@ -33,6 +33,7 @@ async def told(**dhcp: object) -> list[str]:
 
 
 def ip(**values: str) -> dict[str, str]:
+    """An interface's `ip`, right but for `values`."""
     return {"address": "10.0.0.10", **values}
 
 

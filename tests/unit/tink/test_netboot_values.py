@@ -19,6 +19,7 @@ AROUND = Surroundings(
 
 
 def document(netboot: dict[str, Any], agent: str = "") -> dict[str, Any]:
+    """A Hardware with this `netboot`."""
     return {
         "apiVersion": "tinkerbell.org/v1alpha1",
         "kind": "Hardware",

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from osie.core.storable import unstorable
 from osie.tink.domain.resources import Kind, Ref
-from osie.tink.domain.scalars import settle, unstorable
+from osie.tink.domain.scalars import settle
 from osie.tink.domain.template import ActionForm, TemplateForm
 from osie.tink.files.documents import Dumper, read, read_values
 from osie.tink.files.manifest import parse

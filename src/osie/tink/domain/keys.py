@@ -5,6 +5,7 @@ import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, get_args, get_origin
 
+from osie.core import storable
 from osie.tink.domain import scalars
 
 Path = tuple[int | str, ...]
@@ -67,7 +68,9 @@ def strays(value: Any, form: Any, path: Path = ()) -> Iterator[Stray]:
                 yield from strays(item, form[key], (*path, key))
             elif not key.startswith("x-"):
                 other = _OTHER_WORDS.get(_plain(key), "")
-                yield Stray((*path, scalars.printed(key)), nearest(key, form), other if other in form else "")
+                yield Stray(
+                    (*path, storable.printed(key)), nearest(key, form), other if other in form else ""
+                )
     elif isinstance(value, list | tuple) and isinstance(form, list):
         for number, item in enumerate(value):
             yield from strays(item, form[0] if form else None, (*path, number))

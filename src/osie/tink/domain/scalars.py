@@ -85,30 +85,3 @@ def _of_key(form: Any, key: str) -> Any:
         return get_args(form)[1]
     fields = getattr(form, "model_fields", {})  # pydantic's; importing it takes longer than all else here
     return next((field.annotation for name, field in fields.items() if (field.alias or name) == key), Any)
-
-
-def unstorable(value: Any, path: tuple[int | str, ...] = ()) -> list[tuple[tuple[int | str, ...], str]]:
-    """Where `value` has what JSON, or a database, has no place for; with the reason."""
-    if isinstance(value, dict):
-        items = [((*path, printed(key)), key, item) for key, item in value.items()]
-        keys = [(place, f"the key {_fault(key)}") for place, key, _ in items if _fault(key)]
-        return keys + [found for place, _, item in items for found in unstorable(item, place)]
-    if isinstance(value, list):
-        return [found for number, item in enumerate(value) for found in unstorable(item, (*path, number))]
-    reason = _fault(value)
-    return [(path, reason)] if reason else []
-
-
-def _fault(value: Any) -> str:
-    if isinstance(value, float) and not math.isfinite(value):
-        return f"{value} is not a finite number"
-    if isinstance(value, str) and "\0" in value:
-        return "has a NUL character in it"
-    if isinstance(value, str) and printed(value) != value:
-        return "has half of a surrogate pair in it, which is no character"
-    return ""
-
-
-def printed(text: str) -> str:
-    """`text` with what has no place in UTF-8 replaced."""
-    return text.encode(errors="replace").decode()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from osie.core.storable import storable
 from osie.tink.domain.netboot import with_netboot
 from osie.tink.domain.resources import API_VERSION, Resource
 from osie.tink.domain.workflow import Action, Task, Workflow, current
@@ -137,7 +138,8 @@ def log_line(row: Row, names: Mapping[str, tuple[str, str]]) -> Json:
 
 def machine_event(row: Row) -> Json:
     """What was seen of a machine."""
-    return {key: row[key] for key in ("id", "at", "mac", "event", "fields")}
+    shown = {key: row[key] for key in ("id", "at", "mac", "event")}
+    return {**shown, "fields": storable(row["fields"])}  # an older Osie stored what can't be shown
 
 
 def machine_line(row: Row) -> Json:
@@ -153,6 +155,6 @@ def machine(mac: str, seen: Row | None, owner: str | None, last: Row | None) -> 
         "known": owner is not None,
         "firstSeen": seen["first_seen"] if seen else None,
         "lastSeen": seen["last_seen"] if seen else None,
-        "attributes": seen["attributes"] if seen else {},
+        "attributes": storable(seen["attributes"]) if seen else {},
         "lastEvent": machine_event(last) if last else None,
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from osie.core import storable
 from osie.core.errors import OsieError
 from osie.tink.domain import crd, heads, keys, scalars
 from osie.tink.domain.keys import nearest, path_of
@@ -137,7 +138,7 @@ def _read(batch: Batch, source: Source, value: Any) -> None:
     faults = [Fault.at(source, path, reason) for path, reason in heads.faults(plain)]
     if not faults:
         value = _without_own(scalars.settle(value, FORMS[plain["kind"]]))
-        faults = [Fault.at(source, path_of(path), reason) for path, reason in scalars.unstorable(value)]
+        faults = [Fault.at(source, path_of(path), reason) for path, reason in storable.unstorable(value)]
     if faults:
         batch.faults += faults
         return

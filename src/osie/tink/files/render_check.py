@@ -6,6 +6,7 @@ from itertools import islice
 
 from pydantic import ValidationError
 
+from osie.core import storable
 from osie.tink.domain import keys, nearby, scalars
 from osie.tink.domain.hardware import HardwareSpec
 from osie.tink.domain.keys import path_of
@@ -202,7 +203,7 @@ def _read_form(batch: Batch, place: _Place, text: str) -> TemplateForm | None:
         return None
     value = scalars.settle(read, TemplateForm)
     found = list(islice(keys.strays(value, keys.form_of(TemplateForm)), advice.MOST))
-    faults = [(path_of(parts), reason) for parts, reason in scalars.unstorable(value)]
+    faults = [(path_of(parts), reason) for parts, reason in storable.unstorable(value)]
     faults += advice.misspelt(found)
     form = None
     try:

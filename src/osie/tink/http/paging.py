@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import Header, Query
 from fastapi.responses import Response, StreamingResponse
 
-from osie.tink.domain.scalars import unstorable
+from osie.core.storable import unstorable
 from osie.tink.domain.views import Json
 from osie.tink.http import forms
 from osie.tink.service.event_streams import Source, follow

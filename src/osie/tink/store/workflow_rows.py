@@ -182,7 +182,6 @@ async def add_logs(
     kept: int = LOG_LINES,
 ) -> None:
     """Store lines; those that are there already are dropped, and so are the action's oldest but `kept`."""
-    columns = action_logs.c
     rows = [{"workflow_id": workflow_id, "action_id": action_id, **asdict(line)} for line in lines]
     if not rows:
         return
