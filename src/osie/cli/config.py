@@ -2,7 +2,7 @@
 
 import ipaddress
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -101,6 +101,7 @@ class Operator(_Section):
     """The operator's API: apart from the machines' network."""
 
     listen: Annotated[str, AfterValidator(_endpoint)] = "127.0.0.1:7080"
+    names: Sequence[str] = ()  # by which it may be asked for, besides addresses and this host's own names
 
 
 class ServeConfig(_Section):

@@ -5,7 +5,7 @@ import errno
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
@@ -19,12 +19,13 @@ from osie.boots.service import Boots
 from osie.cli import config, doctor
 from osie.cli.adapters import TinkMachines
 from osie.cli.config import ServeConfig
+from osie.core import locks
 from osie.core.errors import OsieError
 from osie.core.listening import listening
 from osie.registry import app as registry_app
 from osie.tink.domain.states_time import Patience
 from osie.tink.grpc import agent_service, older_service
-from osie.tink.http import application
+from osie.tink.http import application, browsers
 from osie.tink.service.service import Tink
 from osie.tink.store.database import Store
 
@@ -54,10 +55,11 @@ async def _until_told(settings: ServeConfig) -> None:
 @asynccontextmanager
 async def running(settings: ServeConfig) -> AsyncIterator[None]:
     """All servers, within the block. Raises OsieError where one can't start; none is left running then."""
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    locks.allow_many()  # a waiting machine is a connection
     address = settings.network.address
-    operator = _operator_socket(settings.operator.listen)
     async with AsyncExitStack() as stack:
+        stack.enter_context(_state_of_our_own(settings.state_dir))
+        operator = _operator_socket(settings.operator.listen)
         stack.callback(operator.close)
         store = await Store.open(settings.database_url)
         stack.push_async_callback(store.close)
@@ -84,7 +86,20 @@ async def running(settings: ServeConfig) -> AsyncIterator[None]:
         boots = await stack.enter_async_context(Boots(_boots_config(settings), TinkMachines(tink)))
         await stack.enter_async_context(_refreshing(boots, tink))
         # Last, so that the API answers only when everything does.
-        await stack.enter_async_context(_operator_api(tink, operator))
+        await stack.enter_async_context(_operator_api(tink, operator, settings.operator.names))
+        yield
+
+
+@contextmanager
+def _state_of_our_own(folder: Path) -> Iterator[None]:
+    """Have the state folder for this server alone; a new one only our user can read. Raises OsieError."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with locks.exclusive_if_free(folder / "lock") as free:
+        if not free:
+            raise OsieError(
+                f"another `osie serve` runs on {folder}",
+                hint="stop it, or give this one a state_dir of its own",
+            )
         yield
 
 
@@ -178,10 +193,9 @@ class _Uvicorn(uvicorn.Server):
 
 
 @asynccontextmanager
-async def _operator_api(tink: Tink, listening: socket.socket) -> AsyncIterator[None]:
-    server = _Uvicorn(
-        uvicorn.Config(application.create(tink), log_level="warning", timeout_graceful_shutdown=3)
-    )
+async def _operator_api(tink: Tink, listening: socket.socket, names: Collection[str]) -> AsyncIterator[None]:
+    app = application.create(tink, names={*browsers.own_names(), *names})
+    server = _Uvicorn(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3))
     task = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         yield

@@ -16,7 +16,7 @@ class Kept:
 
     def __init__(self) -> None:
         self._descriptors: dict[Path, int] = {}
-        _allow_many()
+        allow_many()
 
     def keep(self, path: Path, descriptor: int) -> None:
         """Keep what `shared` returned for `path`, in place of what we had."""
@@ -84,8 +84,8 @@ def _folder_lock(folder: Path, operation: int) -> int:
     return descriptor
 
 
-def _allow_many() -> None:
-    """Let the process open more files than the usual 1024, where it may: each kept lock is one."""
+def allow_many() -> None:
+    """Let the process open more files than the usual 1024, where it may: each lock and connection is one."""
     soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = min(most, _MANY) if most != resource.RLIM_INFINITY else _MANY
     if soft != resource.RLIM_INFINITY and soft < wanted:

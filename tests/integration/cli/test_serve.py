@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+import httpx
 import pytest
 import pytest_asyncio
 import yaml
@@ -79,6 +80,34 @@ async def test_all_faults_of_all_files_are_told_and_nothing_is_applied(stage: St
     for word in ("colour", "hardwareRef", "Hardwear", "metadata"):
         assert word in told, told
     assert (await stage.client.request("GET", "/hardware"))["items"] == []
+
+
+async def test_its_state_is_for_one_server_and_one_user(stage: Stage) -> None:
+    """A second server on the same state is refused in a sentence; other users can't read the database."""
+    status, told = await _osie(stage, "serve", "--config", stage.workdir / "serve.toml")
+    assert status == 1
+    assert f"another `osie serve` runs on {stage.workdir / 'state'}" in told
+    assert (stage.workdir / "state").stat().st_mode & 0o777 == 0o700
+    files = {path.name: path.stat().st_mode & 0o777 for path in (stage.workdir / "state").glob("tink.db*")}
+    assert files == dict.fromkeys(files, 0o600) and "tink.db" in files
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "http://evil.example", "Content-Type": "application/json"}, 403),
+        ({"Host": "evil.example:7080", "Content-Type": "application/json"}, 421),
+        ({"Content-Type": "text/plain"}, 415),
+        ({"Content-Type": "application/json"}, 404),  # there is no such workflow
+    ],
+)
+async def test_a_page_in_the_operators_browser_changes_nothing(
+    stage: Stage, headers: dict[str, str], status: int
+) -> None:
+    """What a browser sends for a page from elsewhere is refused before it reaches a workflow."""
+    async with httpx.AsyncClient() as client:
+        url = f"{stage.operator_url}/api/v1/workflows/w/run-again"
+        assert (await client.post(url, headers=headers)).status_code == status
 
 
 async def test_apply_get_delete(stage: Stage, tmp_path: Path) -> None:

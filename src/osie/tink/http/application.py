@@ -1,6 +1,6 @@
 """The operator's HTTP API, /api/v1: FastAPI's routes over the use cases and the queries, put together."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
@@ -10,13 +10,17 @@ from osie.tink.domain.errors import ConflictError, MissingError
 from osie.tink.domain.resources import Kind
 from osie.tink.files.manifest import RefusedError
 from osie.tink.http import examples, operations, records, resources
+from osie.tink.http.browsers import Browsers
 from osie.tink.http.limits import Limits
 from osie.tink.service.queries import Queries
 from osie.tink.service.service import Tink
 
 
-def create(tink: Tink) -> FastAPI:
-    """The application. It keeps no state: everything is `tink`'s."""
+def create(tink: Tink, names: Collection[str] | None = None) -> FastAPI:
+    """Make the application. It keeps no state: everything is `tink`'s.
+
+    `names`: the hosts that it may be asked for, addresses apart; None: whatever a request says.
+    """
     app = FastAPI(
         title="Osie",
         version="1",
@@ -26,6 +30,8 @@ def create(tink: Tink) -> FastAPI:
         redoc_url=None,
     )
     app.add_middleware(Limits)
+    if names is not None:
+        app.add_middleware(Browsers, names=names)
     queries = Queries(tink.store)
     routers = [resources.applying(tink)]
     for kind, plural in ((Kind.HARDWARE, "hardware"), (Kind.TEMPLATE, "templates")):

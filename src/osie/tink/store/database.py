@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from osie.core.errors import OsieError
 _READ_ONLY = "osie_read_only"
 _MIGRATING = 0x051E  # PostgreSQL's advisory lock: one server migrates, or applies, at a time
 _BUSY_MS = 30_000
+_PRIVATE = 0o600
 _PASSWORD = re.compile(r":(?!//).*@")  # in what may be no URL at all
 _MANUAL = re.compile(r"\s*\(Background on this error at: [^)]*\)")
 _CONNECTIONS = 16  # kept; what is above that is made and closed for each use, which costs more than the use
@@ -44,7 +45,7 @@ class Store:
         try:
             parsed = sa.make_url(url)
             if parsed.get_backend_name() == "sqlite":
-                _check_folder(parsed)
+                _keep_private(_file_of(parsed))
             engine = create_async_engine(parsed, pool_size=_CONNECTIONS, max_overflow=_CONNECTIONS)
         except (SQLAlchemyError, ImportError) as error:
             raise StoreError(
@@ -140,13 +141,29 @@ def _upgrade(connection: sa.Connection) -> None:
     command.upgrade(config, "head")
 
 
-def _check_folder(url: sa.URL) -> None:
+def _file_of(url: sa.URL) -> Path:
     # Told by us, since aiosqlite leaves a thread behind when it can't open a file.
-    folder = Path(url.database or "").parent
+    file = Path(url.database or "")
     if url.database in (None, "", ":memory:"):
         raise StoreError(f"{url}: no file named", hint="sqlite+aiosqlite:///FILE")
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise StoreError(f"{url}: can't be opened: {folder} is no folder that we may write to")
+    if not file.parent.is_dir() or not os.access(file.parent, os.W_OK):
+        raise StoreError(f"{url}: can't be opened: {file.parent} is no folder that we may write to")
+    return file
+
+
+def _keep_private(file: Path) -> None:
+    """Have only our user read the database: it has join tokens, passwords, user data.
+
+    SQLite gives its -wal and -shm files the mode of the database (sqlite.org, os_unix.c, findCreateFileMode).
+    """
+    try:
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
+    except OSError:
+        return  # SQLite will say why it can't be opened
+    os.close(descriptor)
+    for name in (file.name, f"{file.name}-wal", f"{file.name}-shm"):
+        with suppress(OSError):  # not there, or another user's
+            file.with_name(name).chmod(_PRIVATE)
 
 
 def _prepare_sqlite(engine: AsyncEngine) -> None:
