@@ -79,8 +79,8 @@ def fallocate(descriptor: int, mode: int, start: int, length: int) -> None:
 def open_in_root(root: int, path: str, flags: int) -> int:
     """openat2(2) with RESOLVE_IN_ROOT: `path` as a process that was chrooted into folder `root` sees it.
 
-    A rename or a mount anywhere on the machine meanwhile makes `..` uncertain, and the kernel says EAGAIN: then
-    it's asked again, as the manual page advises.
+    A rename or a mount anywhere on the machine meanwhile makes `..` uncertain, and the kernel says EAGAIN:
+    then it's asked again, as the manual page advises.
     """
     how = _OpenHow(flags | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS)
     size = ctypes.c_size_t(ctypes.sizeof(how))
