@@ -109,7 +109,7 @@ async def scripts(tmp_path_factory: pytest.TempPathFactory) -> dict[int, str]:
 def boots_script(number: int) -> str:
     """What boots has iPXE do on the machine."""
     (interface,) = netboot.interfaces(hardware(number)["spec"])
-    around = ipxe_script.Surroundings("http://192.0.2.1:7171", GLOBAL, TINK, "192.0.2.1", 514, "")
+    around = ipxe_script.ServiceContext("http://192.0.2.1:7171", GLOBAL, TINK, "192.0.2.1", 514, "")
     return ipxe_script.for_machine(Machine(**asdict(interface)), around).text
 
 

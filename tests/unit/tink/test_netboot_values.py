@@ -6,14 +6,14 @@ import pytest
 import yaml
 
 from osie.boots import ipxe_script
-from osie.boots.ipxe_script import Surroundings
+from osie.boots.ipxe_script import ServiceContext
 from osie.boots.machine import Machine
 from osie.cli import adapters
 from osie.tink.domain.netboot import interfaces
 from osie.tink.files.manifest import RefusedError
 from osie.tink.service import diffing
 
-AROUND = Surroundings(
+AROUND = ServiceContext(
     "http://10.0.0.1:7171", ("console=ttyS0",), "10.0.0.1:42113", "10.0.0.1", 514, "10.0.0.1:5000"
 )
 

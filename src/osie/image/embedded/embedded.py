@@ -74,7 +74,7 @@ class StoredImage:
     def read(cls, told: Mapping[str, Any]) -> Self:
         """An image from its JSON."""
         return cls(
-            names=tuple(Reference(**name) for name in told["names"]),
+            names=tuple(Reference(*name) for name in told["names"]),
             config=told["config"].encode(),
             manifest=told["manifest"].encode(),
             layers=tuple(
