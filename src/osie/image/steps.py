@@ -10,9 +10,9 @@ from pathlib import Path
 
 import osie
 from osie.contracts import artifacts
-from osie.core import debian
+from osie.core import debian, imports
 from osie.core.cache import Cache
-from osie.core.files import sha256_of_file, sha256_of_tree
+from osie.core.files import sha256_of_file
 from osie.image.artifacts import initramfs, parts, squash
 from osie.image.embedded import docker_store, embedded, podman_store
 from osie.image.embedded.embedded import StoredImage, Wanted
@@ -22,9 +22,7 @@ from osie.image.root import ipxe, kernel, packages, python, root, selection, tre
 # Of our code, what makes folders of an image's layers.
 _UNPACKS = ("archived.py", "embedded.py", "flattening.py", "layer_file.py", "layer_tar.py")
 SOURCE = Path(osie.__file__).parent
-# What the ramdisk's Python gets of ours; the protobuf modules need a library that it doesn't have.
-_OURS = ("contracts", "core", "ramdisk")
-_NOT_OURS = shutil.ignore_patterns("*_pb2.py", "*_pb2.pyi", "__pycache__", "root", "initramfs")
+_PROGRAM = "ramdisk"  # of ours, what the ramdisk runs
 # Of a profile.
 _NOT_IN_THE_ROOT = {"name", "description", "compression", "size_budget_bytes", "memory_min_mib"}
 _NOT_IN_THE_ROOT |= {
@@ -284,16 +282,20 @@ def _owners(worker: StoredImage, others: Sequence[StoredImage]) -> dict[str, str
 
 
 def _copy_python(source: Path, target: Path) -> None:
-    target.mkdir()
-    shutil.copyfile(source / "__init__.py", target / "__init__.py")
-    for name in _OURS:
-        shutil.copytree(source / name, target / name, ignore=_NOT_OURS)
+    for name in _ours(source):
+        place = target / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / name, place)
 
 
-def _sha256_of_ours(source: Path) -> list[str]:
-    return [sha256_of_file(source / "__init__.py")] + [
-        sha256_of_tree(source / name, suffixes=(".py", ".json", ".toml")) for name in _OURS
-    ]
+def _ours(source: Path) -> list[str]:
+    """List the modules of ours that the ramdisk's program needs, relative to `source`."""
+    own = [path.relative_to(source).as_posix() for path in (source / _PROGRAM).rglob("*.py")]
+    return sorted(imports.closure(source, own))
+
+
+def _sha256_of_ours(source: Path) -> list[tuple[str, str]]:
+    return [(name, sha256_of_file(source / name)) for name in _ours(source)]
 
 
 def _sources(*names: str) -> list[str]:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import osie
+from osie.core import imports
 from osie.core.cache import BuildProgress, Cache
 from osie.core.debian import EPOCH
-from osie.oci import base, document, extras, imports, layer
+from osie.oci import base, document, extras, layer
 from osie.oci import layout as folder_layout
 from osie.oci.base import Base
 from osie.oci.interpreter import Interpreter
