@@ -25,11 +25,19 @@ from osie.core.process import run
 A, B, C = (f"52:54:00:00:00:{last}" for last in ("10", "11", "12"))
 
 
+@pytest.fixture(scope="module")
+def unpacked() -> Path:
+    """Debian 13's dnsmasq and its libraries, made before a test enters a network without the mirror."""
+    return packages.unpacked(PackageSet(("dnsmasq-base",)), build_cache(), step="test-dnsmasq")
+
+
 @pytest.fixture(params=["the host's", "Debian 13's"])
-def dnsmasq(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def dnsmasq(
+    request: pytest.FixtureRequest, unpacked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> str:
     """Which dnsmasq is the first on PATH: 2.90 on Debian 12, 2.91 out of Debian 13's packages."""
     if request.param == "Debian 13's":
-        tree = packages.unpacked(PackageSet(("dnsmasq-base",)), build_cache(), step="test-dnsmasq")
+        tree = unpacked
         (loader,) = tree.glob("usr/lib/*/ld-linux-*.so.*")
         program = tmp_path / "bin" / "dnsmasq"
         program.parent.mkdir()
