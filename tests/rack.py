@@ -38,7 +38,11 @@ class Rack:
         return self.machines[number].hardware.mac
 
     async def add(
-        self, memory_mib: int, ramdisk: tuple[Path, Path] | None = None, kernel_parameters: Sequence[str] = ()
+        self,
+        memory_mib: int,
+        ramdisk: tuple[Path, Path] | None = None,
+        kernel_parameters: Sequence[str] = (),
+        firmware: qemu.Firmware = "bios",
     ) -> VirtualMachine:
         """A machine that finds no work yet. It netboots, with these parameters last; or is handed that kernel
         and that ramdisk.
@@ -53,7 +57,9 @@ class Rack:
                 f"grpc_authority={self.stage.address}:42113 insecure_registries={self.stage.address}:5000"
             )
             direct = qemu.Direct(*ramdisk, f"console=ttyS0 {server} worker_id={mac} hw_addr={mac}")
-        hardware = qemu.Hardware(f"machine-{number}", mac, disk, memory_mib=memory_mib, direct=direct)
+        hardware = qemu.Hardware(
+            f"machine-{number}", mac, disk, memory_mib=memory_mib, firmware=firmware, direct=direct
+        )
         log = self.stage.workdir / f"console-{number}.log"
         machine = VirtualMachine(self.stage.network, hardware, log=log, accelerated_by=accelerator.best())
         self.machines.append(machine)

@@ -20,6 +20,5 @@ def command(
         *(f"--enable-{name}=false" for name in (*_OFF, *_NO_CLUSTER)),
         *("--backend=file", f"--backend-file-path={known}"),
         *(f"--public-ipv4={address}", f"--bind-address={address}", f"--http-port={port}"),
-        "--syslog-enabled=false",
         *options,
     ]

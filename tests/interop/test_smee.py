@@ -84,6 +84,7 @@ async def scripts(tmp_path_factory: pytest.TempPathFactory) -> dict[int, str]:
         *(
             "--dhcp-enabled=false",
             "--tftp-server-enabled=false",
+            "--syslog-enabled=false",
             f"--ipxe-script-tink-server-addr-port={TINK}",
         ),
         "--ipxe-http-script-osie-url=http://192.0.2.1:7171/artifacts",

@@ -72,5 +72,6 @@ async def test_what_upstream_shows_is_valid(name: str, document: dict[str, Any])
 
 
 def test_some_are_found() -> None:
-    """Upstream's source has them."""
+    """Upstream's source has them, and what is refused here."""
     assert {document["kind"] for _, document in FOUND} == KINDS
+    assert REFUSED.keys() <= {name for name, _ in FOUND}

@@ -75,6 +75,11 @@ class Stage:
         return self.network.address
 
     @property
+    def interface(self) -> str:
+        """The interface on which the server answers DHCP."""
+        return BRIDGE
+
+    @property
     def boots_url(self) -> str:
         """boots over HTTP, for the machines."""
         return f"http://{self.address}:7171"
@@ -84,7 +89,7 @@ class Stage:
         prefix = self.address.rpartition(".")[0]
         values: dict[str, dict[str, object]] = {
             "network": {
-                "interface": BRIDGE,
+                "interface": self.interface,
                 "address": self.address,
                 "dynamic_range": [f"{prefix}.200", f"{prefix}.250"],
             },
