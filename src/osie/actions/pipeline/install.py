@@ -66,9 +66,13 @@ def install(settings: Settings, source_for: Callable[[Trust], Source]) -> int:
 class Installation:
     """One image on its way to one disk."""
 
-    def __init__(self, settings: Settings, flow: Flow, disk: Claimed, report: Report) -> None:
+    def __init__(
+        self, settings: Settings, flow: Flow, disk: Claimed, report: Report, *, fetched: int | None = None
+    ) -> None:
+        """`fetched`: the bytes that were, where the flow's aren't those."""
         self._settings = settings
         self._flow = flow
+        self._fetched = fetched
         self._disk = disk
         self._report = report
         manifest = flow.trust.manifest
@@ -88,8 +92,9 @@ class Installation:
         if partitions:
             say(f"partitions: {', '.join(partitions)}")
         evidence = self._flow.trust.evidence
+        fetched = self._flow.fetched if self._fetched is None else self._fetched
         say(
-            f"wrote {self._writer.done} bytes ({self._flow.fetched} fetched) to {self._disk.path}"
+            f"wrote {self._writer.done} bytes ({fetched} fetched) to {self._disk.path}"
             f" in {seconds:.1f} s, {size(self._writer.done / seconds)}/s{'; ' if evidence else ''}{evidence}"
         )
 
