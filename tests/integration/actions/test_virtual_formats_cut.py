@@ -2,6 +2,7 @@
 
 import os
 import random
+import struct
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,23 @@ def test_no_cut_image_is_taken_that_would_become_another_disk(made_by: str, tmp_
         done = run(["qemu-img", "convert", "-f", kind, "-O", "raw", cut_off, becomes], check=False)
         assert done.returncode or becomes.read_bytes() == raw.read_bytes(), length
     assert refused
+
+
+def test_the_footer_of_a_vmdk_tells_where_its_grains_are(tmp_path: Path) -> None:
+    """VMware streams such images out: the header leaves that open. One that is cut off has no footer."""
+    raw, file, becomes = (tmp_path / name for name in ("raw", "image", "becomes"))
+    raw.write_bytes(os.urandom(1 << 20))
+    run(["qemu-img", "convert", "-f", "raw", "-O", "vmdk", "-o", "subformat=streamOptimized", raw, file])
+    body = file.read_bytes()
+    body += bytes(-len(body) % 512)
+    header = body[:512]
+    footer = struct.pack("<QII", 1, 0, 3).ljust(512, b"\0")  # its marker (Virtual Disk Format 5.0)
+    open_header = header[:56] + b"\xff" * 8 + header[64:]
+    streamed = open_header + body[512:] + footer + header + bytes(512)
+    file.write_bytes(streamed)
+    run(["qemu-img", "convert", "-f", "vmdk", "-O", "raw", file, becomes])
+    assert becomes.read_bytes() == raw.read_bytes()
+    assert _whole("vmdk", streamed)
+    assert not _whole("vmdk", streamed[:-512])
+    lost_a_part = open_header + body[512 : len(body) // 2] + footer + header + bytes(512)
+    assert not _whole("vmdk", lost_a_part)

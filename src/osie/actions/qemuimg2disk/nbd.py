@@ -34,9 +34,8 @@ _MOST_OF_ANOTHER = 64 << 10  # bytes of a chunk of another kind, an error with i
 _READY_S = 20.0
 _MOST_SAID = 4096  # bytes
 _POLL_S = 0.02
-_OPENING = re.compile(
-    r"^Failed to blk_new_open 'json:.*': (?=.)"
-)  # in front of why: our own words for the image
+# what qemu-nbd says in front of why: our own words for the image
+_OPENING = re.compile(r"^Failed to blk_new_open 'json:.*': (?=.)")
 
 
 class NbdSource:
