@@ -14,6 +14,7 @@ from osie.core.process import run
 FORMATS = [
     "qcow2",
     "qcow2 -c",
+    "qcow2 -c -o cluster_size=4k",  # the disk ends where a cluster does
     "qcow2 -o preallocation=metadata",
     "qcow2 -o compat=0.10,cluster_size=512",
     "qcow2 -o extended_l2=on,cluster_size=128k",
@@ -45,13 +46,15 @@ def test_no_cut_image_is_taken_that_would_become_another_disk(made_by: str, tmp_
     kind, *options = made_by.split()
     raw, file, cut_off, becomes = (tmp_path / name for name in ("raw", "image", "cut", "becomes"))
     dice = random.Random(made_by)
-    raw.write_bytes(os.urandom(700_000) + bytes(3 << 20) + os.urandom(300 << 10) + bytes(324 + 2560))
+    letters = os.urandom(1_003_520).translate(bytes(range(97, 105)) * 32)  # which can be compressed
+    raw.write_bytes(letters[:700_000] + bytes(3 << 20) + letters[700_000:])
     run(["qemu-img", "convert", "-f", "raw", "-O", kind, *options, raw, file])
     body = file.read_bytes()
     assert _whole(kind, body)
     run(["qemu-img", "convert", "-f", kind, "-O", "raw", file, raw])
     refused = 0
-    for length in (len(body) - 1, len(body) - 3000, *(dice.randrange(len(body)) for _ in range(6))):
+    ends = (len(body) - less for less in (1, 150, 300, 450, 3000))
+    for length in (*ends, *(dice.randrange(len(body)) for _ in range(6))):
         if not _whole(kind, body[:length]):
             refused += 1
             continue

@@ -75,8 +75,8 @@ def _last(entries: Iterator[tuple[int, int]], bits: int, disk_left: int) -> int:
     for entry, subclusters in entries:
         if entry & _COMPRESSED:
             sectors = (entry >> sectors_at & in_sectors) + 1
-            # nothing tells which byte of its last sector is the last that counts: QEMU finds it missing
-            last = max(last, ((entry & in_begin) // _SECTOR + sectors - 1) * _SECTOR + 1)
+            # QEMU fills the last one up, and takes deflated data whose end is missing
+            last = max(last, ((entry & in_begin) // _SECTOR + sectors) * _SECTOR)
         elif subclusters:
             used = subclusters * (1 << bits) // _SUBCLUSTERS
             last = max(last, (entry & _OFFSET) + min(used, disk_left))
