@@ -105,6 +105,17 @@ def test_a_cut_archive_leaves_nothing(
         assert [path.name for path in root.iterdir()] == ["lost+found"]
 
 
+def test_an_archive_that_stops_inside_a_header_is_an_error_whatever_its_digest(
+    serve: Any, action: Any, file_system: Path, looked_into: Any, assert_failed: Any
+) -> None:
+    """GNU tar leaves that member out and says nothing."""
+    served = serve(_archive((_entry("file"), b"x" * 512), (_entry("lost"), b"y" * 512))[: 1024 + 188])
+    done = _run(action, file_system, served.url, TARFILE_CHECKSUM=served.checksum)
+    assert_failed(done, "the archive is cut off: it has 1212 bytes, no whole number of 512-byte blocks")
+    with looked_into(file_system) as root:
+        assert [path.name for path in root.iterdir()] == ["lost+found"]
+
+
 @pytest.mark.parametrize("blocks", [0, 1])
 def test_an_archive_without_its_end_is_taken_where_its_digest_is_right(
     blocks: int, serve: Any, action: Any, file_system: Path, looked_into: Any, assert_failed: Any

@@ -39,6 +39,19 @@ def test_an_image_as_large_as_the_disk_is_written_to_its_last_byte(
     assert disk.read_bytes() == image
 
 
+@pytest.mark.parametrize("kind", ["raw", "gzip"])
+def test_an_image_that_is_shorter_than_its_gpt_says_is_warned_of(
+    kind: str, disk: Path, serve: Any, action: Any, pack: Any
+) -> None:
+    """A raw image that was cut at a sector has no other mark of it."""
+    gpt = bytes(512) + b"EFI PART" + bytes(16) + (1).to_bytes(8, "little") + (8191).to_bytes(8, "little")
+    whole = gpt + bytes(4 * MIB - len(gpt))
+    for image, told in ((whole, False), (whole[: 3 * MIB], True)):
+        done = action("image2disk", IMG_URL=serve(pack(kind, image)).url, DEST_DISK=disk)
+        assert done.returncode == 0, done.stderr
+        assert ("has 3145728 bytes, and its GPT is of a disk of 4194304: cut off?" in done.stderr) is told
+
+
 def test_progress_is_told_as_events(
     disk: Path, packed: dict[str, bytes], image: bytes, serve: Any, action: Any
 ) -> None:

@@ -41,7 +41,8 @@ _TAR = (
 )
 _MOST_WARNINGS = 10  # lines that are handed on
 _MOST_SAID = 16 << 10  # bytes of tar's complaints that are looked at
-_END = bytes(1024)  # two blocks of zeroes end an archive (POSIX, pax: ustar interchange format)
+_BLOCK_BYTES = 512
+_END = bytes(2 * _BLOCK_BYTES)  # two blocks of zeroes end an archive (POSIX, pax: ustar interchange format)
 
 
 class ExtractError(OsieError):
@@ -131,23 +132,31 @@ def _extract(archive: _Archive, folder: Path, report: Report) -> int:
     flow = archive.flow
     trust = flow.trust
     with tempfile.TemporaryFile() as said, _Tar(folder, said).running() as tar:
-        end = b""
+        end, length = b"", 0
         for piece in archive.pieces:
             if trust.needs_raw:
                 trust.raw(piece)
             tar.write(piece)
             end = (end + piece[-len(_END) :])[-len(_END) :]
+            length += len(piece)
             report.phase("write", flow.position, flow.source.total)
         tar.finish()
     trust.check()
-    _check_end(end, verified=trust.verified)
+    _check_end(end, length, verified=trust.verified)
     if trust.evidence:
         say(trust.evidence)
     return flow.fetched
 
 
-def _check_end(end: bytes, *, verified: bool) -> None:
-    """Raise ImageError where it has no end, unless something stands for all of it."""
+def _check_end(end: bytes, length: int, *, verified: bool) -> None:
+    """Raise ImageError where it has no end, unless something stands for all of it.
+
+    One that stops inside a block was cut off, whoever signed it. GNU tar says nothing of what it lacks then.
+    """
+    if length % _BLOCK_BYTES:
+        raise ImageError(
+            f"the archive is cut off: it has {length} bytes, no whole number of {_BLOCK_BYTES}-byte blocks"
+        )
     if end == _END:
         return
     if not verified:

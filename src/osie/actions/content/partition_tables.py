@@ -10,7 +10,8 @@ import struct
 from osie.actions.content.magic import Magic, first
 from osie.contracts.image_manifest import SECTOR_SIZES
 
-_GPT, _MY_LBA = b"EFI PART", 24  # signature, place of its own sector's number
+# the signature; the places of the numbers of its own sector and of its backup's
+_GPT, _MY_LBA, _BACKUP_LBA = b"EFI PART", 24, 32
 _BOOT_SIGNATURE_AT, _BOOT_SIGNATURE = 510, b"\x55\xaa"
 _ENTRIES_AT, _ENTRY_BYTES, _ENTRIES = 446, 16, 4
 _BSD = b"\x57\x45\x56\x82"
@@ -39,6 +40,13 @@ def told(head: bytes) -> str | None:
 def gpt_sectors(head: bytes) -> set[int]:
     """The sector sizes in bytes for which there is a GPT: its header is in the second sector."""
     return {size for size in SECTOR_SIZES if _is_gpt_header(head[size : size + 512])}
+
+
+def gpt_disk_bytes(head: bytes) -> int | None:
+    """The size of the disk that a GPT is for: its backup header is in the last sector; None without a GPT."""
+    sizes = gpt_sectors(head)
+    at = {size: int.from_bytes(head[size + _BACKUP_LBA : size + _BACKUP_LBA + 8], "little") for size in sizes}
+    return min(((last + 1) * size for size, last in at.items()), default=None)
 
 
 def has_boot_signature(head: bytes) -> bool:

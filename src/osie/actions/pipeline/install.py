@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from osie.actions import libc
 from osie.actions.content import rule
+from osie.actions.content.partition_tables import gpt_disk_bytes
 from osie.actions.disk.block_device import Claimed, claim, reread_partitions
 from osie.actions.disk.choice import choose
 from osie.actions.disk.fitness import check as check_fitness
@@ -24,7 +25,7 @@ from osie.actions.pipeline.blocks import VERIFIED_AHEAD, block_zero, fetched_blo
 from osie.actions.pipeline.options import DiskOptions, FetchOptions
 from osie.actions.pipeline.report import Report
 from osie.actions.pipeline.stream import Flow, begin, established, unpacked
-from osie.actions.program import say
+from osie.actions.program import say, warn
 from osie.actions.progress import size
 from osie.actions.read_ahead import read_ahead
 from osie.actions.trust.blocks import verified_blocks
@@ -65,13 +66,18 @@ def install(settings: Settings, source_for: Callable[[Trust], Source]) -> int:
 class Installation:
     """One image on its way to one disk."""
 
-    def __init__(self, settings: Settings, flow: Flow, disk: Claimed, report: Report) -> None:
+    def __init__(
+        self, settings: Settings, flow: Flow, disk: Claimed, report: Report, *, fetched: int | None = None
+    ) -> None:
+        """`fetched`: the bytes that were, where the flow's aren't those."""
         self._settings = settings
         self._flow = flow
+        self._fetched = fetched
         self._disk = disk
         self._report = report
         manifest = flow.trust.manifest
         self._mode: Mode = settings.write.readback or ("sample" if manifest is None else "full")
+        self._by_gpt: int | None = None  # bytes that the image should have
         self._writer = DiskWriter(disk, image_size=manifest.raw_size if manifest else None)
 
     def run(self) -> None:
@@ -86,8 +92,9 @@ class Installation:
         if partitions:
             say(f"partitions: {', '.join(partitions)}")
         evidence = self._flow.trust.evidence
+        fetched = self._flow.fetched if self._fetched is None else self._fetched
         say(
-            f"wrote {self._writer.done} bytes ({self._flow.fetched} fetched) to {self._disk.path}"
+            f"wrote {self._writer.done} bytes ({fetched} fetched) to {self._disk.path}"
             f" in {seconds:.1f} s, {size(self._writer.done / seconds)}/s{'; ' if evidence else ''}{evidence}"
         )
 
@@ -96,6 +103,11 @@ class Installation:
         hashes = self._write_any() if manifest is None else self._write_known(manifest)
         self._flow.trust.check()
         check_size(self._writer.done, self._disk, self._flow.trust)
+        if self._by_gpt is not None and self._writer.done < self._by_gpt:
+            warn(
+                f"the image has {self._writer.done} bytes, and its GPT is of a disk of {self._by_gpt}:"
+                " cut off?"
+            )
         self._make_durable(hashes)
 
     def _write_any(self) -> Hashes | None:
@@ -195,6 +207,7 @@ class Installation:
             head=head,
             sector_size=manifest.sector_size if manifest is not None else None,
         )
+        self._by_gpt = gpt_disk_bytes(head)
         say(f"writing {self._settings.name} ({kind}) to {self._disk.path}")
         self._writer.erase_ends(keep=resumed)
 

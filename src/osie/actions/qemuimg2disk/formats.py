@@ -4,7 +4,7 @@ An image may name other files: a backing file, an external data file, extents. O
 written on there are none that it could mean, and a file of the machine's own must not end up on its disk.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from osie.actions.qemuimg2disk import qcow2, vdi, vhd, vhdx, vmdk
@@ -18,6 +18,13 @@ _SIZES: dict[str, Callable[[At], int]] = {
     "vhdx": vhdx.size,
     "vpc": vhd.size,
     "vdi": vdi.size,
+}
+_ENDS: dict[str, Callable[[At, int], Iterator[int]]] = {
+    "qcow2": qcow2.ends,
+    "vmdk": vmdk.ends,
+    "vhdx": vhdx.ends,
+    "vpc": vhd.ends,
+    "vdi": vdi.ends,
 }
 _REFUSED = {
     "a QED image": (b"QED\0",),
@@ -44,6 +51,18 @@ def told(at: At) -> Disk | None:
     if not size:
         raise ImageError(f"the image is empty: a {kind} of a disk without any bytes")
     return Disk(kind, size)
+
+
+def check_whole(kind: str, at: At, length: int) -> None:
+    """Raise ImageError where the tables of an image of `length` bytes name data behind its end.
+
+    QEMU reads zeroes there (bdrv_aligned_preadv, block/io.c), and refuses few of them by itself.
+    """
+    for end in _ENDS[kind](at, length):
+        if end > length:
+            raise ImageError(
+                f"the image is truncated: it has {length} bytes, and its tables name data up to byte {end}"
+            )
 
 
 def _kind(head: bytes) -> str | None:

@@ -5,7 +5,7 @@ verified there, and shown by qemu-nbd as the disk that it is; that goes the way 
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import NamedTuple
 
 from osie.actions import libc
@@ -41,6 +41,8 @@ from osie.actions.unpack.decompress import (
     kind_of,
     size_told,
 )
+
+_MOST_REQUESTS = 64
 
 
 class _Stored(NamedTuple):
@@ -107,15 +109,18 @@ def _through_qemu(wanted: ImageToDisk, source: Source, image: _Stored, disk: Cla
         of_raw.verified |= given.trust.verified
         flow = Flow(source, of_stored)
         _check(image, flow, of_raw, disk)
+        _check_beforehand(image, source)
         place = stack.enter_context(staging.place(disk, image.disk.size, image.size))
         packed = "" if image.packed == "raw" else f" in {image.packed}"
         say(f"fetching {given.name} ({image.disk.kind}{packed}) to {disk.path}, behind what it becomes")
         _stage(image, flow, disk, place, report)
+        with place.reading() as at:
+            formats.check_whole(image.disk.kind, at, place.length)
         shown = stack.enter_context(nbd.shown(image.disk.kind, place.node))
         _check_shown(shown, place, disk)
         # its format says that it is a disk, be it an empty one
         meant = given._replace(write=given.write._replace(kind="any"))
-        Installation(meant, Flow(shown, of_raw), disk, report).run()
+        Installation(meant, Flow(shown, of_raw), disk, report, fetched=flow.fetched).run()
 
 
 def _check(image: _Stored, flow: Flow, of_raw: Trust, disk: Claimed) -> None:
@@ -133,6 +138,29 @@ def _check(image: _Stored, flow: Flow, of_raw: Trust, disk: Claimed) -> None:
         head=b"",
         sector_size=manifest.sector_size if manifest else None,
     )
+
+
+def _check_beforehand(image: _Stored, source: Source) -> None:
+    """Raise ImageError for a truncated image, where few requests show that: each table is one."""
+    length = source.total
+    if image.packed != "raw" or length is None or not source.seekable:
+        return
+    look = Look(source, "raw")
+    asked = 0
+
+    def at(start: int, length: int) -> bytes:
+        nonlocal asked
+        asked += 1
+        if asked > _MOST_REQUESTS:
+            raise _NotNow
+        return look.at(start, length)
+
+    with suppress(_NotNow):
+        formats.check_whole(image.disk.kind, at, length)
+
+
+class _NotNow(Exception):
+    """Too much to ask for it in advance."""
 
 
 def _stage(image: _Stored, flow: Flow, disk: Claimed, place: staging.Place, report: Report) -> None:

@@ -6,6 +6,7 @@ ahead.
 """
 
 import json
+import re
 import shutil
 import socket
 import struct
@@ -33,6 +34,8 @@ _MOST_OF_ANOTHER = 64 << 10  # bytes of a chunk of another kind, an error with i
 _READY_S = 20.0
 _MOST_SAID = 4096  # bytes
 _POLL_S = 0.02
+# what qemu-nbd says in front of why: our own words for the image
+_OPENING = re.compile(r"^Failed to blk_new_open 'json:.*': (?=.)")
 
 
 class NbdSource:
@@ -183,5 +186,6 @@ def _last_words(process: "subprocess.Popen[bytes]", said: IO[bytes]) -> SourceEr
         fate = "it hung up"
     said.seek(0)
     lines = said.read(_MOST_SAID).decode(errors="replace").strip().splitlines() or [f"no word why, {fate}"]
-    told = "".join(c if c.isprintable() else "?" for c in lines[-1].removeprefix(f"{_PROGRAM}: "))
+    said_last = _OPENING.sub("", lines[-1].removeprefix(f"{_PROGRAM}: "))
+    told = "".join(c if c.isprintable() else "?" for c in said_last)
     return SourceError(f"the image can't be read: {told}")

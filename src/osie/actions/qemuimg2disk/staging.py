@@ -4,6 +4,7 @@ image turns out to be: how long a compressed one is, nobody knows before.
 """
 
 import errno
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -27,6 +28,7 @@ class Place:
         self.start = start  # bytes
         self._room = room  # bytes; None: a file, which grows
         self._size = 0
+        self.length = 0  # of the image that was written, bytes
 
     @property
     def is_block(self) -> bool:
@@ -47,11 +49,31 @@ class Place:
             if self._size % _WINDOW < len(piece):
                 self._device.forget(self.start, self._size)
             tell()
+        self.length = self._size
         self._put(bytes(-self._size % _QEMU_SECTOR))
         try:
             insist(self._device.fsync)
         except OSError as error:
             raise DeviceError(f"{self._device.path} fails: {error.strerror}") from error
+
+    @contextmanager
+    def reading(self) -> Iterator[Callable[[int, int], bytes]]:
+        """What gives so many bytes of the image from an offset on, fewer at its end. Raises DeviceError."""
+        descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+
+        def at(offset: int, length: int) -> bytes:
+            if offset >= self.length:
+                return b""
+            place = self.start + offset
+            try:
+                return os.pread(descriptor, min(length, self.length - offset), place)
+            except OSError as error:
+                raise DeviceError(f"{self._device.path} fails at byte {place}: {error.strerror}") from error
+
+        try:
+            yield at
+        finally:
+            os.close(descriptor)
 
     def _put(self, piece: bytes) -> None:
         at = self.start + self._size

@@ -85,3 +85,12 @@ def test_an_empty_archive_is_one() -> None:
     rule.check_archive(bytes(10240), "raw")
     with pytest.raises(ImageError, match="empty"):
         rule.check_archive(b"", "raw")
+
+
+@pytest.mark.parametrize("sector", [512, 4096])
+def test_a_gpt_tells_the_size_of_its_disk(sector: int) -> None:
+    """Its backup header is in the last sector (UEFI 2.10, 5.3.2)."""
+    last = (99).to_bytes(8, "little")
+    parts = [(sector, b"EFI PART"), (sector + 24, b"\1"), (sector + 32, last)]
+    assert partition_tables.gpt_disk_bytes(head(*parts)) == 100 * sector
+    assert partition_tables.gpt_disk_bytes(head((510, BOOT))) is None

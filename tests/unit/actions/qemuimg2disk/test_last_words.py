@@ -17,7 +17,7 @@ server.bind(path)
 server.listen()
 connection = server.accept()[0]
 connection.close()
-sys.exit("qemu-nbd: Failed to blk_new_open 'json:...': Could not open it\\x1b[2J")
+sys.exit("qemu-nbd: Failed to blk_new_open 'json:{{'driver': 'vpc'}}': Could not open it\\x1b[2J")
 """
 
 
@@ -27,7 +27,7 @@ def test_its_last_words_are_the_error(tmp_path: Path, monkeypatch: pytest.Monkey
     program.write_text(_HANGS_UP)
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    why = r"^the image can't be read: Failed .* Could not open it\?\[2J$"
+    why = r"^the image can't be read: Could not open it\?\[2J$"
     with pytest.raises(SourceError, match=why), nbd.shown("qcow2", {}):
         raise AssertionError
 

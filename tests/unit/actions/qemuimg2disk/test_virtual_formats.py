@@ -2,6 +2,7 @@
 
 import struct
 import uuid
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -134,6 +135,24 @@ def test_no_header_brings_another_error(magic: bytes, rest: bytes) -> None:
         found = None
     assert found is None or found.size > 0
     assert len(looks) < 10
+    assert max(looks) <= 64 << 10
+
+
+WHOLE_HEADERS = [a_qcow2(), a_vmdk(WHOLE), a_vdi(), a_vhd(), a_vhdx()]
+
+
+@given(st.sampled_from(WHOLE_HEADERS), st.integers(4, 640), st.binary(min_size=1, max_size=60))
+def test_no_table_brings_another_error(image: bytes, place: int, other: bytes) -> None:
+    """Whatever a header says of its tables: bounded pieces are looked at, or an ImageError is told."""
+    image, looks = image[:place] + other + image[place + len(other) :], []
+
+    def at(start: int, length: int) -> bytes:
+        looks.append(length)
+        return image[start : start + length]
+
+    with suppress(ImageError):
+        if (found := formats.told(at)) is not None:
+            formats.check_whole(found.kind, at, len(image))
     assert max(looks) <= 64 << 10
 
 
