@@ -23,9 +23,9 @@ def document(**action: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("changes", "path", "words"),
     [
-        ({"timeout": -1}, "tasks[0].actions[0].timeout", "greater than or equal to 0"),
-        ({"name": ""}, "tasks[0].actions[0].name", "at least 1"),
-        ({"name": "x" * 200}, "tasks[0].actions[0].name", "at most 199"),
+        ({"timeout": -1}, "tasks[0].actions[0].timeout", "expected 0 or more, found -1"),
+        ({"name": ""}, "tasks[0].actions[0].name", "is empty"),
+        ({"name": "x" * 200}, "tasks[0].actions[0].name", "expected at most 199 characters"),
         ({"volumes": ["nonsense"]}, "tasks[0].actions[0].volumes[0]", "SOURCE:TARGET"),
         ({"volumes": ["relative/y:/x"]}, "tasks[0].actions[0].volumes[0]", "nor a volume's name"),
         ({"volumes": ["a:/x"]}, "tasks[0].actions[0].volumes[0]", "nor a volume's name"),
@@ -53,8 +53,17 @@ def document(**action: Any) -> dict[str, Any]:
         ({"image": "quay.io/Tools/a"}, "tasks[0].actions[0].image", "lower-case"),
         ({"image": "https://quay.io/a"}, "tasks[0].actions[0].image", "does not belong"),
         ({"image": "a@sha256:12"}, "tasks[0].actions[0].image", "is not a digest"),
-        ({"retries": 101}, "tasks[0].actions[0].retries", "less than or equal to 100"),
-        ({"retry-backoff": "soon"}, "tasks[0].actions[0].retry-backoff", "valid integer"),
+        ({"retries": 101}, "tasks[0].actions[0].retries", "expected 100 or less, found 101"),
+        (
+            {"retry-backoff": "soon"},
+            "tasks[0].actions[0].retry-backoff",
+            "expected a whole number, found 'soon'",
+        ),
+        ({"timeout": 2**31}, "tasks[0].actions[0].timeout", "expected less than 2147483648"),
+        ({"image": ""}, "tasks[0].actions[0].image", "is empty"),
+        ({"command": "foo"}, "tasks[0].actions[0].command", "expected a list, found 'foo'"),
+        ({"environment": ["A=B"]}, "tasks[0].actions[0].environment", "expected a mapping, found a list"),
+        ({"reboot": "maybe"}, "tasks[0].actions[0].reboot", "expected true or false, found 'maybe'"),
         ({"if": "{{ .x }}"}, "tasks[0].actions[0].if", "without braces"),
     ],
 )
