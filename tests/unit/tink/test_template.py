@@ -36,7 +36,7 @@ def document(**action: Any) -> dict[str, Any]:
         ({"volumes": ["/a://.."]}, "tasks[0].actions[0].volumes[0]", "the container's root"),
         ({"volumes": ["/a:/b:nonsense"]}, "tasks[0].actions[0].volumes[0]", "unknown option 'nonsense'"),
         ({"volumes": ["/a:/b:rw,ro"]}, "tasks[0].actions[0].volumes[0]", "rw and ro exclude each other"),
-        ({"volumes": ["/a:/b", "/c:/b/"]}, "tasks[0]", "the volumes /a:/b and /c:/b/ have one target"),
+        ({"volumes": ["/a:/b", "/c:/b/"]}, "tasks[0]", "volumes '/a:/b' and '/c:/b/' of action 'a' have"),
         ({"pid": "nonsense"}, "tasks[0].actions[0].pid", "'nonsense' is no PID namespace"),
         ({"pid": "container:"}, "tasks[0].actions[0].pid", "is no PID namespace"),
         ({"namespaces": {"pid": "bar baz"}}, "tasks[0].actions[0].namespaces.pid", "is no PID namespace"),

@@ -32,15 +32,15 @@ def volume(text: str) -> str:
         raise ValueError("expected SOURCE:TARGET[:OPTIONS]")
     source, target, *options = parts
     if not source.startswith("/") and not _VOLUME_NAME.fullmatch(source):
-        raise ValueError(f"{source!r} is neither an absolute path nor a volume's name")
+        raise ValueError(f"{_shown(source)} is neither an absolute path nor a volume's name")
     if not target.startswith("/"):
-        raise ValueError(f"the target {target!r} is no absolute path")
+        raise ValueError(f"the target {_shown(target)} is no absolute path")
     if _plain(target) == "/":
         raise ValueError("the target is the container's root")
     words = [word for word in (options[0] if options else "").split(",") if word]
     for word in words:
         if word not in _OPTIONS:
-            raise ValueError(f"unknown option {word!r}: expected such as ro, rw, z, rshared")
+            raise ValueError(f"unknown option {_shown(word)}: expected such as ro, rw, z, rshared")
     for choice in _CHOICES:
         told = [word for word in words if word in choice]
         if len(told) > 1:
@@ -54,30 +54,39 @@ def refuse_one_target_twice(action: str, volumes: Sequence[str]) -> None:
     for text in volumes:
         target = _plain(text.split(":")[1])
         if taken.setdefault(target, text) != text:
-            raise ValueError(f"action {action}: the volumes {taken[target]} and {text} have one target")
+            raise ValueError(
+                f"the volumes {_shown(taken[target])} and {_shown(text)} of action {_shown(action)}"
+                " have one target"
+            )
 
 
 def environment(values: dict[str, str]) -> dict[str, str]:
     """The variables, unchanged. Raises ValueError where one can't have its name."""
     for name in values:
         if not name or "=" in name or " " in name or not name.isprintable():
-            raise ValueError(f"{name!r} can't be a variable's name")
+            raise ValueError(f"{_shown(name)} can't be a variable's name")
     return values
 
 
 def pid(text: str) -> str:
     """A PID namespace, unchanged. Raises ValueError."""
     if not _PID.fullmatch(text):
-        raise ValueError(f"{text!r} is no PID namespace: expected host or container:NAME")
+        raise ValueError(f"{_shown(text)} is no PID namespace: expected host or container:NAME")
     return text
 
 
 def network(text: str) -> str:
     """A network's name or mode, unchanged: only the machine knows which there are. Raises ValueError."""
     if " " in text or not text.isprintable():
-        raise ValueError(f"{text!r} is no network: expected such as host, none, bridge or container:NAME")
+        raise ValueError(
+            f"{_shown(text)} is no network: expected such as host, none, bridge or container:NAME"
+        )
     return text
 
 
 def _plain(path: str) -> str:
     return "/" + posixpath.normpath(path).lstrip("/")
+
+
+def _shown(text: str) -> str:
+    return repr(text)[:80]
