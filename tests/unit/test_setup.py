@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,28 @@ def test_what_is_whole_is_not_made_again(checkout: Path) -> None:
     (checkout / ".venv/.runtime").write_text(f"{key} {checkout}\n")
     done = _run(checkout, PATH=_stub(checkout, "python3", "exit 1"))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+# As setuptools does it (_encode_pth in its editable_wheel.py): in the locale's encoding.
+PIP = """\
+import os, site, sys
+if sys.argv[-2] == "-e":
+    with open(site.getsitepackages()[0] + "/__editable__.osie-0.1.0.pth", "w", encoding="locale") as file:
+        file.write(os.getcwd() + "/src")
+"""
+
+
+def test_the_folder_s_name_is_no_matter_to_python(checkout: Path) -> None:
+    """Where the locale lacks its umlaut, the environment is made, and its programs find what is in src/."""
+    (checkout / "pip").mkdir()
+    (checkout / "pip/__main__.py").write_text(PIP)
+    (checkout / "src").mkdir()
+    (checkout / "src/osie_here.py").write_text("print('here')\n")
+    make = f"'{sys.executable}' -m venv --without-pip .venv && cp -r pip .venv/lib/python3*/site-packages/"
+    done = _run(checkout, PATH=_stub(checkout, "python3", f"[ $1 = -c ] && exit; {make}"), PYTHONUTF8="0")
+    assert (done.returncode, done.stderr) == (0, "")
+    found = subprocess.run(
+        [checkout / ".venv/bin/python", "-c", "import osie_here"], capture_output=True, text=True, timeout=60,
+        check=False, env=_environment(checkout),
+    )  # fmt: skip
+    assert (found.stdout, found.stderr) == ("here\n", "")

@@ -112,7 +112,8 @@ async def _from_files(
         there = ", ".join(f"{ref.namespace}/{ref.name}" for ref in sorted(verdict.drafts)) or "none"
         raise OsieError(
             f"{name or 'which workflow'}: the files hold these workflows with all they need: {there}",
-            hint="name one of them (-n: its namespace), and give the files of its template and hardware, too",
+            hint="name one of them (-n: its namespace), and give the files of its template, of its hardware,"
+            " and of what the hardware refers to and the template names, too",
         )
     policy = config.load(config_path).tink if config_path else None
     rewriting = (

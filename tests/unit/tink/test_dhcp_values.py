@@ -88,6 +88,9 @@ async def test_what_dhcp_cannot_tell_is_a_warning(odd: dict[str, object], places
         ({"ip": ip(address="10.0.0.0/24")}, "ip.address"),
         ({"ip": ip(address="255.255.255.255")}, "ip.address"),
         ({"vlan_id": "vlan7"}, "vlan_id"),
+        ({"mac": "00:00:00:00:00:00"}, "mac"),
+        ({"mac": "01:00:5e:00:00:01"}, "mac"),
+        ({"mac": "ff:ff:ff:ff:ff:ff"}, "mac"),
         (
             {"classless_static_routes": [{"destination_descriptor": "10.1.0.1/16", "router": "10.0.0.2"}]},
             "classless_static_routes[0].destination_descriptor",
@@ -103,3 +106,24 @@ async def test_what_cannot_be_meant_is_refused(impossible: dict[str, object], pl
     with pytest.raises(RefusedError) as refused:
         await told(**impossible)
     assert [fault.path for fault in refused.value.faults] == [f"spec.interfaces[0].dhcp.{place}"]
+
+
+async def test_two_interfaces_cannot_have_one_address() -> None:
+    """DHCP hands it out to one of them only, also where IPv6's spelling differs."""
+    document = {
+        "apiVersion": "tinkerbell.org/v1alpha1",
+        "kind": "Hardware",
+        "metadata": {"name": "m"},
+        "spec": {
+            "interfaces": [
+                {"dhcp": {"mac": f"52:54:00:00:00:0{number}", "ip": {"address": address}}}
+                for number, address in enumerate(["10.0.0.10", "2001:db8::1", "10.0.0.10", "2001:DB8:0::1"])
+            ]
+        },
+    }
+    with pytest.raises(RefusedError) as refused:
+        await diffing.validate([("m.yaml", yaml.safe_dump(document))])
+    assert [(fault.path, fault.message) for fault in refused.value.faults] == [
+        ("spec.interfaces", "IP address 10.0.0.10 occurs twice"),
+        ("spec.interfaces", "IP address 2001:db8::1 occurs twice"),
+    ]

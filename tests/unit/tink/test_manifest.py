@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osie.tink.domain.resources import Kind, Ref
+from osie.tink.domain.resources import API_VERSION, Kind, Ref
 from osie.tink.files.documents import UnreadableError, read, read_values
 from osie.tink.files.manifest import Batch, parse
 
@@ -51,6 +51,41 @@ def test_a_list_s_items_are_read_each() -> None:
     assert set(batch.resources) == {Ref(Kind.HARDWARE, "default", "m1")}
     assert [fault[:2] for fault in faults(batch)] == [(1, "items[1].metadata.name"), (1, "items[2]")]
     assert faults(parse([("b.json", '{"kind": "List", "items": []}')])) == [(None, "", "no document in it")]
+
+
+LIST = "apiVersion: tinkerbell.org/v1alpha1\nkind: HardwareList\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "message"),
+    [
+        (LIST, "items", "missing"),
+        (f"{LIST}items: 5", "items", "expected a list, found 5"),
+        ("kind: List\nitems: {a: b}", "items", "expected a list, found a mapping"),
+        (f"{LIST}items: []", "", "no document in it"),
+        (f"{LIST}items:", "", "no document in it"),  # as Go's programs write an empty list
+        (f"{LIST}items: null", "", "no document in it"),
+        (f"{LIST}items: [{{metadata: 7}}]", "items[0].metadata", "expected a mapping, found 7"),
+        (
+            f"kind: List\nitems: [{{apiVersion: {API_VERSION}, metadata: {{name: a}}}}]",
+            "items[0].kind",
+            "missing",
+        ),
+    ],
+)
+def test_a_list_that_is_none_is_told_as_that(text: str, path: str, message: str) -> None:
+    """Not as an unknown kind of resource: its items are missing, or are no list."""
+    assert [fault[1:] for fault in faults(parse([("a.yaml", text)]))] == [(path, message)]
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_spec_of_nothing_is_an_empty_one(kind: Kind) -> None:
+    """`spec:` with nothing behind it, as for kubectl; a workflow without a template is left out, as ever."""
+    batch = parse([("a.yaml", f"apiVersion: {API_VERSION}\nkind: {kind}\nmetadata: {{name: a}}\nspec:\n")])
+    empty = parse(
+        [("a.yaml", f"apiVersion: {API_VERSION}\nkind: {kind}\nmetadata: {{name: a}}\nspec: {{}}\n")]
+    )
+    assert batch == empty
 
 
 def test_unknown_hardware_fields_are_kept() -> None:

@@ -160,6 +160,13 @@ def test_a_bomb_takes_only_its_own_job() -> None:
     assert bad.fault
 
 
+def test_too_much_memory_is_told_in_words() -> None:
+    """With the place and the function that asked for it, not as a class of Python's."""
+    (ended,) = asyncio.run(render_all([Job('{{ repeat 1000000000 "x" }}', {})]))
+    assert ended.fault.startswith("line 1, column 4: function 'repeat' failed: ")
+    assert ended.fault.endswith(": it takes more memory than a template may")
+
+
 # toJson swallows what is raised in it; 40,000 times, it took a minute.
 ENDLESS = '{{ $l := splitList "" (repeat 2000000 "x") }}{{ range until 40000 }}{{ $x := toJson $l }}{{ end }}'
 

@@ -72,21 +72,21 @@ def action(line: str) -> ActionForm:
 )
 def test_text_fields_of_a_template_keep_what_was_written(written: str) -> None:
     """In an environment, a command and its keys a scalar is its own text, whatever YAML 1.1 makes of it."""
-    environment = action(f"environment: {{A: {written}, {written}: x}}").environment
-    assert environment == {"A": written, written: "x"}
+    name = written if written != "=" else "B"  # no variable can be named so
+    environment = action(f"environment: {{A: {written}, {name}: x}}").environment
+    assert environment == {"A": written, name: "x"}
     assert action(f"command: [a, {written}]").command == ("a", written)
 
 
 def test_every_text_field_keeps_what_was_written() -> None:
-    """Versions, names, workers, pids, namespaces and volumes, too."""
+    """Versions, names, workers and namespaces, too."""
     form = TemplateForm.model_validate(
-        settle(read(TEMPLATE.format("pid: 0x1F\n        namespaces: {network: 1e3, pid: on}")), TemplateForm)
+        settle(read(TEMPLATE.format("namespaces: {network: 1e3}")), TemplateForm)
     )
     (task,) = form.tasks
     (only,) = task.actions
     assert (form.version, form.name, task.name, task.worker) == ("0.1", "007", "yes", "52:54:00:12:34:56")
-    assert (only.name, only.pid) == ("1_000", "0x1F")
-    assert (only.namespaces.network, only.namespaces.pid) == ("1e3", "on")
+    assert (only.name, only.namespaces.network) == ("1_000", "1e3")
 
 
 @pytest.mark.parametrize(

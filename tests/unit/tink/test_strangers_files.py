@@ -313,12 +313,14 @@ def test_references_of_our_kinds_are_what_templates_see() -> None:
     assert (made.worker, made.actions[0].name, verdict.notes) == ("u", "t1", [])
 
 
-def test_a_reference_that_was_not_looked_up_leaves_the_rest_checked() -> None:
-    """With no server, a reference to what isn't in the files is said, and the workflow isn't rendered."""
+@pytest.mark.parametrize(("name", "rendered"), [("a", True), ("{{ .references.o.metadata.name }}", False)])
+def test_a_reference_that_was_not_looked_up_leaves_the_rest_checked(name: str, rendered: bool) -> None:
+    """With no server, a reference to what isn't in the files is said. What doesn't name it is rendered."""
+    data = f'name: t\ntasks: [{{name: t, worker: "{MAC}", actions: [{{name: "{name}", image: a}}]}}]'
     verdict = validate(
         document("Hardware", "m1", {"references": {"o": reference("hardware", "other")}}),
-        template(task()),
+        document("Template", "t1", {"data": data}),
         document("Workflow", "w1", {"templateRef": "t1", "hardwareRef": "m1"}),
     )
-    assert verdict.drafts == {}
+    assert list(verdict.drafts) == ([W1] if rendered else [])
     assert "spec.references.o: Hardware default/other is not in these files" in verdict.notes[0]

@@ -23,17 +23,47 @@ def document(**action: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("changes", "path", "words"),
     [
-        ({"timeout": -1}, "tasks[0].actions[0].timeout", "greater than or equal to 0"),
-        ({"name": ""}, "tasks[0].actions[0].name", "at least 1"),
-        ({"name": "x" * 200}, "tasks[0].actions[0].name", "at most 199"),
+        ({"timeout": -1}, "tasks[0].actions[0].timeout", "expected 0 or more, found -1"),
+        ({"name": ""}, "tasks[0].actions[0].name", "is empty"),
+        ({"name": "x" * 200}, "tasks[0].actions[0].name", "expected at most 199 characters"),
         ({"volumes": ["nonsense"]}, "tasks[0].actions[0].volumes[0]", "SOURCE:TARGET"),
+        ({"volumes": ["relative/y:/x"]}, "tasks[0].actions[0].volumes[0]", "nor a volume's name"),
+        ({"volumes": ["a:/x"]}, "tasks[0].actions[0].volumes[0]", "nor a volume's name"),
+        ({"volumes": ["~/a:/x"]}, "tasks[0].actions[0].volumes[0]", "nor a volume's name"),
+        ({"volumes": ["/a:b"]}, "tasks[0].actions[0].volumes[0]", "'b' is no absolute path"),
+        ({"volumes": ["/a:ro"]}, "tasks[0].actions[0].volumes[0]", "'ro' is no absolute path"),
+        ({"volumes": ["/a:/"]}, "tasks[0].actions[0].volumes[0]", "the container's root"),
+        ({"volumes": ["/a://.."]}, "tasks[0].actions[0].volumes[0]", "the container's root"),
+        ({"volumes": ["/a:/b:nonsense"]}, "tasks[0].actions[0].volumes[0]", "unknown option 'nonsense'"),
+        ({"volumes": ["/a:/b:rw,ro"]}, "tasks[0].actions[0].volumes[0]", "rw and ro exclude each other"),
+        ({"volumes": ["/a:/b", "/c:/b/"]}, "tasks[0]", "volumes '/a:/b' and '/c:/b/' of action 'a' have"),
+        ({"pid": "nonsense"}, "tasks[0].actions[0].pid", "'nonsense' is no PID namespace"),
+        ({"pid": "container:"}, "tasks[0].actions[0].pid", "is no PID namespace"),
+        ({"namespaces": {"pid": "bar baz"}}, "tasks[0].actions[0].namespaces.pid", "is no PID namespace"),
+        ({"namespaces": {"network": "a b"}}, "tasks[0].actions[0].namespaces.network", "'a b' is no network"),
+        (
+            {"environment": {"A=B": "c"}},
+            "tasks[0].actions[0].environment",
+            "'A=B' can't be a variable's name",
+        ),
+        ({"environment": {"A B": "c"}}, "tasks[0].actions[0].environment", "'A B' can't be"),
+        ({"environment": {"": "c"}}, "tasks[0].actions[0].environment", "'' can't be"),
         ({"environment": {"A": [1]}}, "tasks[0].actions[0].environment.A", "expected text, found a list"),
         ({"image": "a b"}, "tasks[0].actions[0].image", "is not a repository"),
         ({"image": "quay.io/Tools/a"}, "tasks[0].actions[0].image", "lower-case"),
         ({"image": "https://quay.io/a"}, "tasks[0].actions[0].image", "does not belong"),
         ({"image": "a@sha256:12"}, "tasks[0].actions[0].image", "is not a digest"),
-        ({"retries": 101}, "tasks[0].actions[0].retries", "less than or equal to 100"),
-        ({"retry-backoff": "soon"}, "tasks[0].actions[0].retry-backoff", "valid integer"),
+        ({"retries": 101}, "tasks[0].actions[0].retries", "expected 100 or less, found 101"),
+        (
+            {"retry-backoff": "soon"},
+            "tasks[0].actions[0].retry-backoff",
+            "expected a whole number, found 'soon'",
+        ),
+        ({"timeout": 2**31}, "tasks[0].actions[0].timeout", "expected less than 2147483648"),
+        ({"image": ""}, "tasks[0].actions[0].image", "is empty"),
+        ({"command": "foo"}, "tasks[0].actions[0].command", "expected a list, found 'foo'"),
+        ({"environment": ["A=B"]}, "tasks[0].actions[0].environment", "expected a mapping, found a list"),
+        ({"reboot": "maybe"}, "tasks[0].actions[0].reboot", "expected true or false, found 'maybe'"),
         ({"if": "{{ .x }}"}, "tasks[0].actions[0].if", "without braces"),
     ],
 )
@@ -44,6 +74,25 @@ def test_mistakes_are_told_with_their_path(changes: dict[str, Any], path: str, w
     ((place, message),) = explain(caught.value)
     assert place == path
     assert words in message
+
+
+@pytest.mark.parametrize(
+    "fit",
+    [
+        {"volumes": ["/dev:/dev", "/dev/console:/dev/console", "/lib/firmware:/lib/firmware:ro"]},
+        {"volumes": ["/run:/run:rw,rshared", "cache:/var/cache:nocopy,z", "/:/host:ro,rslave", "/a:/b:"]},
+        {"volumes": ["/dev:/dev", "/dev:/dev"]},  # of task and action: taken once
+        {"pid": "host", "namespaces": {"network": "host", "pid": None}},
+        {
+            "pid": "container:tink-worker",
+            "namespaces": {"network": "container:tink-worker", "pid": "private"},
+        },
+        {"environment": {"DEST_DISK": "/dev/sda", "http_proxy": "http://p", "a.b-c": "=", "UML\u00c4UT": ""}},
+    ],
+)
+def test_what_an_engine_takes_is_taken(fit: dict[str, Any]) -> None:
+    """Volumes, namespaces and variables as upstream's files have them, and in words of Docker and Podman."""
+    TemplateForm.model_validate(document(**fit))
 
 
 def test_duplicate_names_are_refused() -> None:

@@ -113,7 +113,7 @@ def _digest_checks(
     try:
         expected = sums.find(documents.list(name, given.url), given.names)
     except ValueError as error:
-        raise ImageError(
-            f"{shown(given.url)} doesn't help: {error}", hint=f"add #NAME to {name} where the names differ"
-        ) from error
+        may_differ = isinstance(error, sums.NoLineError)
+        hint = f"add #NAME to {name} where the names differ" if may_differ else ""
+        raise ImageError(f"{shown(given.url)} doesn't help: {error}", hint=hint) from error
     return [DigestCheck(expected, what, shown(given.url))]

@@ -42,6 +42,10 @@ _NO_NAMES = ("-", "stdin")  # what was read from a pipe
 _ESCAPES = {r"\\": "\\", r"\n": "\n", r"\r": "\r"}  # of names, in sha256sum(1)'s lines that begin with a \
 
 
+class NoLineError(ValueError):
+    """The list is one of other files."""
+
+
 class _Entry(NamedTuple):
     """A digest in the document."""
 
@@ -54,7 +58,7 @@ def find(document: bytes, names: Iterable[str]) -> Checksum:
 
     A document whose digests have no names is of one file: ours. SHA-256 where a file has both: it is the
     faster one. Raises ValueError, one sentence, where there is no line for it, or where lines contradict
-    each other.
+    each other: NoLineError where another name may be there.
     """
     entries = list(_entries(_text(document)))
     for name in names:
@@ -67,7 +71,7 @@ def find(document: bytes, names: Iterable[str]) -> Checksum:
         raise ValueError("it is no list of SHA-256 or SHA-512 digests")
     beside = f", and {len(unnamed)} without a name" if unnamed else ""
     named = len(entries) - len(unnamed)
-    raise ValueError(f"it has no line for {' or '.join(names)}, but {named} for other files{beside}")
+    raise NoLineError(f"it has no line for {' or '.join(names)}, but {named} for other files{beside}")
 
 
 def _text(document: bytes) -> str:

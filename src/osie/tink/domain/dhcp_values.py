@@ -34,6 +34,10 @@ def _placed(
 
 
 def _impossible(told: Dhcp) -> Iterator[tuple[str, str]]:
+    if int(told.mac[:2], 16) & 1:  # IEEE 802's group bit
+        yield "mac", f"{told.mac} is a multicast address: no interface can have it"
+    if not told.mac.strip("0:"):
+        yield "mac", f"{told.mac} is no interface's hardware address"
     ip = told.ip or Ip()
     if ip.address and ipaddress.ip_address(ip.address).version == 4 and not dhcp.address(ip.address):
         yield "ip.address", f"{ip.address} is no address that a machine can have"

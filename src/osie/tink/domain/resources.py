@@ -46,6 +46,8 @@ class Metadata(BaseModel):
     annotations: dict[str, Text] = {}
 
 
+# `spec:` with nothing behind it is an empty one, as for kubectl.
+_EmptyIfNone = BeforeValidator(lambda value: {} if value is None else value)
 _OrEmpty = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
 _RefName = Annotated[_OrEmpty, Field(pattern=rf"^$|{_NAME}", max_length=253)]
 
@@ -96,19 +98,19 @@ class _Envelope(BaseModel):
 class HardwareResource(_Envelope):
     """A document of kind Hardware."""
 
-    spec: HardwareSpec = HardwareSpec()
+    spec: Annotated[HardwareSpec, _EmptyIfNone] = HardwareSpec()
 
 
 class TemplateResource(_Envelope):
     """A document of kind Template."""
 
-    spec: TemplateSpec = TemplateSpec()
+    spec: Annotated[TemplateSpec, _EmptyIfNone] = TemplateSpec()
 
 
 class WorkflowResource(_Envelope):
     """A document of kind Workflow."""
 
-    spec: WorkflowSpec = WorkflowSpec()
+    spec: Annotated[WorkflowSpec, _EmptyIfNone] = WorkflowSpec()
 
 
 FORMS: dict[str, type[HardwareResource | TemplateResource | WorkflowResource]] = {

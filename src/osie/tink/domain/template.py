@@ -6,6 +6,7 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from osie.contracts.image_reference import Reference
+from osie.tink.domain import engine_words
 from osie.tink.domain.hardware import printable
 
 _Item = TypeVar("_Item")
@@ -40,13 +41,6 @@ def _image(text: str) -> str:
     return text
 
 
-def _volume(text: str) -> str:
-    parts = text.split(":")
-    if not 2 <= len(parts) <= 3 or not all(parts[:2]):
-        raise ValueError("expected SOURCE:TARGET[:OPTIONS]")
-    return text
-
-
 def _condition(text: str) -> str:
     if "{{" in text or "}}" in text:
         raise ValueError('expected a pipeline without braces: eq .actions.probe.state "SKIPPED"')
@@ -63,8 +57,11 @@ def _some(items: tuple[_Item, ...]) -> tuple[_Item, ...]:
 Text = Annotated[str, BeforeValidator(_text)]
 Name = Annotated[Text, Field(min_length=1, max_length=199)]
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_listed)]
-Volumes = Annotated[tuple[Annotated[str, AfterValidator(_volume)], ...], BeforeValidator(_listed)]
-Environment = Annotated[dict[str, Text], BeforeValidator(_absent({}))]
+Volumes = Annotated[tuple[Annotated[str, AfterValidator(engine_words.volume)], ...], BeforeValidator(_listed)]
+Environment = Annotated[
+    dict[str, Text], BeforeValidator(_absent({})), AfterValidator(engine_words.environment)
+]
+Pid = Annotated[Text, AfterValidator(engine_words.pid)]
 Seconds = Annotated[int, Field(ge=0, lt=2**31), BeforeValidator(_number)]  # 0: no limit
 
 
@@ -75,8 +72,8 @@ class _Form(BaseModel):
 class Namespaces(_Form):
     """The container's namespaces, in the engine's words ("host", for instance)."""
 
-    network: Text = ""
-    pid: Text = ""
+    network: Annotated[Text, AfterValidator(engine_words.network)] = ""
+    pid: Pid = ""
 
 
 class ActionForm(_Form):
@@ -88,7 +85,7 @@ class ActionForm(_Form):
     command: Texts = ()
     on_timeout: Texts = Field(default=(), alias="on-timeout")
     on_failure: Texts = Field(default=(), alias="on-failure")
-    pid: Text = ""
+    pid: Pid = ""
     namespaces: Annotated[Namespaces, BeforeValidator(_absent({}))] = Namespaces()
     volumes: Volumes = ()
     environment: Environment = {}
@@ -113,6 +110,8 @@ class TaskForm(_Form):
     @model_validator(mode="after")
     def _unique(self) -> "TaskForm":
         refuse_duplicates("action", [action.name for action in self.actions])
+        for action in self.actions:
+            engine_words.refuse_one_target_twice(action.name, [*self.volumes, *action.volumes])
         return self
 
 

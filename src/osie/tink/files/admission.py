@@ -82,9 +82,12 @@ def _check_hardware(batch: Batch, known: Known) -> None:
             owner = owners.setdefault(identity, ref)
             if owner != ref:
                 batch.fault(ref, path, f"{words[identity[0]]} {identity[1]} belongs to {owner} already")
-        macs = hardware.macs(spec)
-        for mac in sorted({mac for mac in macs if macs.count(mac) > 1}):
-            batch.fault(ref, "spec.interfaces", f"hardware address {mac} occurs twice")
+        for what, values in (
+            ("hardware address", hardware.macs(spec)),
+            ("IP address", hardware.addresses(spec)),
+        ):
+            for value in sorted({value for value in values if values.count(value) > 1}):
+                batch.fault(ref, "spec.interfaces", f"{what} {value} occurs twice")
 
 
 def _placed(spec: HardwareSpec) -> Iterable[tuple[str, tuple[str, str]]]:

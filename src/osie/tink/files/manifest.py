@@ -14,6 +14,21 @@ from osie.tink.domain.keys import nearest, path_of
 from osie.tink.domain.resources import FORMS, HardwareResource, Kind, Ref, Resource, WorkflowResource
 from osie.tink.files import advice, documents
 
+# What pydantic calls it (https://docs.pydantic.dev/latest/errors/validation_errors/) -> what was expected.
+_EXPECTED = {
+    **dict.fromkeys(("dict_type", "mapping_type", "model_type", "model_attributes_type"), "a mapping"),
+    **dict.fromkeys(("list_type", "tuple_type"), "a list"),
+    "string_type": "text",
+    **dict.fromkeys(("int_type", "int_parsing", "int_parsing_size", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    "greater_than_equal": "{ge} or more",
+    "less_than_equal": "{le} or less",
+    "less_than": "less than {lt}",
+    "string_too_long": "at most {max_length} characters",
+    "too_long": "at most {max_length} characters",
+    "literal_error": "{expected}",
+}
+
 
 @dataclass(frozen=True)
 class Source:
@@ -109,16 +124,22 @@ def _listed(value: Any) -> list[tuple[str, Any]]:
 
     The items of a HardwareList may leave out what the list says of them all.
     """
-    if not isinstance(value, dict) or not isinstance(value.get("items"), list) or "spec" in value:
+    if not isinstance(value, dict) or "spec" in value:
         return [("", value)]
-    kind = str(value.get("kind") or "List")
-    if not kind.endswith("List"):
-        return [("", value)]
+    kind = str(value.get("kind") or ("List" if "items" in value else ""))
     own = kind.removesuffix("List")
+    items = value.get("items")
+    if not isinstance(items, list):
+        items = scalars.settle(items)
+    if own == kind or not (own in FORMS or own == "" or isinstance(items, list)):
+        return [("", value)]
+    if "items" not in value or not isinstance(items, list | None):
+        told = f"expected a list, found {_kind_of(items)}" if "items" in value else "missing"
+        return [("items", documents.UnreadableError(told))]
     said = {"apiVersion": value.get("apiVersion"), "kind": own} if own else {}
     return [
         (f"items[{number}]", {**said, **item} if isinstance(item, dict) else item)
-        for number, item in enumerate(value["items"])
+        for number, item in enumerate(items or ())
     ]
 
 
@@ -204,12 +225,14 @@ def _sentence(found: dict[str, Any]) -> str:
             return "unknown key" + (f": did you mean {near!r}?" if near else "")
         case "value_error":
             return str(found["ctx"]["error"])
-        case "string_type":
-            return f"expected text, found {_kind_of(found['input'])}"
+        case "too_short" | "string_too_short" if not found["input"]:
+            return "is empty"
         case "string_pattern_mismatch":
             return f"{found['input']!r}: expected lower-case letters, digits, '-' and '.'"
-        case _:
-            return f"{found['msg']} (found {_kind_of(found['input'])})"
+        case kind:
+            what = _kind_of(found["input"])
+            expected = _EXPECTED.get(kind, "").format(**found.get("ctx", {}))
+            return f"expected {expected}, found {what}" if expected else f"{found['msg']} (found {what})"
 
 
 def _kind_of(value: object) -> str:
@@ -217,4 +240,6 @@ def _kind_of(value: object) -> str:
         return "a mapping"
     if isinstance(value, list | tuple):
         return "a list"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return "nothing" if value is None else repr(value)[:80]

@@ -138,7 +138,9 @@ def _pairs(batch: Batch, known: Known, refs: list[Ref]) -> list[_Pair]:
             if machine
             else {}
         )
-        if known.whole or None not in linked.values():
+        # What isn't looked up keeps those from being rendered only that may need it.
+        needs = "references" in str(template.spec.get("data"))
+        if known.whole or not needs or None not in linked.values():
             links = {name: resource for name, resource in linked.items() if resource}
             found.append(_Pair(ref, spec, template, machine, links))
     return found

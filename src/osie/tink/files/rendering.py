@@ -79,9 +79,9 @@ def render(text: str, data: dict[str, Any] | None) -> str:
         where = f"line {error.line}, column {error.column}: " if error.line is not None else ""
         # An error without a text of its own, MemoryError above all, leaves the message's end empty.
         nameless = error.message.endswith(": ") and error.__cause__ is not None
-        raise TemplateFaultError(
-            where + error.message + (type(error.__cause__).__name__ if nameless else "")
-        ) from error
+        cause = type(error.__cause__).__name__ if nameless else ""
+        why = "it takes more memory than a template may" if cause == "MemoryError" else cause
+        raise TemplateFaultError(where + error.message + why) from error
     except gotpl.TemplateSyntaxError as error:
         said = str(error).split(": ", 1)[-1]
         raise TemplateFaultError(f"line {error.line}, column {error.column}: {said}") from error

@@ -218,3 +218,18 @@ def test_a_document_is_fetched_once() -> None:
 
     establish(read(environment, image=URL), get).close()
     assert sorted(counted) == ["http://h/SUMS", "http://h/SUMS.minisig"]
+
+
+@pytest.mark.parametrize(
+    ("listed", "hint"),
+    [
+        (b"", ""),
+        (b"<!DOCTYPE html><html>", ""),
+        (SUMS.replace(b"i.raw", b"j.raw"), "add #NAME to CHECKSUM where the names differ"),
+    ],
+)
+def test_another_name_is_hinted_at_only_where_it_helps(listed: bytes, hint: str) -> None:
+    """Where the list is one, and of other files."""
+    with pytest.raises(ImageError) as refused:
+        _trust({"http://h/SUMS": listed}, **FILES)
+    assert refused.value.hint == hint
