@@ -52,7 +52,10 @@ spec:
             retry-backoff: 0
             on-failure: [say, failed]
             on-timeout: [say, late]
-          - {name: probe, image: elsewhere.example/probe, pid: host, namespaces: {network: none, pid: other}}
+          - name: probe
+            image: elsewhere.example/probe
+            pid: host
+            namespaces: {network: none, pid: "container:other"}
       - name: install
         actions:
           - {name: restart, image: quay.io/actions/reboot, timeout: 90, reboot: true}
