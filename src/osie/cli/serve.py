@@ -94,7 +94,7 @@ async def running(settings: ServeConfig) -> AsyncIterator[None]:
 def _state_of_our_own(folder: Path) -> Iterator[None]:
     """Have the state folder for this server alone; a new one only our user can read. Raises OsieError."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with locks.exclusive_if_free(folder / "lock") as free:
+    with locks.alone_if_free(folder) as free:
         if not free:
             raise OsieError(
                 f"another `osie serve` runs on {folder}",
