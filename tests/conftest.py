@@ -7,6 +7,7 @@ expensive fixture is made once per process. What is no machine gives way to thos
 
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,26 @@ TOGETHER = (
 )
 LATER = ("integration", "unit", "vm/lab", "vm/writer")
 BESIDE = 5  # as nice(1) has it
+BYTES_SHOWN = 4096  # of which pytest may explain the difference: of a disk's megabytes it takes minutes to
 WHOLE_GB = 10  # what a run of everything holds at once on disks, 4 of it the build cache
+
+
+def pytest_configure() -> None:
+    """Heed signals as in a terminal, children too: of a suite in a shell's background some are ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """Tell where disks and images differ: with CI set pytest shows all of it, for longer than a test has."""
+    if op != "==" or not isinstance(left, bytes) or not isinstance(right, bytes):
+        return None
+    if max(len(left), len(right)) <= BYTES_SHOWN:
+        return None
+    at = next((i for i, (one, other) in enumerate(zip(left, right, strict=False)) if one != other), None)
+    where = "up to the shorter's end they are alike" if at is None else f"they differ at byte {at}"
+    return [f"{len(left)} bytes == {len(right)} bytes", where]
 
 
 def pytest_report_header() -> str:

@@ -25,13 +25,6 @@ OLD = b"\xaa" * 28 * MIB
 Make = Callable[..., bytes]
 
 
-@pytest.fixture(scope="session")
-def image() -> bytes:
-    """A raw image of 6 MiB: a boot sector, noise, a large hole, more noise."""
-    noise = os.urandom(MIB)
-    return b"BOOT" + noise[4:510] + b"\x55\xaa" + noise[512:] + bytes(4 * MIB) + noise[::-1]
-
-
 @pytest.fixture
 def make(tmp_path: Path, image: bytes) -> Make:
     """The image in one of qemu-img's formats."""

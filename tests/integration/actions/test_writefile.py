@@ -105,13 +105,18 @@ def fill(path: Path) -> None:
                 continue
 
 
-def test_nothing_stays_mounted(file_system: Path, writing: dict[str, object], action: Any) -> None:
-    """After success and after failure the disk can be claimed alone, and no folder is left in /tmp."""
-    before = set(Path("/tmp").glob("osie-*"))
+def test_nothing_stays_mounted(
+    file_system: Path, writing: dict[str, object], action: Any, tmp_path: Path
+) -> None:
+    """After success and after failure the disk can be claimed alone, and no folder for mounting is left."""
+    writing["TMPDIR"] = folder = tmp_path / "tmp"
+    folder.mkdir()
+    made = folder.stat().st_mtime_ns
     assert action("writefile", **writing, CONTENTS="x").returncode == 0
+    assert folder.stat().st_mtime_ns > made, "nothing was mounted there"
     assert action("writefile", **{**writing, "DEST_PATH": "/lost+found"}, CONTENTS="x").returncode == 1
     os.close(os.open(file_system, os.O_RDWR | os.O_EXCL))
-    assert set(Path("/tmp").glob("osie-*")) <= before
+    assert list(folder.iterdir()) == []
 
 
 def test_a_partition_that_appears_late_is_waited_for(

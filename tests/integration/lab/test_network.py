@@ -20,10 +20,8 @@ from osie.lab.network import Network, sweep
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
 
-# SIGINT as in a terminal: a suite that runs in a shell's background has it ignored.
 HOLDER = """
-import pathlib, signal, sys, time
-signal.signal(signal.SIGINT, signal.default_int_handler)
+import pathlib, sys, time
 from osie.core.interruption import terminable
 from osie.lab.network import Network
 with terminable(), Network() as network:

@@ -46,8 +46,7 @@ main(work)
 
 @contextmanager
 def _python(script: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """With SIGINT as in a terminal: a suite that runs in a shell's background has it ignored."""
-    argv = ["env", "--default-signal=INT,TERM,HUP", sys.executable, "-c", _START + script, *arguments]
+    argv = [sys.executable, "-c", _START + script, *arguments]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield process

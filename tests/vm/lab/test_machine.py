@@ -22,10 +22,8 @@ from osie.lab.qemu import Firmware, Nic
 MAC = "52:54:00:05:1e:bb"
 Make = Callable[..., VirtualMachine]
 
-# SIGINT as in a terminal: a suite that runs in a shell's background has it ignored.
 HOLDER = """
-import asyncio, signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
+import asyncio, sys
 from pathlib import Path
 from osie.lab import accelerator, qemu
 from osie.core.interruption import terminable
