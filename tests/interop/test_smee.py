@@ -12,8 +12,8 @@ import pytest
 import pytest_asyncio
 
 from osie.boots import ipxe_script
-from osie.boots.machine import Machine
 from osie.contracts import kernel_parameters
+from osie.contracts.machine import Machine
 from osie.tink.domain import netboot
 
 from . import smee, workflows

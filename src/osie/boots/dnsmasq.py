@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from osie.boots.config import BootsConfig
-from osie.boots.machine import Machine
 from osie.contracts import dhcp
 from osie.contracts import mac as macs
+from osie.contracts.machine import Machine
 from osie.core.errors import OsieError
 
 BIOS_LOADER = "undionly.kpxe"

@@ -11,15 +11,17 @@ from aiohttp import web
 from osie.boots import ipxe_script, ramdisk_parameters
 from osie.boots.config import BootsConfig
 from osie.boots.leases import Leases
-from osie.boots.machine import Machine, Machines
+from osie.boots.machines import Machines
 from osie.boots.served_file import ServedFile
 from osie.contracts import artifacts
 from osie.contracts import mac as macs
+from osie.contracts.machine import Machine, Netboot
 from osie.core.errors import OsieError
 from osie.core.storable import unstorable
 
 _LONGEST_POST = 64 * 1024
 _OURS = frozenset({"artifacts", "auto.ipxe", "healthz", "ipxe", "phone-home"})  # first words of paths
+_FACTS = ("uuid", "serial", "platform", "arch")
 _LONGEST_FACT = 128  # characters of what a machine says of itself
 
 
@@ -46,36 +48,22 @@ class Handlers:
         """GET /auto.ipxe: what this machine is to do. Without a MAC, iPXE is told to say it."""
         if "mac" not in request.query:
             return _ipxe(ipxe_script.who_are_you(self._context))
-        mac = _mac(request)
+        facts = {name: request.query[name][:_LONGEST_FACT] for name in _FACTS if request.query.get(name)}
         asked = _count(request.query.get("asked", ""))
-        if asked == 0:
-            await self._machines.booted(mac)  # first: it may decide what the machine is to do now
-        machine = await self._machines.find(mac)
-        if machine is None:
-            script = ipxe_script.unknown(mac, self._context, asked)
-        else:
-            script = self._script_for(machine, asked)
-        said = {
-            name: request.query[name][:_LONGEST_FACT]
-            for name in ("uuid", "serial", "platform", "arch")
-            if request.query.get(name)
-        }
-        if machine is None and asked == 0:
-            await self._machines.record(
-                mac, "discovered", {"by": "ipxe", "address": request.remote or "", **said}
-            )
-        if asked == 0 or script.kind not in {"unknown", "error", "stopped"}:  # asking again is nothing new
-            await self._machines.record(mac, "ipxe_script", {"kind": script.kind, **said})
+        netboot = Netboot(_mac(request), request.remote or "", facts, asked)
+        script = await self._machines.netbooted(netboot, lambda machine: self._script_for(netboot, machine))
         return _ipxe(script.text)
 
-    def _script_for(self, machine: Machine, asked: int) -> ipxe_script.Script:
+    def _script_for(self, netboot: Netboot, machine: Machine | None) -> ipxe_script.Script:
         context = self._context
+        if machine is None:
+            return ipxe_script.unknown(netboot.mac, context, netboot.asked)
         try:
             if machine.allow_pxe:
                 context = replace(context, ramdisk_parameters=ramdisk_parameters.of(self._config.artifacts))
         except ipxe_script.ScriptError as refused:
-            return ipxe_script.error(machine.mac, str(refused), context, asked)
-        return ipxe_script.for_machine(machine, context, asked)
+            return ipxe_script.error(machine.mac, str(refused), context, netboot.asked)
+        return ipxe_script.for_machine(machine, context, netboot.asked)
 
     async def artifact(self, request: web.Request) -> web.StreamResponse:
         """GET /artifacts/NAME: the kernel and the ramdisk, by plain names."""
@@ -112,9 +100,7 @@ class Handlers:
         for path, reason in unstorable(posted):
             place = "".join(f".{part}" for part in path)
             raise web.HTTPBadRequest(text=f"the body{place}: {reason}\n")
-        await self._machines.record(mac, "phone_home", posted)
-        if mac == leased:  # what somebody else says of it settles nothing
-            await self._machines.booted(mac)
+        await self._machines.phoned_home(mac, posted, itself=mac == leased)
         return web.json_response({"machine": mac})
 
     async def health(self, _request: web.Request) -> web.Response:

@@ -7,14 +7,11 @@ iPXE can't carry is refused, never altered.
 from collections.abc import Callable
 from dataclasses import dataclass
 from textwrap import wrap
-from typing import Literal
 from urllib.parse import quote
 
-from osie.boots.machine import Machine
 from osie.contracts import artifacts, dhcp, ipxe
+from osie.contracts.machine import Kind, Machine
 from osie.core.errors import OsieError
-
-Kind = Literal["install", "disk", "unknown", "custom", "error", "stopped"]
 
 _SHOWN = 400  # characters of a foreign text that a message shows
 _COLUMNS = 72  # of a screen, for a text of several lines

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from osie.boots.machine import Machine
 from osie.contracts import mac as macs
+from osie.contracts.machine import Machine
 
 _MOST_LEASES = 65536  # a flood of invented addresses must not fill the memory
 

@@ -14,7 +14,7 @@ from osie.boots import dhcp_release, dnsmasq, http, ipxe_binaries, syslog
 from osie.boots.config import BootsConfig
 from osie.boots.dhcp_server import DhcpServer
 from osie.boots.leases import Leases
-from osie.boots.machine import Machines
+from osie.boots.machines import Machines
 from osie.boots.router_advertisement import Advertiser
 from osie.core.errors import OsieError
 from osie.core.files import write_atomically

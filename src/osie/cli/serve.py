@@ -17,7 +17,6 @@ from aiohttp import web
 from osie.boots.config import BootsConfig
 from osie.boots.service import Boots
 from osie.cli import config, doctor
-from osie.cli.adapters import TinkMachines
 from osie.cli.config import ServeConfig
 from osie.core import locks
 from osie.core.errors import OsieError
@@ -83,7 +82,7 @@ async def running(settings: ServeConfig) -> AsyncIterator[None]:
                 older_service.serve(tink.agents, f"{address}:{policy.older_grpc_port}")
             )
         await stack.enter_async_context(_registry(settings))
-        boots = await stack.enter_async_context(Boots(_boots_config(settings), TinkMachines(tink)))
+        boots = await stack.enter_async_context(Boots(_boots_config(settings), tink.machines))
         await stack.enter_async_context(_refreshing(boots, tink))
         # Last, so that the API answers only when everything does.
         await stack.enter_async_context(_operator_api(tink, operator, settings.operator.names))

@@ -4,15 +4,16 @@ import asyncio
 import ctypes
 import itertools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from osie.boots.config import BootsConfig
-from osie.boots.machine import Machine
+from osie.contracts.machine import Kind, Machine, Netboot
 from osie.core.process import run
 
 KNOWN_MAC = "52:54:00:00:00:10"
@@ -30,6 +31,7 @@ class RememberedMachines:
     events: list[tuple[str, str, dict[str, object]]] = field(default_factory=list)
     lines: list[tuple[str, str]] = field(default_factory=list)
     boots: list[str] = field(default_factory=list)
+    netboots: list[tuple[Netboot, Kind]] = field(default_factory=list)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def find(self, mac: str) -> Machine | None:
@@ -43,8 +45,15 @@ class RememberedMachines:
             self.events.append((mac, event, dict(fields)))
             self.changed.notify_all()
 
-    async def booted(self, mac: str) -> None:
-        self.boots.append(mac)
+    async def netbooted(self, netboot: Netboot, choose: Callable[[Machine | None], Any]) -> Any:
+        answer = choose(self.known.get(netboot.mac))
+        self.netboots.append((netboot, answer.kind))
+        return answer
+
+    async def phoned_home(self, mac: str, posted: Mapping[str, object], *, itself: bool) -> None:
+        if itself:
+            self.boots.append(mac)
+        await self.record(mac, "phone_home", posted)
 
     async def log(self, mac: str, line: str) -> None:
         async with self.changed:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from osie.boots.config import BootsConfig
-from osie.boots.machine import Machine
 from osie.boots.service import Boots
+from osie.contracts.machine import Machine
 
 KNOWN_MAC = "52:54:00:00:00:10"
 STRANGER_MAC = "52:54:00:00:00:99"

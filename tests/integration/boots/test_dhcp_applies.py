@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from netboot_clients import ACK, DISCOVER, NAK, REQUEST, Answer, DhcpClient, TftpTransfer
 
 from osie.boots.config import BootsConfig
-from osie.boots.machine import Machine
 from osie.boots.service import Boots
 from osie.cli.workshop import build_cache
 from osie.contracts import dhcp
+from osie.contracts.machine import Machine
 from osie.core import packages
 from osie.core.debian import PackageSet
 from osie.core.process import run

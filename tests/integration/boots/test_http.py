@@ -15,6 +15,7 @@ from aiohttp import web
 from osie.boots import http
 from osie.boots.config import BootsConfig
 from osie.boots.leases import Leases
+from osie.contracts.machine import Netboot
 
 KNOWN_MAC = "52:54:00:00:00:10"
 KERNEL = f"/artifacts/vmlinuz-x86_64?mac={KNOWN_MAC}"
@@ -74,20 +75,19 @@ async def test_the_manifest_says_what_the_ramdisk_wants(
 
 
 async def test_each_machine_gets_its_own_script(client: aiohttp.ClientSession, machines: Any) -> None:
-    """Known: install. Unknown: a message, and it is discovered once, however often it asks again."""
+    """Known: install. Unknown: a message, and how often it has asked is told each time."""
     async with client.get("/auto.ipxe", params={"mac": "52-54-00-00-00-10", "platform": "efi"}) as answer:
         assert "kernel http://10.77.0.1:7171/artifacts/vmlinuz-x86_64" in await answer.text()
-    assert machines.events == [(KNOWN_MAC, "ipxe_script", {"kind": "install", "platform": "efi"})]
-    machines.events.clear()
+    assert machines.netboots == [(Netboot(KNOWN_MAC, "127.0.0.1", {"platform": "efi"}), "install")]
+    machines.netboots.clear()
     for asked in (0, 1, 2):
         async with client.get(
             "/auto.ipxe", params={"mac": "525400000099", "asked": asked, "uuid": "u"}
         ) as answer:
             assert f"asked={asked + 1}" in await answer.text()
-    assert machines.named("discovered") == [
-        ("52:54:00:00:00:99", {"by": "ipxe", "address": "127.0.0.1", "uuid": "u"})
+    assert machines.netboots == [
+        (Netboot("52:54:00:00:00:99", "127.0.0.1", {"uuid": "u"}, asked), "unknown") for asked in (0, 1, 2)
     ]
-    assert machines.named("ipxe_script") == [("52:54:00:00:00:99", {"kind": "unknown", "uuid": "u"})]
 
 
 async def test_netboot_off_is_answered_with_the_disk(client: aiohttp.ClientSession, machines: Any) -> None:
@@ -95,25 +95,23 @@ async def test_netboot_off_is_answered_with_the_disk(client: aiohttp.ClientSessi
     machines.known[KNOWN_MAC] = replace(machines.known[KNOWN_MAC], allow_pxe=False)
     async with client.get("/auto.ipxe", params={"mac": KNOWN_MAC}) as answer:
         assert "sanboot --no-describe --drive 0x80" in await answer.text()
-    assert machines.named("ipxe_script") == [(KNOWN_MAC, {"kind": "disk"})]
+    assert [kind for _, kind in machines.netboots] == ["disk"]
 
 
 async def test_a_stopped_machine_is_held_until_it_no_longer_is(
     client: aiohttp.ClientSession, machines: Any
 ) -> None:
-    """Its asking again is nothing new and no boot; the first answer after the stop is over installs."""
+    """The first answer after the stop is over installs."""
     known = machines.known[KNOWN_MAC]
     machines.known[KNOWN_MAC] = replace(known, stopped="default/w netbooted 5 times")
     for asked in (0, 1, 1):
         async with client.get("/auto.ipxe", params={"mac": KNOWN_MAC, "asked": asked}) as answer:
             assert "default/w netbooted 5 times" in await answer.text()
-    assert machines.named("ipxe_script") == [(KNOWN_MAC, {"kind": "stopped"})]
-    assert machines.boots == [KNOWN_MAC]
     machines.known[KNOWN_MAC] = known
     async with client.get("/auto.ipxe", params={"mac": KNOWN_MAC, "asked": 1}) as answer:
         assert "kernel http://" in await answer.text()
-    assert machines.named("ipxe_script")[1:] == [(KNOWN_MAC, {"kind": "install"})]
-    assert machines.boots == [KNOWN_MAC]
+    kinds = [(netboot.asked, kind) for netboot, kind in machines.netboots]
+    assert kinds == [(0, "stopped"), (1, "stopped"), (1, "stopped"), (1, "install")]
 
 
 async def test_a_wrong_mac_is_refused(client: aiohttp.ClientSession) -> None:

@@ -35,7 +35,8 @@ class Nobody:
     async def find(self, mac): return None
     async def every(self): return []
     async def record(self, mac, event, fields): pass
-    async def booted(self, mac): pass
+    async def netbooted(self, netboot, choose): return choose(None)
+    async def phoned_home(self, mac, posted, *, itself): pass
     async def log(self, mac, line): pass
 
 async def main():

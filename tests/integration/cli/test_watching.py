@@ -35,11 +35,11 @@ async def test_a_pipe_is_told_what_changes(operator: Operator) -> None:
 async def test_an_age_is_no_change(operator: Operator) -> None:
     """Of machines, whose wide table has two ages, a row is told again when something happens only."""
     await operator.osie("apply", "-f", "files.yaml")
-    await operator.tink.record_machine_event(MAC, "dhcp", {})
+    await operator.tink.machines.record(MAC, "dhcp", {})
     async with operator.going_on("get", "machines", "-o", "wide", "--watch") as watch:
         await watch.until("dhcp")
         await asyncio.sleep(5)  # ages by seconds, over two looks
-        await operator.tink.record_machine_event(MAC, "ipxe", {})
+        await operator.tink.machines.record(MAC, "ipxe", {})
         assert "dhcp" not in await watch.until("ipxe")
 
 

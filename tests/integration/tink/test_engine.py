@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import cast
 
 import pytest
 import sqlalchemy as sa
+from netbooting import Answered, choose, netboot
 from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.testing import capture_logs
 
+from osie.contracts.machine import Netboot
 from osie.tink.domain import topics
 from osie.tink.domain.errors import ConflictError, MissingError
 from osie.tink.domain.resources import Kind, Ref
@@ -17,7 +20,7 @@ from osie.tink.domain.steps import NotYoursError, OutOfTurnError, UnknownActionE
 from osie.tink.domain.workflow import ActionState, State, Turn
 from osie.tink.files.manifest import RefusedError
 from osie.tink.service.dispatch import NoWorkError
-from osie.tink.service.machine_journal import MachineJournal
+from osie.tink.service.machine_log import MachineLog
 from osie.tink.service.notifier import Notifier, wait
 from osie.tink.service.queries import Queries
 from osie.tink.service.service import Tink
@@ -219,8 +222,7 @@ async def test_a_disabled_workflow_is_kept_and_nothing_of_it_is_done(tink: Tink)
         with pytest.raises(ConflictError, match="is disabled"):
             await operation(WORKFLOW)
     await tink.tick()
-    await tink.record_machine_event(MAC, "ipxe_script", {"kind": "install"})
-    await tink.machine_booted(MAC)
+    await netboot(tink, MAC)
     assert await state(tink) is State.PREPARING
     assert await changes(tink, manifests()[2:]) == ["configured"]
     assert (await state(tink), await netboots(tink)) == (State.PENDING, True)
@@ -308,11 +310,58 @@ async def test_a_lost_reboot_report_is_made_up_by_the_boot(tink: Tink) -> None:
     await changes(tink, manifests())
     _, write = await tink.agents.get_action(MAC)
     await tell(tink, write, ActionState.SUCCESS)
-    await tink.machine_booted(MAC)
+    assert await netboot(tink, MAC) == "install"
     assert await state(tink) is State.RUNNING
     await tink.agents.get_action(MAC)
-    await tink.machine_booted(MAC)
+    assert await netboot(tink, MAC) == "disk"
     assert (await state(tink), await netboots(tink)) == (State.SUCCESS, False)
+
+
+async def _journal(tink: Tink, mac: str) -> list[tuple[str, object]]:
+    rows = await Queries(tink.store).machine_rows(machine_events, mac, 0, 100)
+    return [(row["event"], row["fields"]) for row in rows]
+
+
+async def test_a_machine_that_nobody_knows_is_discovered_once(tink: Tink) -> None:
+    """However often it asks again: that is nothing new."""
+    said = Netboot(OTHER_MAC, "10.0.0.9", {"uuid": "u"})
+    for asked in range(3):
+        assert (await tink.machines.netbooted(replace(said, asked=asked), choose)).kind == "unknown"
+    assert await _journal(tink, OTHER_MAC) == [
+        ("discovered", {"by": "ipxe", "address": "10.0.0.9", "uuid": "u"}),
+        ("ipxe_script", {"kind": "unknown", "uuid": "u"}),
+    ]
+
+
+async def test_a_machine_that_is_held_is_journaled_when_it_no_longer_is(tink: Tink) -> None:
+    """And its reboot isn't taken for done because it asked again."""
+    await changes(tink, manifests())
+    _, write = await tink.agents.get_action(MAC)
+    await tell(tink, write, ActionState.SUCCESS)
+    await tink.agents.get_action(MAC)
+    said = Netboot(MAC, "10.0.0.1", {}, asked=1)
+    await tink.machines.netbooted(said, lambda _: Answered("error"))
+    await tink.machines.netbooted(said, choose)
+    assert await state(tink) is State.RUNNING
+    assert [fields for event, fields in await _journal(tink, MAC) if event == "ipxe_script"] == [
+        {"kind": "install"}
+    ]
+
+
+async def test_a_netboot_that_can_t_be_answered_changes_nothing(tink: Tink) -> None:
+    """Reboot, answer and journal are one transaction."""
+    await changes(tink, manifests())
+    _, write = await tink.agents.get_action(MAC)
+    await tell(tink, write, ActionState.SUCCESS)
+    await tink.agents.get_action(MAC)
+
+    def fail(_: object) -> Answered:
+        raise RuntimeError("no script")
+
+    with pytest.raises(RuntimeError, match="no script"):
+        await tink.machines.netbooted(Netboot(MAC, "10.0.0.1", {}), fail)
+    assert await state(tink) is State.RUNNING
+    assert await netboot(tink, MAC) == "disk"
 
 
 async def test_a_clock_that_is_set_back_lets_nobody_push_in(tink: Tink, clock: Clock) -> None:
@@ -367,7 +416,7 @@ async def test_the_first_question_of_each_boot_is_journaled(tink: Tink) -> None:
             await tink.agents.get_action(MAC, {"cpu": {"total_cores": 2}})
 
     for _ in range(2):
-        await tink.record_machine_event(MAC, "ipxe_script", {"kind": "install"})
+        await tink.machines.record(MAC, "ipxe_script", {"kind": "install"})
         await asyncio.gather(*(ask() for _ in range(5)))
         await ask()
     rows = await Queries(tink.store).resources(Kind.HARDWARE, Wanted(), ("", ""), 1)
@@ -466,19 +515,15 @@ class Away:
             yield connection
 
 
-async def _nothing(_mac: str) -> None:
-    """Of a netboot."""
-
-
 async def test_a_machine_s_lines_wait_for_a_store_that_is_away(store: Store, clock: Clock) -> None:
     """What it logs meanwhile is stored in its order once the store is back."""
     away = Away(store)
-    machines = MachineJournal(cast(Store, away), Notifier(), _nothing, clock)
-    machines.log(MAC, "one")
+    lines = MachineLog(cast(Store, away), Notifier(), clock)
+    lines.add(MAC, "one")
     await asyncio.wait_for(away.asked.wait(), 30)
-    machines.log(MAC, "two")
+    lines.add(MAC, "two")
     away.away = False
-    await machines.close()
+    await lines.close()
     rows = await Queries(store).machine_rows(machine_logs, MAC, 0, 10)
     assert [row["text"] for row in rows] == ["one", "two"]
 

@@ -214,8 +214,8 @@ async def test_machines_known_and_discovered(tink: Tink, client: httpx.AsyncClie
     """Described machines and strangers are listed apart; what happens to them is followed live."""
     await client.post("/apply", json=body(manifests()))
     stranger = "52:54:00:00:00:99"
-    await tink.record_machine_event(stranger, "discovered", {"arch": "x86_64"})
-    tink.machines.log(stranger, "kernel: hello")
+    await tink.machines.record(stranger, "discovered", {"arch": "x86_64"})
+    await tink.machines.log(stranger, "kernel: hello")
     await tink.machines.flush()
     known = {item["mac"]: item["known"] for item in (await client.get("/machines")).json()["items"]}
     assert known == {MAC: True, stranger: False}
@@ -224,7 +224,7 @@ async def test_machines_known_and_discovered(tink: Tink, client: httpx.AsyncClie
     ] == "kernel: hello"
     async with asyncio.timeout(30), aclosing(follow(client, f"/machines/{stranger}/events")) as stream:
         assert (await anext(stream))["fields"] == {"arch": "x86_64"}
-        await tink.record_machine_event(stranger, "ipxe_script", {"kind": "unknown"}, 77.5)
+        await tink.machines.record(stranger, "ipxe_script", {"kind": "unknown"}, 77.5)
         item = await anext(stream)
         assert (item["event"], item["at"]) == ("ipxe_script", 77.5)
 

@@ -24,7 +24,7 @@ async def client(tink: Tink) -> AsyncIterator[httpx.AsyncClient]:
         labels = f"labels: {{example.org/rack: '{n % 2}'{', gpu: yes' if n == 3 else ''}}}"
         files += [(hardware[0], hardware[1].replace("{name: ", "{" + labels + ", name: ")), workflow]
     await tink.resources.apply(files)
-    await tink.record_machine_event("02:00:00:00:00:99", "discovered", {})
+    await tink.machines.record("02:00:00:00:00:99", "discovered", {})
     transport = httpx.ASGITransport(application.create(tink))
     async with httpx.AsyncClient(transport=transport, base_url="http://osie/api/v1") as made:
         yield made

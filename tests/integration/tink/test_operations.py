@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from netbooting import Answered, netboot
 
+from osie.contracts.machine import Netboot
 from osie.tink.domain.errors import ConflictError, MissingError
 from osie.tink.domain.resources import Kind, Ref
 from osie.tink.domain.states_time import Patience
@@ -339,21 +341,19 @@ async def test_silence_fails_a_workflow_by_policy(store: Store, clock: Clock) ->
 async def test_a_machine_that_goes_in_circles_is_stopped(store: Store, clock: Clock) -> None:
     """After so many netboots without a success the workflow fails and the machine is told why, until an
     operator goes on; a success in between lets it count anew."""
-    install = ("ipxe_script", {"kind": "install"})
     async with patient(store, clock, Patience(netboot_limit=2)) as tink:
         await tink.resources.apply(files("{name: a, image: i}\n{name: b, image: i}"))
 
         async def boot() -> str:
-            await tink.machine_booted(MAC)
+            await netboot(tink, MAC)
             found = await tink.machines.find(MAC)
             assert found is not None
-            if not found.stopped:
-                await tink.record_machine_event(MAC, *install)
             return found.stopped
 
         assert [await boot() for _ in range(2)] == ["", ""]
         await tell(tink, await ask(tink), ActionState.SUCCESS)
-        await tink.record_machine_event(MAC, "ipxe_script", {"kind": "disk"})  # that is no netboot
+        off = Netboot(MAC, "10.0.0.1", {})
+        await tink.machines.netbooted(off, lambda _: Answered("disk"))  # that is no netboot
         assert [await boot() for _ in range(2)] == ["", ""]
         turn = await ask(tink)
         await tell(tink, turn, ActionState.RUNNING)

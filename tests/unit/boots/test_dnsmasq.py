@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from osie.boots import dnsmasq
 from osie.boots.config import BootsConfig
-from osie.boots.machine import Machine
+from osie.contracts.machine import Machine
 from osie.core.errors import OsieError
 
 CONFIG = BootsConfig(interface="lan0", address="10.0.0.1", artifacts=Path("/a"), state_dir=Path("/s"))

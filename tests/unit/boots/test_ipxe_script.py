@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osie.boots import ipxe_script
-from osie.boots.machine import Machine
 from osie.contracts import kernel_parameters
+from osie.contracts.machine import Machine
 
 MAC = "52:54:00:00:00:10"
 AROUND = ipxe_script.ServiceContext(

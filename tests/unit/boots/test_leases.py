@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from osie.boots.leases import Leases
-from osie.boots.machine import Machine
+from osie.contracts.machine import Machine
 
 NODE = Machine("52:54:00:00:00:10", address="10.0.0.10")
 

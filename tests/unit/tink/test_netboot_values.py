@@ -7,8 +7,7 @@ import yaml
 
 from osie.boots import ipxe_script
 from osie.boots.ipxe_script import ServiceContext
-from osie.boots.machine import Machine
-from osie.cli import adapters
+from osie.contracts.machine import Machine
 from osie.tink.domain.netboot import interfaces
 from osie.tink.files.manifest import RefusedError
 from osie.tink.service import diffing
@@ -62,7 +61,7 @@ async def test_what_would_not_arrive_is_refused_at_its_place(netboot: dict[str, 
     """The operator is told, and not the machine's console; and the script goes by the same rule."""
     told = document(netboot)
     assert place in await faults(told)
-    (machine,) = map(adapters.machine, interfaces(told["spec"]))
+    (machine,) = interfaces(told["spec"])
     assert ipxe_script.for_machine(machine, AROUND).kind == "error"
 
 
@@ -81,7 +80,7 @@ async def test_what_arrives_is_accepted_and_booted(netboot: dict[str, Any], kind
     """Accepted when applied, and a script when the machine asks."""
     told = document(netboot, agent="rack 7")
     assert await faults(told) == []
-    (machine,) = map(adapters.machine, interfaces(told["spec"]))
+    (machine,) = interfaces(told["spec"])
     assert ipxe_script.for_machine(machine, AROUND).kind == kind
 
 

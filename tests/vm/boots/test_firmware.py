@@ -29,7 +29,7 @@ import asyncio, json, logging, sys
 from pathlib import Path
 import structlog
 from osie.boots.config import BootsConfig
-from osie.boots.machine import Machine
+from osie.contracts.machine import Machine
 from osie.boots.service import Boots
 
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
@@ -40,7 +40,11 @@ machine = Machine(**json.loads(known)) if known else None
 class Machines:
     async def find(self, mac): return machine if machine and machine.mac == mac else None
     async def every(self): return [machine] if machine else []
-    async def booted(self, mac): pass
+    async def netbooted(self, netboot, choose):
+        answer = choose(await self.find(netboot.mac))
+        await self.record(netboot.mac, "ipxe_script", {"kind": answer.kind, **netboot.facts})
+        return answer
+    async def phoned_home(self, mac, posted, *, itself): await self.record(mac, "phone_home", posted)
     async def log(self, mac, line): pass
     async def record(self, mac, event, fields): print(json.dumps([mac, event, dict(fields)]), flush=True)
 

@@ -1,37 +1,10 @@
 """Hardware as the netboot service needs it: one record per interface, nothing optional left to guess."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from osie.contracts.machine import Machine
 from osie.tink.domain.hardware import Dhcp, HardwareSpec, Interface, Ip, Ipxe, Netboot, Osie
-
-
-@dataclass(frozen=True)
-class NetbootInterface:
-    """An interface that netboots. The fields are those of `boots.machine.Machine`; "" stands for none."""
-
-    mac: str
-    hostname: str
-    address: str
-    netmask: str
-    gateway: str
-    name_servers: tuple[str, ...]
-    time_servers: tuple[str, ...]
-    routes: tuple[tuple[str, str], ...]  # a network, and its router
-    lease_s: int  # 0: the server's default
-    agent_id: str
-    allow_pxe: bool
-    allow_workflow: bool
-    ipxe_url: str
-    ipxe_contents: str
-    osie_base_url: str
-    osie_kernel: str
-    osie_initrd: str
-    kernel_parameters: tuple[str, ...]
-    vlan_id: str
-    dhcp: bool  # False: another server's affair
-    stopped: str = ""  # why it is not to boot again, for now
 
 
 def with_netboot(spec: Mapping[str, Any], allowed: bool | None) -> dict[str, Any]:
@@ -50,7 +23,7 @@ def toggles(spec: Mapping[str, Any]) -> list[object]:
     return [(i.get("netboot") or {}).get("allowPXE") for i in spec.get("interfaces") or ()]
 
 
-def interfaces(spec: Mapping[str, Any]) -> list[NetbootInterface]:
+def interfaces(spec: Mapping[str, Any]) -> list[Machine]:
     """The interfaces of a Hardware's spec that can netboot: those with a hardware address."""
     hardware = HardwareSpec.model_validate(spec)
     return [
@@ -60,10 +33,10 @@ def interfaces(spec: Mapping[str, Any]) -> list[NetbootInterface]:
     ]
 
 
-def _interface(agent_id: str, interface: Interface, dhcp: Dhcp) -> NetbootInterface:
+def _interface(agent_id: str, interface: Interface, dhcp: Dhcp) -> Machine:
     netboot = interface.netboot or Netboot()
     ip, ipxe, osie = dhcp.ip or Ip(), netboot.ipxe or Ipxe(), netboot.osie or Osie()
-    return NetbootInterface(
+    return Machine(
         mac=dhcp.mac,
         hostname=dhcp.hostname,
         address=ip.address,

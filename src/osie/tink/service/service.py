@@ -14,7 +14,7 @@ from osie.tink.service.advancing import Advancing
 from osie.tink.service.applying import Applying
 from osie.tink.service.clock_jumps import ClockJumps
 from osie.tink.service.dispatch import Dispatch
-from osie.tink.service.machine_journal import MachineJournal
+from osie.tink.service.machines import Machines
 from osie.tink.service.notifier import Notifier
 from osie.tink.service.operating import Operating
 from osie.tink.service.rewriting import Rewriting
@@ -47,7 +47,7 @@ class Tink:
         rewriting = Rewriting(rewrite_images, require_verified=require_verified)
         self.agents = Dispatch(store, self.notifier, rewriting=rewriting, patience=patience, now=now)
         self.watch = Watch(store, workflows, patience)
-        self.machines = MachineJournal(store, self.notifier, self.watch.netbooted, now)
+        self.machines = Machines(store, self.notifier, workflows, patience.netboot_limit)
         self._tick_s = tick_s
         self._time = ClockJumps(now, steady)
         self._working: list[asyncio.Task[None]] = []
@@ -70,16 +70,6 @@ class Tink:
     def end_streams(self) -> None:
         """End every stream of events and logs: an HTTP server waits for them when it stops."""
         self.notifier.close()
-
-    async def machine_booted(self, mac: str) -> None:
-        """The machine started anew, and is about to ask what to do."""
-        await self.watch.booted(mac)
-
-    async def record_machine_event(
-        self, mac: str, event: str, fields: Mapping[str, object], at: float | None = None
-    ) -> None:
-        """Journal what was seen of a machine."""
-        await self.machines.record(mac, event, fields, at)
 
     async def tick(self) -> None:
         """Look at the clock and at every workflow that runs; done by itself every `tick_s`."""

@@ -1,23 +1,22 @@
-"""What happens to workflows without an agent's word: time passes, machines start anew."""
+"""What happens to workflows without anybody's word: time passes."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from osie.tink.domain.states import booted, netbooted
 from osie.tink.domain.states_time import Clock, Heard, Patience, expire, listen
 from osie.tink.domain.steps import Step
 from osie.tink.domain.workflow import Workflow, current
 from osie.tink.service.advancing import Advancing
-from osie.tink.store import agent_rows, heartbeat_rows, workflow_rows
+from osie.tink.store import heartbeat_rows, workflow_rows
 from osie.tink.store.database import Store
 
 _log = structlog.get_logger("osie.tink")
 
 
 class Watch:
-    """Notices what is overdue, who is silent, and which machine goes in circles."""
+    """Notices what is overdue, and who is silent."""
 
     def __init__(self, store: Store, workflows: Advancing, patience: Patience) -> None:
         self._store = store
@@ -43,22 +42,6 @@ class Watch:
                 raise
             except Exception:  # noqa: BLE001 - a mistake of ours in one of them: the others' timeouts count on
                 _log.exception("workflow not looked at", workflow=f"{seen.namespace}/{seen.name}")
-
-    async def booted(self, mac: str) -> None:
-        """The machine started anew: a reboot that was handed out to it is done, or it goes in circles."""
-        limit = self._patience.netboot_limit
-        await self._at_machine(mac, lambda workflow, names, at: booted(workflow, names, at, limit))
-
-    async def netbooted(self, mac: str) -> None:
-        """The machine was given Osie to boot."""
-        await self._at_machine(mac, lambda workflow, names, _at: netbooted(workflow, names))
-
-    async def _at_machine(self, mac: str, event: Callable[[Workflow, Collection[str], float], Step]) -> None:
-        async with self._store.read() as connection:
-            agent = await agent_rows.agent(connection, mac)
-            seen = await agent_rows.oldest(connection, agent.names)
-        if seen is not None and agent.may_work:
-            await self._advance(seen, lambda workflow, at: event(workflow, agent.names, at))
 
     async def _advance(self, seen: Workflow, event: Callable[[Workflow, float], Step]) -> None:
         """Only what would change something takes a lock."""

@@ -1,8 +1,13 @@
-"""A machine as the netboot service sees it, and the port through which it sees them all."""
+"""A machine as the netboot service and the workflow engine both see it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Literal, Protocol
+
+# What a machine that came to iPXE is answered.
+Kind = Literal["install", "disk", "unknown", "custom", "error", "stopped"]
+STARTS_OSIE: Final = frozenset[Kind]({"install", "custom"})
+HOLDS: Final = frozenset[Kind]({"unknown", "error", "stopped"})  # it stays at iPXE, and asks again
 
 
 @dataclass(frozen=True)
@@ -32,20 +37,19 @@ class Machine:
     stopped: str = ""  # why it isn't booted into Osie any more: it came back too often; empty: it is
 
 
-class Machines(Protocol):
-    """Whoever knows the machines, and keeps what happens to them. `mac` is always in normal form."""
+@dataclass(frozen=True)
+class Netboot:
+    """A machine has come to iPXE and asks what to do."""
 
-    async def find(self, mac: str) -> Machine | None:
-        """The machine with this interface, if it is known."""
+    mac: str  # as contracts.mac.normalise writes it
+    address: str  # from which it asks
+    facts: Mapping[str, str]  # what it says of itself: uuid, serial, platform, arch
+    asked: int = 0  # how often before, since it started
 
-    async def every(self) -> Sequence[Machine]:
-        """All known interfaces, for DHCP's reservations."""
 
-    async def record(self, mac: str, event: str, fields: Mapping[str, object]) -> None:
-        """Put an event into the machine's journal, whether it is known or not."""
+class Answer(Protocol):
+    """What the machine is answered."""
 
-    async def booted(self, mac: str) -> None:
-        """The machine started anew, or what is installed on it did: a reboot or kexec is done."""
-
-    async def log(self, mac: str, line: str) -> None:
-        """Keep a line that the machine sent to syslog."""
+    @property
+    def kind(self) -> Kind:
+        """What it is told to do."""
