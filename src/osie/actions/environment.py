@@ -5,10 +5,8 @@ import urllib.parse
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
+from osie.contracts.flag import flag
 from osie.core.errors import OsieError
-
-_TRUE = {"1", "true", "yes", "y", "on"}
-_FALSE = {"0", "false", "no", "n", "off", ""}
 
 
 class SettingsError(OsieError):
@@ -66,10 +64,11 @@ class Environment:
         value = self._variables.get(self._name(name))
         if value is None:
             return default
-        lowered = value.strip().lower()
-        if lowered not in _TRUE | _FALSE:
+        word = value.strip()
+        meant = flag(word) if word else False
+        if meant is None:
             self.error(name, f"is {value!r}: expected true or false")
-        return lowered in _TRUE
+        return bool(meant)
 
     def number(self, name: str, default: float, *, least: float = 0.0) -> float:
         """A decimal number, not below `least`."""

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from osie.contracts.flag import flag
 from osie.core.errors import OsieError
 from osie.tink.domain.keys import nearest
 from osie.tink.domain.resources import HardwareResource
@@ -47,7 +48,6 @@ _OTHER_WORDS = {  # of other programs' tables
 }
 _IGNORED = {"bmc_ip", "bmc_username", "bmc_password", "vendor"}
 _REQUIRED = ("hostname", "mac")
-_FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _PLACES = {  # in the manifest, or below its interface's dhcp
     "metadata.name": "hostname",
     "mac": "mac",
@@ -146,7 +146,7 @@ def _wrong_values(fields: Mapping[str, str], manifest: Json) -> Iterator[str]:
         if not fields.get(column):
             yield f"{column} is empty"
     for column in ("uefi", "netboot"):
-        if fields.get(column) and fields[column].lower() not in _FLAGS:
+        if fields.get(column) and flag(fields[column]) is None:
             yield f"{column} is {fields[column]!r}, neither true nor false"
     for label in _several(fields.get("labels", "")):
         if not label.partition("=")[0] or "=" not in label:
@@ -183,9 +183,9 @@ def _manifest(fields: Mapping[str, str]) -> Json:
         "name_servers": _several(get("nameservers")),
         "time_servers": _several(get("timeservers")),
         "vlan_id": get("vlan_id"),
-        "uefi": _FLAGS.get(get("uefi").lower(), False),
+        "uefi": bool(flag(get("uefi"))),
     }
-    netboot = _FLAGS.get(get("netboot").lower(), True)
+    netboot = flag(get("netboot")) is not False
     spec: Json = {
         "agentID": get("agent_id"),
         "disks": [{"device": get("disk")}] if get("disk") else [],

@@ -10,8 +10,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from osie.contracts import mac
+from osie.contracts.flag import flag
 
-_TRUE = {"1", "true", "yes", "on", ""}
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 
@@ -104,6 +104,10 @@ def _list(value: str) -> tuple[str, ...]:
     return tuple(item for item in value.split(",") if item)
 
 
+def _is_set(value: str) -> bool:
+    return not value or bool(flag(value))  # the bare name says yes
+
+
 def _mac_or_empty(value: str) -> str:
     """The address, or empty: a wrong one from another program must not stop the boot."""
     try:
@@ -119,8 +123,8 @@ def parse(cmdline: str) -> KernelParameters:
     port = given.get("syslog_port", "")
     return KernelParameters(
         grpc_authority=given.get("grpc_authority", ""),
-        tls=given.get("tinkerbell_tls", "false").lower() in _TRUE,
-        insecure_tls=given.get("tinkerbell_insecure_tls", "false").lower() in _TRUE,
+        tls=_is_set(given.get("tinkerbell_tls", "false")),
+        insecure_tls=_is_set(given.get("tinkerbell_insecure_tls", "false")),
         worker_id=given.get("worker_id", ""),
         hw_addr=_mac_or_empty(given.get("hw_addr", "")) or _mac_or_empty(bootif[3:]),
         interface=given.get("interface", ""),
@@ -135,7 +139,7 @@ def parse(cmdline: str) -> KernelParameters:
         insecure_registries=_list(given.get("insecure_registries", "")),
         tink_worker_image=given.get("tink_worker_image", ""),
         proxies={name: given.get(name) or given.get(name.lower(), "") for name in _PROXIES},
-        debug=given.get("osie.debug", "false").lower() in _TRUE,
+        debug=_is_set(given.get("osie.debug", "false")),
         ntp=_list(given.get("osie.ntp", "")),
         engine_args=_list(given.get("osie.engine_args", "")),
     )

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from osie.contracts.flag import flag
 from osie.contracts.image_name import Credentials
 from osie.core.errors import OsieError
 
-_TRUE = {"1", "true", "yes", "on"}
-_FALSE = {"", "0", "false", "no", "off"}
 _PORT = 42113
 
 
@@ -38,9 +37,10 @@ def _authority(given: str) -> tuple[str, int]:
 
 
 def _flag(given: str) -> bool:
-    if given.lower() not in _TRUE | _FALSE:
+    meant = flag(given) if given else False
+    if meant is None:
         raise ValueError(f"{given!r} is neither true nor false")
-    return given.lower() in _TRUE
+    return meant
 
 
 def read(environment: Mapping[str, str]) -> Settings:

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from osie.actions.disk.inventory import Disk
 from osie.actions.progress import size
+from osie.contracts.flag import flag
 
 RANKS = ("smallest", "first")
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
 _NEARLY = 0.01  # `size=480GB` is a disk that is sold as one
-_FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 class Hint(NamedTuple):
@@ -102,7 +102,7 @@ def _named(key: str, value: str) -> Callable[[Disk], str]:
 
 
 def _rotational(word: str, value: str) -> Callable[[Disk], str]:
-    wanted = _FLAGS.get(value.lower())
+    wanted = flag(value)
     if wanted is None:
         raise ValueError(f"holds {word!r}: expected rotational=true or rotational=false")
     return lambda disk: (
