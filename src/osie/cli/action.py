@@ -17,6 +17,7 @@ import osie.actions
 from osie.actions import progress
 from osie.actions.environment import SettingsError
 from osie.cli.progress import TerminalProgress
+from osie.cli.telling import shown
 from osie.contracts.action_events import Progress, decode
 from osie.core.errors import OsieError
 from osie.core.process import clean_environment
@@ -75,7 +76,7 @@ class Lines:
             if event is not None:
                 self._progress(event)
             else:
-                self._screen.console.print(line, markup=False, highlight=False, soft_wrap=True)
+                self._screen.console.print(shown(line), markup=False, highlight=False, soft_wrap=True)
 
     def _progress(self, event: Progress) -> None:
         if self._screen.console.is_terminal:
@@ -84,13 +85,15 @@ class Lines:
         stands = (event.phase, 4 * event.done // event.total if event.total else 0)
         if stands != self._told:
             self._told = stands
-            self._screen.console.print(progress.line(event), highlight=False, soft_wrap=True)
+            self._screen.console.print(
+                shown(progress.line(event)), markup=False, highlight=False, soft_wrap=True
+            )
 
     def error(self, line: str) -> None:
         """A line of its standard error."""
         with self._one:
-            shown = self._screen.console if self._errors.is_terminal else self._errors
-            shown.print(line, markup=False, highlight=False, soft_wrap=True)
+            console = self._screen.console if self._errors.is_terminal else self._errors
+            console.print(shown(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def _to_the_end(name: str, environment: Mapping[str, str], lines: Lines) -> int:

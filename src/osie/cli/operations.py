@@ -7,6 +7,7 @@ import click
 from osie.cli.client import ask, at
 from osie.cli.completion import actions, names, namespaces
 from osie.cli.resources import server_option
+from osie.cli.telling import say
 
 name_argument = click.argument("name", shell_complete=names(lambda _context: "/workflows"))
 namespace_option = click.option(
@@ -31,7 +32,7 @@ def _do(server: str, namespace: str, name: str, operation: str, **fields: str) -
     status = ask(server, "POST", path, has="status", params=query, json=body)["status"]
     action = (status.get("currentAction") or {}).get("action")
     begins = f", begins with action {action}" if action and operation != "cancel" else ""
-    click.echo(f"workflow/{name} is {status['state']}{begins}")
+    say(f"workflow/{name} is {status['state']}{begins}")
 
 
 @click.command()
@@ -74,4 +75,4 @@ def explain(name: str, namespace: str, server: str) -> None:
     path = at("workflows", name, "explain")
     told = ask(server, "GET", path, has="sentences", params={"namespace": namespace})
     for sentence in told["sentences"]:
-        click.echo(sentence)
+        say(sentence)

@@ -3,6 +3,7 @@
 from types import TracebackType
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     Progress,
@@ -11,6 +12,8 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+
+from osie.cli.telling import shown
 
 
 def megabytes(size_bytes: float) -> str:
@@ -64,8 +67,9 @@ class TerminalProgress:
 
     def amount(self, name: str, done: float, total: float | None, figures: str) -> None:
         """Where something stands that goes on for a while; shown on a terminal only."""
+        figures = escape(shown(figures))
         if name not in self._tasks:
-            self._tasks[name] = self._live.add_task(name, total=total, figures=figures)
+            self._tasks[name] = self._live.add_task(escape(shown(name)), total=total, figures=figures)
         self._live.update(self._tasks[name], completed=done, total=total, figures=figures)
 
     def clear(self, name: str) -> None:

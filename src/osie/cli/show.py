@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from osie.cli.client import Json
+from osie.cli.telling import shown
 from osie.tink.files.documents import Dumper
 
 _GAP = 2  # between columns, as rich pads them
@@ -22,7 +23,10 @@ def encode(value: object, form: str) -> str:
     """`value` as "yaml" or "json" text."""
     if form == "json":
         return json.dumps(value, indent=2)
-    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True).rstrip("\n")
+    text = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    if shown(text) != text:  # YAML lets Unicode's format characters stand as they are
+        text = yaml.dump(value, Dumper=_Dumper, sort_keys=False)
+    return text.rstrip("\n")
 
 
 def encode_all(values: list[Json], form: str) -> str:
@@ -64,7 +68,7 @@ def amount(done: float, total: float | None, unit: str) -> str:
     """How far an action is: a percentage where the total is known."""
     if total:
         return f"{min(100, 100 * done / total):.0f}%"
-    return f"{done / 1e6:.0f} MB" if unit == "bytes" else f"{done:.0f} {unit}"
+    return f"{done / 1e6:.0f} MB" if unit == "bytes" else f"{done:.0f} {_text(unit)}"
 
 
 def _path(item: Json, *keys: str | int) -> Any:
@@ -78,8 +82,8 @@ def _path(item: Json, *keys: str | int) -> Any:
 
 
 def _text(value: object) -> str:
-    """As rich markup: brackets in names are theirs."""
-    return "-" if value in (None, "") else escape(str(value))
+    """One line, as rich markup: brackets in names are theirs."""
+    return "-" if value in (None, "") else escape(shown(" ".join(str(value).splitlines())))
 
 
 def _progress(item: Json) -> str:
@@ -226,9 +230,9 @@ def table(kind: str, items: list[Json], *, wide: bool = False, width: int | None
     placed = kind != "machines" and set(spaces) - {"default"}
     if width is not None and not wide:
         columns = _fitting(columns, items, width - (max(map(len, spaces)) + _GAP if placed else 0))
-    shown = Table(box=None, pad_edge=False, header_style="bold")
+    made = Table(box=None, pad_edge=False, header_style="bold")
     for title in (["NAMESPACE"] if placed else []) + [column.title.upper() for column in columns]:
-        shown.add_column(title, no_wrap=True)
+        made.add_column(title, no_wrap=True)
     for item, space in zip(items, spaces, strict=True):
-        shown.add_row(*([space] if placed else []), *(column.cell(item) for column in columns))
-    return shown
+        made.add_row(*([_text(space)] if placed else []), *(column.cell(item) for column in columns))
+    return made

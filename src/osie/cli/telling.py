@@ -1,4 +1,7 @@
-"""How an error is told to a person: what and where, what it comes from, what to try."""
+"""How something is told to a person: an error with what it comes from and what to try, a note, a statement.
+
+What machines and files say passes through `shown` wherever a person sees it.
+"""
 
 from collections.abc import Iterable
 
@@ -16,7 +19,7 @@ def tell(error: OsieError) -> None:
         click.echo(f"  because: {shown(cause)}", err=True)
     hint = next((e.hint for e in _causes(error) if isinstance(e, OsieError) and e.hint), "")
     if hint:
-        click.echo(f"  try: {hint}", err=True)
+        click.echo(f"  try: {shown(hint)}", err=True)
 
 
 def _causes(error: BaseException) -> list[BaseException]:
@@ -32,6 +35,14 @@ def note(lines: Iterable[str]) -> None:
         click.echo(f"note: {shown(line)}", err=True)
 
 
+def say(text: str) -> None:
+    """On standard output. Further lines are indented: none passes for a statement of its own."""
+    click.echo("\n  ".join(shown(text).splitlines()))
+
+
 def shown(text: str) -> str:
-    """The text without what would move a terminal's cursor: keys and names of files may be anybody's."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
+    """The text without what a terminal acts upon. Colours go, what else isn't printable becomes a mark.
+
+    ECMA-48's control sequences, C0 and C1, and Unicode's format characters, which turn text around.
+    """
+    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in click.unstyle(text))

@@ -12,6 +12,7 @@ from osie.cli.completion import actions
 from osie.cli.following import Workflow
 from osie.cli.operations import name_argument, namespace_option
 from osie.cli.resources import server_option
+from osie.cli.telling import say
 
 
 @click.group()
@@ -28,11 +29,11 @@ def _clock(at: float) -> str:
 
 
 def event_line(event: Json) -> str:
-    """One change of state as a line; its further lines are indented."""
+    """One change of state as a line; a reason of several has them behind it."""
     before, after, who = event.get("from") or "-", event["to"], event.get("who") or ""
     moved = after if before == after else f"{before} -> {after}"
     by = f" ({who})" if who.startswith("operator") else ""
-    why = "\n  ".join(event["why"].splitlines()) if event.get("why") else ""
+    why = event.get("why") or ""
     what = event.get("action") or "workflow"
     return f"{_clock(event['at'])}  {what:<20} {moved}{by}" + (f"  {why}" if why else "")
 
@@ -51,7 +52,7 @@ def watch(name: str, namespace: str, server: str) -> int:
             aclosing(Workflow(client, name, namespace).follow("events")) as told,
         ):
             async for event in told:
-                click.echo(event_line(event))
+                say(event_line(event))
                 if not event.get("action"):
                     state = str(event["to"])
         return state
@@ -86,6 +87,6 @@ def logs(
                 lines = client.items(at("workflows", name, "logs"), {"namespace": namespace, **query})
             async with aclosing(lines):
                 async for line in lines:
-                    click.echo(log_line(line, timestamps=timestamps))
+                    say(log_line(line, timestamps=timestamps))
 
     asyncio.run(work())

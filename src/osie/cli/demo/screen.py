@@ -1,10 +1,12 @@
 """What a person sees of the demo."""
 
+from rich.markup import escape
 from rich.table import Table
 
 from osie.cli.client import Json
 from osie.cli.demo.timeline import MEANING, Outcome, Timeline
 from osie.cli.progress import TerminalProgress, megabytes
+from osie.cli.telling import shown
 
 
 def milestone(event: str, at_s: float) -> str:
@@ -44,7 +46,7 @@ class ActionBar:
             self._screen.amount(action, done, total, text)
         elif total and (quarter := int(4 * done / total)) > self._quarter:
             self._quarter = quarter
-            self._screen.say(f"             {action}: {100 * done / total:.0f}%, {text}")
+            self._screen.say(escape(shown(f"             {action}: {100 * done / total:.0f}%, {text}")))
 
 
 def timeline_table(timeline: Timeline) -> Table:
@@ -70,4 +72,4 @@ def closing_line(outcome: Outcome, timeline: Timeline) -> str:
         peak = timeline.peak_used_mib
         memory = f", peak memory {peak} of {outcome.memory_mib} MiB" if peak is not None else ""
         return f"[bold green]The machine booted from its own disk[/], {total:.0f} s after power-on{memory}."
-    return f"[bold red]The demo failed[/]: {outcome.reason}"
+    return f"[bold red]The demo failed[/]: {escape(shown(outcome.reason))}"
