@@ -4,11 +4,12 @@ A value is put into a script only after it is known that iPXE will hand it on un
 iPXE can't carry is refused, never altered.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 from urllib.parse import quote
 
+from osie.boots import consoles
 from osie.contracts import artifacts, dhcp, ipxe
 from osie.contracts.machine import Kind, Machine
 from osie.core.errors import OsieError
@@ -63,18 +64,29 @@ def _hyphens(mac: str) -> str:
     return mac.replace(":", "-")
 
 
-def _pairs(text: str) -> list[tuple[str, str]]:
+def _pairs(texts: Sequence[str]) -> list[tuple[str, str]]:
     try:
-        return ipxe.parameters(text)
+        return [pair for text in texts for pair in ipxe.parameters(text)]
     except ValueError as error:
         raise ScriptError(f"a kernel parameter {error}") from error
 
 
 def command_line(machine: Machine, context: ServiceContext, initrd: str) -> str:
     """The kernel's parameters for this machine, the machine's own last, so that they win."""
-    own = () if machine.osie_base_url else context.ramdisk_parameters
-    pairs = [pair for text in (*own, *context.kernel_parameters) for pair in _pairs(text)]
-    pairs += [
+    ramdisks = () if machine.osie_base_url else context.ramdisk_parameters
+    layers = [_pairs(texts) for texts in (ramdisks, context.kernel_parameters)]
+    layers += [_ours(machine, context), _pairs(machine.kernel_parameters)]
+    # On UEFI iPXE hands the ramdisk to the kernel's EFI stub as a file of this name; BIOS ignores it.
+    pairs = [*consoles.settled(layers), ("initrd", initrd)]
+    try:
+        return ipxe.command_line(pairs)
+    except ValueError as error:
+        raise ScriptError(f"the line of kernel parameters {error}") from error
+
+
+def _ours(machine: Machine, context: ServiceContext) -> list[tuple[str, str]]:
+    """What the ramdisk reads."""
+    pairs = [
         ("grpc_authority", context.grpc_authority),
         ("tinkerbell_tls", "false"),
         ("tinkerbell_insecure_tls", "false"),  # without it Hook hands its worker an empty one
@@ -89,13 +101,7 @@ def command_line(machine: Machine, context: ServiceContext, initrd: str) -> str:
         pairs.append(("insecure_registries", context.registry_authority))
     if vlan_id := dhcp.vlan_id(machine.vlan_id):
         pairs.append(("vlan_id", vlan_id))
-    pairs += [pair for text in machine.kernel_parameters for pair in _pairs(text)]
-    # On UEFI iPXE hands the ramdisk to the kernel's EFI stub as a file of this name; BIOS ignores it.
-    pairs.append(("initrd", initrd))
-    try:
-        return ipxe.command_line(pairs)
-    except ValueError as error:
-        raise ScriptError(f"the line of kernel parameters {error}") from error
+    return pairs
 
 
 def _artifact_url(machine: Machine, context: ServiceContext, name: str) -> str:

@@ -65,6 +65,47 @@ def test_what_the_ramdisk_asks_for_comes_first() -> None:
     assert "panic=60" not in ipxe_script.for_machine(elsewhere, context).text
 
 
+def consoles_of(machines: tuple[str, ...], context: ipxe_script.ServiceContext = AROUND) -> list[str]:
+    """The consoles on the kernel's command line, in order, for a machine with these parameters."""
+    script = ipxe_script.for_machine(replace(MACHINE, kernel_parameters=machines), context)
+    kernel = next(c for c in commands(script.text) if c[0] == "kernel")
+    return [word for word in kernel if word.startswith(("console", "early"))]
+
+
+@pytest.mark.parametrize(
+    ("machines", "expected"),
+    [
+        (("console=ttyS1,115200",), "console=tty0 console=ttyS1,115200"),  # another port
+        (("console=ttyS0,9600n8",), "console=tty0 console=ttyS0,9600n8"),  # another speed
+        (("console=tty1",), "console=ttyS0,115200 console=tty1"),
+        (("console=ttyS1 quiet console=tty0",), "console=ttyS1 console=tty0"),
+        (("console=hvc0", "console=lp0"), "console=tty0 console=ttyS0,115200 console=hvc0 console=lp0"),
+        (("console=1",), "console=tty0 console=1"),  # ttyS1
+        (("console=uart8250,io,0x2f8",), "console=tty0 console=uart8250,io,0x2f8"),  # a port of ttyS
+        (("console=ttyS1", "console=ttyS0"), "console=tty0 console=ttyS1 console=ttyS0"),  # theirs to settle
+        (("console=00:04:0.0",), "console=tty0 console=ttyS0,115200 console=00:04:0.0"),
+        (("console=",), "console=tty0 console=ttyS0,115200 console"),
+        ((), "console=tty0 console=ttyS0,115200"),
+    ],
+)
+def test_a_machines_own_console_is_the_only_one_of_its_driver(
+    machines: tuple[str, ...], expected: str
+) -> None:
+    """Linux keeps to the first console of a driver; those of other drivers stay, and the order does."""
+    assert consoles_of(machines) == expected.split()
+
+
+def test_the_servers_console_wins_over_the_ramdisks() -> None:
+    """Of consoles, too, the later in the order of the docs wins; and of early ones, which are one in all."""
+    context = replace(AROUND, ramdisk_parameters=("console=ttyS2", "console=hvc0", "earlycon=uart,io,0x3f8"))
+    assert consoles_of((), context) == [
+        *("console=hvc0", "earlycon=uart,io,0x3f8"),
+        *("console=tty0", "console=ttyS0,115200"),
+    ]
+    own = ("earlycon=uart,io,0x2f8", "earlyprintk=serial", "console=hvc1")
+    assert consoles_of(own, context) == ["console=tty0", "console=ttyS0,115200", *own]
+
+
 def test_install_loads_kernel_and_ramdisk_with_the_machines_parameters() -> None:
     """The kernel gets what the contract names, and the ramdisk under the name that `initrd=` tells."""
     script = ipxe_script.for_machine(replace(MACHINE, kernel_parameters=("osie.debug", 'x="a b"')), AROUND)
