@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Collection, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ import structlog
 import uvicorn
 from aiohttp import web
 
+from osie.boots import subnet
 from osie.boots.config import BootsConfig
 from osie.boots.service import Boots
 from osie.cli import config, doctor
@@ -22,6 +24,7 @@ from osie.core import locks
 from osie.core.errors import OsieError
 from osie.core.listening import listening
 from osie.registry import app as registry_app
+from osie.tink.domain.served_network import ServedNetwork
 from osie.tink.domain.states_time import Patience
 from osie.tink.grpc import agent_service, older_service
 from osie.tink.http import application, browsers
@@ -68,6 +71,7 @@ async def running(settings: ServeConfig) -> AsyncIterator[None]:
             rewrite_images=policy.rewrite_images,
             require_verified=policy.require_verified,
             patience=_patience(policy),
+            network=_served(settings.network),
         )
         tink = await stack.enter_async_context(engine)
         await stack.enter_async_context(
@@ -110,6 +114,17 @@ def _patience(policy: config.Tink) -> Patience:
         reboot_s=policy.reboot_s,
         netboot_limit=policy.netboot_limit,
     )
+
+
+def _served(network: config.Network) -> ServedNetwork | None:
+    """What DHCP serves; None where our address isn't on the interface, which boots tells in its words."""
+    server = subnet.of(network.interface, network.address)
+    if server is None:
+        return None
+    if network.dynamic_range is None:
+        return ServedNetwork(server)
+    first, last = map(IPv4Address, network.dynamic_range)
+    return ServedNetwork(server, (first, last))
 
 
 def _boots_config(settings: ServeConfig) -> BootsConfig:

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from osie.boots import subnet
 from osie.boots.config import BootsConfig
 from osie.boots.service import Boots
 from osie.core.errors import OsieError
-from osie.core.process import clean_environment
+from osie.core.process import clean_environment, run
 
 KNOWN_MAC = "52:54:00:00:00:10"
 
@@ -234,3 +235,19 @@ async def test_dnsmasq_dies_with_us(wire: Any, config: BootsConfig, tmp_path: Pa
         loop.remove_reader(dnsmasq)
     finally:
         os.close(dnsmasq)
+
+
+def test_the_size_of_our_network_is_the_interfaces(wire: Any) -> None:
+    """Each address of an interface has its own; one that isn't there has none."""
+    for address in ("10.77.0.65/26", "10.9.0.1/16", "10.10.0.1/32"):
+        run(["ip", "address", "add", address, "dev", wire.interface])
+    served = {
+        address: subnet.of(wire.interface, address) for address in ("10.77.0.1", "10.77.0.65", "10.9.0.1")
+    }
+    assert {address: str(found) for address, found in served.items()} == {
+        "10.77.0.1": "10.77.0.1/24", "10.77.0.65": "10.77.0.65/26", "10.9.0.1": "10.9.0.1/16"
+    }  # fmt: skip
+    assert str(subnet.of(wire.interface, "10.10.0.1")) == "10.10.0.1/32"
+    assert subnet.of(wire.interface, "10.77.0.2") is None
+    assert subnet.of("lo", "10.77.0.1") is None
+    assert subnet.of("nowhere", "10.77.0.1") is None

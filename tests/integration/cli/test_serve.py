@@ -145,6 +145,28 @@ async def test_a_spreadsheet_becomes_machines_whose_names_complete(stage: Stage,
     assert len((await stage.client.request("GET", "/hardware"))["items"]) == 2
 
 
+async def test_an_address_that_dhcp_can_not_hand_out_is_told(stage: Stage, tmp_path: Path) -> None:
+    """By whatever command it comes: one outside the server's network is noted, its own is refused."""
+    file = tmp_path / "machines.csv"
+    file.write_text("hostname,mac,ip_address\nnode-1,52:54:00:12:34:01,192.168.138.5\n")
+    status, told = await _osie(stage, "hardware", "import", file)
+    assert status == 0
+    assert "192.168.138.5 is not handed out to 52:54:00:12:34:01: it is outside 192.168.137.0/24" in told
+    shown = tmp_path / "node.yaml"
+    shown.write_text((await _osie(stage, "hardware", "import", "--dry-run", file))[1])
+    for command in ("apply", "diff"):
+        status, told = await _osie(stage, command, "-f", shown)
+        assert (status, "it is outside 192.168.137.0/24" in told) == (0, True), told
+    assert "outside" not in (await _osie(stage, "validate", "-f", shown))[1]  # it asks no server
+    shown.write_text(shown.read_text().replace("192.168.138.5", "192.168.137.1"))
+    for command, refused in (("apply", 1), ("diff", 2)):
+        status, told = await _osie(stage, command, "-f", shown)
+        assert (status, "192.168.137.1 is this server's own in 192.168.137.0/24" in told) == (refused, True)
+    file.write_text("hostname,mac,ip_address\nnode-2,52:54:00:12:34:02,192.168.137.255\n")
+    status, told = await _osie(stage, "hardware", "import", file)
+    assert (status, "is the broadcast address of 192.168.137.0/24" in told) == (1, True), told
+
+
 async def test_a_machine_nobody_knows_is_listed_and_never_installed(stage: Stage) -> None:
     """It asks for a script: it gets words, and the operator sees it."""
     url = f"{stage.boots_url}/auto.ipxe?mac=52:54:00:99:99:99"

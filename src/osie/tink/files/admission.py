@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from osie.tink.domain import dhcp_values, hardware, netboot_values
 from osie.tink.domain.hardware import HardwareSpec
 from osie.tink.domain.resources import Kind, Ref, Resource, WorkflowSpec
+from osie.tink.domain.served_network import ServedNetwork
 from osie.tink.domain.workflow import State, Workflow
 from osie.tink.files.known import Known
 from osie.tink.files.manifest import Batch
@@ -22,11 +23,11 @@ class Admission:
     warnings: list[str] = field(default_factory=list)
 
 
-async def admit(batch: Batch, known: Known) -> Admission:
-    """Check `batch` as a whole; faults are added to it, all of them."""
+async def admit(batch: Batch, known: Known, network: ServedNetwork | None = None) -> Admission:
+    """Check `batch` as a whole; faults are added to it, all of them. `network`: None where it isn't known."""
     admission = Admission()
     changed = _sort_out(batch, known, admission)
-    _check_hardware(batch, known)
+    _check_hardware(batch, known, network)
     admission.drafts = await rendered(batch, known, changed)
     admission.warnings = batch.warnings()
     return admission
@@ -66,7 +67,7 @@ def _meant(spec: Mapping[str, object]) -> dict[str, object]:
     return {key: value for key, value in spec.items() if value or key != "disabled"}
 
 
-def _check_hardware(batch: Batch, known: Known) -> None:
+def _check_hardware(batch: Batch, known: Known, network: ServedNetwork | None) -> None:
     owners: dict[tuple[str, str], Ref] = {
         identity: ref for identity, ref in known.identities.items() if ref not in batch.resources
     }
@@ -75,9 +76,14 @@ def _check_hardware(batch: Batch, known: Known) -> None:
         if ref.kind is not Kind.HARDWARE:
             continue
         spec = HardwareSpec.model_validate(resource.spec)
-        for path, fault in (*dhcp_values.faults(spec), *netboot_values.faults(spec)):
+        faults = [*dhcp_values.faults(spec), *netboot_values.faults(spec)]
+        notes = dhcp_values.notes(spec)
+        if network is not None:
+            faults += network.faults(spec)
+            notes += network.notes(spec)
+        for path, fault in faults:
             batch.fault(ref, path, fault)
-        batch.notes += [(str(ref), note) for note in dhcp_values.notes(spec)]
+        batch.notes += [(str(ref), note) for note in notes]
         for path, identity in _placed(spec):
             owner = owners.setdefault(identity, ref)
             if owner != ref:

@@ -44,7 +44,8 @@ def applying(tink: Tink) -> fastapi.APIRouter:
     @router.post("/diff", responses=_REFUSED)
     async def diff(body: forms.ApplyRequest) -> forms.DiffAnswer:
         """What applying these files would change; nothing is changed."""
-        told = await diffing.differences(tink.store, [(file.name, file.text) for file in body.files])
+        files = [(file.name, file.text) for file in body.files]
+        told = await diffing.differences(tink.store, files, tink.network)
         return forms.DiffAnswer(
             differences=[
                 forms.DifferenceForm(

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from osie.tink.domain import hardware, nearby, topics
 from osie.tink.domain.errors import ConflictError, MissingError
 from osie.tink.domain.resources import Kind, Ref, Resource, WorkflowSpec
+from osie.tink.domain.served_network import ServedNetwork
 from osie.tink.domain.states import accept
 from osie.tink.domain.workflow import State, Workflow
 from osie.tink.files import referenced
@@ -37,10 +38,17 @@ class Applied:
 class Applying:
     """Changes what the operator owns."""
 
-    def __init__(self, store: Store, notifier: Notifier, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        store: Store,
+        notifier: Notifier,
+        now: Callable[[], float] = time.time,
+        network: ServedNetwork | None = None,
+    ) -> None:
         self._store = store
         self._notifier = notifier
         self._now = now
+        self._network = network
 
     async def apply(self, files: Sequence[tuple[str, str]]) -> Applied:
         """Apply (name, text) files together, or nothing and RefusedError with every fault."""
@@ -49,7 +57,7 @@ class Applying:
             batch = replace(parsed, faults=list(parsed.faults), notes=list(parsed.notes))
             async with self._store.read() as connection:
                 known = await known_of(connection, batch)
-            admission = await admit(batch, known)
+            admission = await admit(batch, known, self._network)
             if batch.faults:
                 raise RefusedError(batch.faults)
             # Rendering takes a while and holds nobody up: whether its grounds still stand is looked up again.

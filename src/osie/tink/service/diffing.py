@@ -7,6 +7,7 @@ from typing import Any
 
 from osie.tink.domain import views
 from osie.tink.domain.resources import Ref, Resource
+from osie.tink.domain.served_network import ServedNetwork
 from osie.tink.domain.views import Json
 from osie.tink.files.admission import admit
 from osie.tink.files.known import Known
@@ -33,12 +34,14 @@ class Differences:
     warnings: list[str]
 
 
-async def differences(store: Store, files: Sequence[tuple[str, str]]) -> Differences:
+async def differences(
+    store: Store, files: Sequence[tuple[str, str]], network: ServedNetwork | None = None
+) -> Differences:
     """Each of the files' resources. Raises RefusedError with every fault, as applying does."""
     batch = await asyncio.to_thread(parse, files)  # as in applying
     async with store.read() as connection:
         known = await known_of(connection, batch)
-    admission = await admit(batch, known)
+    admission = await admit(batch, known, network)
     if batch.faults:
         raise RefusedError(batch.faults, "nothing can be applied")
     told = {resource.ref: change for resource, change in admission.changed}

@@ -8,6 +8,7 @@ from contextlib import suppress
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from osie.tink.domain.served_network import ServedNetwork
 from osie.tink.domain.states_time import Patience
 from osie.tink.service import notify_listener
 from osie.tink.service.advancing import Advancing
@@ -34,13 +35,15 @@ class Tink:
         rewrite_images: Mapping[str, str] | None = None,
         require_verified: bool = False,
         patience: Patience | None = None,
+        network: ServedNetwork | None = None,
         tick_s: float = 5.0,
         now: Callable[[], float] = time.time,
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self.store = store
+        self.network = network
         self.notifier = Notifier()
-        self.resources = Applying(store, self.notifier, now)
+        self.resources = Applying(store, self.notifier, now, network)
         workflows = Advancing(store, self.notifier, now)
         self.operations = Operating(workflows)
         patience = patience or Patience()
