@@ -143,6 +143,24 @@ async def test_explain_tells_what_is_in_the_way(tink: Tink, client: httpx.AsyncC
     assert "before it" not in await told("second")
 
 
+async def test_explain_tells_of_a_machine_without_an_address(tink: Tink, client: httpx.AsyncClient) -> None:
+    """Why DHCP had none for it, and which; until it has one, or its Hardware another."""
+
+    async def told() -> str:
+        return "\n".join((await client.get("/workflows/install-m1/explain")).json()["sentences"])
+
+    refused = {"address": "10.0.0.1", "reason": "its address is leased to another machine"}
+    await tink.machines.record(MAC, "dhcp_refused", refused)
+    reason = "got no address: its address is leased to another machine (10.0.0.1 in Hardware m1)."
+    assert reason in await told()
+    await tink.resources.apply(manifests(address="10.0.0.3")[:1])
+    assert "got no address" not in await told()
+    await tink.resources.apply(manifests()[:1])
+    assert reason in await told()
+    await tink.machines.record(MAC, "dhcp_ack", {"address": "10.0.0.1"})
+    assert "got no address" not in await told()
+
+
 async def test_render_shows_what_is_handed_out(tink: Tink, client: httpx.AsyncClient) -> None:
     """The image as the config rewrites it, beside the template's own; and nothing is handed out by it."""
     before = (await client.get("/workflows/install-m1")).json()

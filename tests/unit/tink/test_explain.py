@@ -87,6 +87,11 @@ ASKS = "has yet to ask for it"
         ),
         (Hindrances("m1", seen_at=100.0), "The machine was last seen 15 min ago: is it on?", True),
         (
+            Hindrances("m1", seen_at=990.0, no_address="its address is outside this server's network"),
+            "The machine asked by DHCP, and got no address: its address is outside this server's network.",
+            True,
+        ),
+        (
             Hindrances("m1", netboots=False),
             "does not netboot, since allowPXE is false: set it to true in Hardware m1, or toggleAllowNetboot",
             True,

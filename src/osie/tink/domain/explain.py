@@ -38,6 +38,7 @@ class Hindrances:
     may_work: bool = True  # the Hardware's allowWorkflow
     netboots: bool = True  # its allowPXE, as it was toggled
     seen_at: float | None = None  # when the machine was last seen; None: never
+    no_address: str = ""  # why DHCP had none for it when it was last seen; "": it had
 
 
 def explain(
@@ -189,9 +190,11 @@ def _hindered(hindrances: Hindrances, agent: str, now: float) -> Iterator[str]:
             f"`osie workflow explain {_named(hindrances.ahead)}` tells where that stands."
         )
         return
-    if hindrances.seen_at is not None and now - hindrances.seen_at <= _RECENTLY_S:
+    if hindrances.no_address:
+        yield f"The machine asked by DHCP, and got no address: {hindrances.no_address}."
+    elif hindrances.seen_at is not None and now - hindrances.seen_at <= _RECENTLY_S:
         return
-    if not hindrances.hardware:
+    elif not hindrances.hardware:
         yield f"No Hardware has the agent id {agent}: only a machine that asks under exactly that id gets it."
     elif hindrances.seen_at is None:
         yield "The machine was never seen: is it on, and does it netboot in this server's network?"

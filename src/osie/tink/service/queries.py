@@ -1,6 +1,6 @@
 """What the HTTP API reads: pages of resources, workflows and machines, as the views show them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,6 +87,7 @@ class Queries:
             names = agent.names | set(turn.task.agents)
             first = await agent_rows.oldest(connection, names)
             seen = await journal.get(connection, names)
+            last = await journal.last_events(connection, names)
         told = None if machine is None else netboot.with_netboot(machine.spec, machine.netboot)
         return Hindrances(
             hardware="" if machine is None else machine.ref.name,
@@ -94,6 +95,7 @@ class Queries:
             may_work=agent.may_work,
             netboots=told is None or any(each.allow_pxe for each in netboot.interfaces(told)),
             seen_at=max((row["last_seen"] for row in seen.values()), default=None),
+            no_address="" if machine is None else _no_address(machine, last.values()),
         )
 
     async def last_lines(self, workflow: Workflow, action_ids: Sequence[str], count: int) -> list[str]:
@@ -131,6 +133,16 @@ class Queries:
         """Rows of the machine's events or log."""
         async with self._store.read() as connection:
             return await journal.after(connection, table, mac, after, limit)
+
+
+def _no_address(machine: Resource, last: Iterable[sa.RowMapping]) -> str:
+    """Why DHCP had none for the machine, by its last events; the Hardware may have another one since."""
+    event = max(last, key=lambda row: row["id"], default=None)
+    if event is None or event["event"] != "dhcp_refused":
+        return ""
+    address, reason = (str(event["fields"].get(name, "")) for name in ("address", "reason"))
+    has_it = any(each.address == address for each in netboot.interfaces(machine.spec))
+    return f"{reason} ({address} in Hardware {machine.ref.name})" if has_it else ""
 
 
 def runs_of(workflow: Workflow, action: str) -> list[str]:
