@@ -1,6 +1,7 @@
 """`osie action`: run an action by hand on this host, as a process with exactly the environment given."""
 
 import importlib
+import os
 import signal
 import subprocess
 import sys
@@ -56,7 +57,17 @@ def run(name: str, variables: Sequence[str]) -> int:
     environment = _environment(_known(name), variables)
     console, errors = Console(), Console(stderr=True)
     with TerminalProgress(console) as screen:
-        return _to_the_end(name, environment, Lines(name, screen, errors))
+        lines = Lines(name, screen, errors)
+        return _to_the_end(name, environment, lines, joined=_one_place(console.file, errors.file))
+
+
+def _one_place(output: IO[str], errors: IO[str]) -> bool:
+    """Whether both go to the same terminal, pipe or file."""
+    try:
+        both = (output.fileno(), errors.fileno())
+        return all(map(os.isatty, both)) or os.path.sameopenfile(*both)
+    except OSError:  # closed, or no file at all
+        return False
 
 
 class Lines:
@@ -92,13 +103,13 @@ class Lines:
     def error(self, line: str) -> None:
         """A line of its standard error."""
         with self._one:
-            console = self._screen.console if self._errors.is_terminal else self._errors
-            console.print(shown(line), markup=False, highlight=False, soft_wrap=True)
+            self._errors.print(shown(line), markup=False, highlight=False, soft_wrap=True)
 
 
-def _to_the_end(name: str, environment: Mapping[str, str], lines: Lines) -> int:
+def _to_the_end(name: str, environment: Mapping[str, str], lines: Lines, *, joined: bool) -> int:
     """Start it, show what it prints, pass a request to end on as SIGTERM; its exit status, or 130 or 143.
 
+    `joined`: its errors come through the pipe of its output, since two don't tell which line was first.
     It is a session of its own: a terminal's Ctrl-C would end it before it could clean up.
     """
     with _Requests() as requests:  # before there is a child, and it may be asked for
@@ -106,18 +117,15 @@ def _to_the_end(name: str, environment: Mapping[str, str], lines: Lines) -> int:
             [sys.executable, "-m", f"osie.actions.{name}"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=subprocess.STDOUT if joined else subprocess.PIPE,
             text=True,
             errors="replace",
             env=clean_environment(environment),
             start_new_session=True,
         )
-        assert process.stdout is not None and process.stderr is not None  # noqa: S101 - both are pipes
         requests.pass_on_to(process)
-        readers = [
-            threading.Thread(target=_read, args=(process.stdout, lines.log)),
-            threading.Thread(target=_read, args=(process.stderr, lines.error)),
-        ]
+        pipes = ((process.stdout, lines.log), (process.stderr, lines.error))
+        readers = [threading.Thread(target=_read, args=(pipe, show)) for pipe, show in pipes if pipe]
         for reader in readers:
             reader.start()
         status = process.wait()

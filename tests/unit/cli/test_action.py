@@ -1,5 +1,7 @@
 """`osie action`: an action by hand, as a process."""
 
+import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 from disk_images import noise
 
+import osie
 import osie.actions
 
 _MAIN = [sys.executable, "-c", "from osie.cli.main import main; main()", "action"]
@@ -60,6 +63,76 @@ def test_an_image_is_written_to_a_file(tmp_path: Path) -> None:
     assert "write: " in done.stdout
     assert "(100 %)" in done.stdout
     assert "NOT VERIFIED" in done.stderr
+
+
+_TALKER = """
+from osie.actions.program import say, start, warn
+
+def read(variables):
+    return variables
+
+def talk(variables):
+    for number in range(200):
+        say(f"{number} is said")
+        warn(f"{number} is a warning")
+    return 0
+
+if __name__ == "__main__":
+    start(talk)
+"""
+
+
+@pytest.fixture
+def talker(tmp_path: Path) -> Path:
+    """A folder from which `talker`, an action that says this and warns of that, can be run."""
+    shutil.copytree(
+        Path(osie.__file__).parent, tmp_path / "osie", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    (tmp_path / "osie/actions/talker").mkdir()
+    (tmp_path / "osie/actions/talker/__init__.py").write_text('"""Talk."""\n')
+    (tmp_path / "osie/actions/talker/__main__.py").write_text(_TALKER)
+    return tmp_path
+
+
+def _on_a_terminal(folder: Path, *, output: int | None) -> list[str]:
+    """The lines that a terminal shows of the talker, whose output goes there, too, or to `output`."""
+    ours, terminal = os.openpty()
+    argv = [*_MAIN, "run", "talker"]
+    environment = {**_ENVIRONMENT, "PYTHONPATH": str(folder), "TERM": "dumb"}
+    with subprocess.Popen(
+        argv, cwd=folder, stdout=terminal if output is None else output, stderr=terminal, env=environment
+    ) as process:
+        os.close(terminal)
+        shown = b""
+        with os.fdopen(ours, "rb", buffering=0) as screen:
+            try:
+                while part := screen.read(65536):
+                    shown += part
+            except OSError:  # EIO: nobody has it open any more (pty(7))
+                pass
+    assert process.returncode == 0
+    return [line.strip() for line in shown.decode().splitlines() if line.strip()]
+
+
+_BOTH = [line for n in range(200) for line in (f"{n} is said", f"WARNING: {n} is a warning")]
+
+
+def test_what_is_shown_in_one_place_is_in_order(talker: Path) -> None:
+    """Lines of standard output and error, as they were written, on a terminal and in one pipe."""
+    assert _on_a_terminal(talker, output=None) == _BOTH
+    piped = subprocess.run(
+        [*_MAIN, "run", "talker"],
+        cwd=talker, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=True,
+        env={**_ENVIRONMENT, "PYTHONPATH": str(talker)},
+    )  # fmt: skip
+    assert piped.stdout.splitlines() == _BOTH
+
+
+def test_warnings_stay_out_of_a_files_output(talker: Path, tmp_path: Path) -> None:
+    """With the output in a file, the terminal shows the errors, and the file has none."""
+    with (tmp_path / "out").open("wb") as out:
+        assert _on_a_terminal(talker, output=out.fileno()) == _BOTH[1::2]
+    assert (tmp_path / "out").read_text().splitlines() == _BOTH[::2]
 
 
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy"])
