@@ -42,17 +42,22 @@ metadata: {name: bmc-1, namespace: lab}
 
 
 async def test_what_has_no_effect_is_said_by_each_command_alike(operator: Operator) -> None:
-    """validate, diff and apply leave out other kinds, take the rest, and name what does nothing."""
+    """validate, diff and apply leave out other kinds, take the rest, and name what does nothing.
+
+    A second apply and diff, which change nothing, say the same.
+    """
     text = FILES.replace("kind: Hardware\n", "kind: Hardware\nx-note: mine\n") + STRANGE
     text = text.replace("hardwareRef: m1", "hardwareRef: m1, bootOptions: {bootMode: iso}")
-    for words, status in ((("validate",), 0), (("diff",), 1), (("apply",), 0)):
-        got, told = await operator.osie(*words, "-f", "-", text=text)
+    text = text.replace("    tasks:\n", "    colour: red\n    tasks:\n")
+    for word, status in (("validate", 0), ("diff", 1), ("apply", 0), ("apply", 0), ("diff", 0)):
+        got, told = await operator.osie(word, "-f", "-", text=text)
         notes = sorted(line for line in told.splitlines() if line.startswith("note: "))
         assert (got, [note.split(": ")[1] for note in notes]) == (
             status,
             [
                 "Machine lab/bmc-1 (standard input, document 5)",
                 "Secret lab/bmc-password (standard input, document 4)",
+                "Template default/install",
                 "Workflow default/w1",
             ],
         ), told

@@ -61,6 +61,50 @@ async def test_apply_answers_for_each_resource(client: httpx.AsyncClient) -> Non
     assert {item["change"] for item in again} == {"unchanged"}
 
 
+async def test_what_has_no_effect_is_said_at_each_apply(client: httpx.AsyncClient) -> None:
+    """The second apply of a batch, and one that only changes labels, tell what the first one told.
+
+    Also once the workflow's template can't be rendered any more: what was accepted is not refused for it.
+    """
+    action = {"name": "b", "image": "c", "args": ["x"], "command": ["{{ .said }}"]}
+    data = json.dumps({"name": "t", "tasks": [{"name": "a", "actions": [action]}, {"name": "idle"}]})
+    references = {
+        "gone": {"group": "tinkerbell.org", "version": "v1alpha1", "resource": "templates", "name": "g"}
+    }
+    machine = {"agentID": "m", "userData": "#cloud-config", "references": references}
+    spec = {"templateRef": "t", "hardwareRef": "m", "hardwareMap": {"said": "hello"}}
+
+    async def apply(labels: dict[str, str], **data: str) -> dict[str, Any]:
+        head: dict[str, Any] = {"labels": labels}
+        files = [
+            ("machine", _manifest("Hardware", {"name": "m", **head}, machine)),
+            *(("template", _manifest("Template", {"name": "t", **head}, {"data": d})) for d in data.values()),
+            ("empty", _manifest("Template", {"name": "empty", **head}, {"data": ""})),
+            ("workflow", _manifest("Workflow", {"name": "w", **head}, spec)),
+        ]
+        answer = await client.post("/apply", json=body(files))
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    told = [await apply(labels, data=data) for labels in ({}, {}, {"rack": "7"})]
+    assert [{item["change"] for item in each["applied"]} for each in told] == [
+        {"created"}, {"unchanged"}, {"configured"}
+    ]  # fmt: skip
+    words = (
+        "args: unknown key",
+        "idle is done at once",
+        "empty: no workflow",
+        "reaches nobody",
+        "is no Template",
+    )
+    for part in words:
+        assert any(part in line for line in told[0]["warnings"]), part
+    assert told[1]["warnings"] == told[2]["warnings"] == told[0]["warnings"]
+    assert (await apply({}, data=data.replace(".said", ".other")))["applied"][-1]["change"] == "configured"
+    assert "args: unknown key" not in str((await apply({}))["warnings"])
+
+
 async def test_a_bad_batch_is_422_with_every_reason(client: httpx.AsyncClient) -> None:
     """Errors come as file, document, path and message, and nothing was applied."""
     files = [*manifests(), ("bad.yaml", "kind: Hardware"), ("worse.yaml", "a: [")]
@@ -105,7 +149,7 @@ async def test_a_template_sees_what_its_machine_refers_to(client: httpx.AsyncCli
     assert "'lvms.example.org' is not kept here" in refused["errors"][0]["message"]
 
 
-def _manifest(kind: str, metadata: dict[str, str], spec: dict[str, object]) -> str:
+def _manifest(kind: str, metadata: dict[str, Any], spec: dict[str, object]) -> str:
     head = {"apiVersion": "tinkerbell.org/v1alpha1", "kind": kind, "metadata": metadata}
     return json.dumps({**head, "spec": spec})
 

@@ -1,7 +1,7 @@
 """Whether a batch may be applied: checked against itself and the store together, and rendered."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from osie.tink.domain import dhcp_values, hardware, netboot_values
 from osie.tink.domain.hardware import HardwareSpec
@@ -29,8 +29,21 @@ async def admit(batch: Batch, known: Known, network: ServedNetwork | None = None
     changed = _sort_out(batch, known, admission)
     _check_hardware(batch, known, network)
     admission.drafts = await rendered(batch, known, changed)
+    if not batch.faults:
+        new = set(changed)
+        batch.notes += await _notes(batch, known, [ref for ref in batch.resources if ref not in new])
     admission.warnings = batch.warnings()
     return admission
+
+
+async def _notes(batch: Batch, known: Known, refs: list[Ref]) -> list[tuple[str, str]]:
+    """What is noted of resources that stay as they are: each apply says it again. Their faults don't count.
+
+    A workflow that runs, or ran, may have a template that can't be rendered any more.
+    """
+    apart = replace(batch, faults=[], notes=[])
+    await rendered(apart, known, refs)
+    return apart.notes
 
 
 def _sort_out(batch: Batch, known: Known, admission: Admission) -> list[Ref]:
