@@ -57,6 +57,7 @@ def check_whole(kind: str, at: At, length: int) -> None:
     """Raise ImageError where the tables of an image of `length` bytes name data behind its end.
 
     QEMU reads zeroes there (bdrv_aligned_preadv, block/io.c), and refuses few of them by itself.
+    Why not `qemu-img check`: docs/decisions/0030-truncation-by-the-tables.md
     """
     for end in _ENDS[kind](at, length):
         if end > length:
