@@ -36,7 +36,7 @@ def _differs(example: Any, actual: Any, path: str = "") -> list[str]:
 async def _prepare(tink: Tink) -> None:
     """A machine that was seen and logs, and works on its workflow."""
     await tink.resources.apply([("files.yaml", FILES)])
-    tink.machines.log(MAC, "kernel: sda")
+    await tink.machines.log(MAC, "kernel: sda")
     await tink.machines.flush()
     workflow, turn = await tink.agents.get_action(MAC)
     ids = (f"default/{workflow.name}", MAC, turn.action.id)
