@@ -135,15 +135,16 @@ def main() -> None:
                 series.append(Series(profile, cpus, given.memory))
                 folder = Path(name) / f"{profile}-{cpus}"
                 asyncio.run(measure(series[-1], given.runs, Path(name) / profile, workshop.layout, folder))
+    measured = [each.result() for each in series]
     results = {
         "accelerator": accelerator.best().partition(",")[0],
         "host_cpus": len(os.sched_getaffinity(0)),
-        "series": [each.result() for each in series],
+        "series": measured,
     }
     page = boot_page.render(results)
     if not given.dry:
         write_atomically(ROOT / "bench/boot.json", json.dumps(results, indent=2) + "\n")
-        write_atomically(ROOT / "docs/reference/boot-speed.svg", boot_page.chart(results["series"]))
+        write_atomically(ROOT / "docs/reference/boot-speed.svg", boot_page.chart(measured))
         write_atomically(ROOT / "docs/reference/boot-speed.md", page)
     print(page)
 

@@ -19,7 +19,8 @@ from osie.contracts import tink_pb2
 from osie.contracts.action_events import Progress
 from osie.worker.action import Action, Listener, LogLine, Outcome, Run, State
 from osie.worker.loop import Stop, Worker
-from osie.worker.transport.grpc import GrpcSink, GrpcSource, GrpcTelemetry, Link
+from osie.worker.transport.grpc import GrpcSink, GrpcSource, GrpcTelemetry
+from osie.worker.transport.link import Link
 
 REBOOT = "restart"  # the name of the action that takes the machine down
 FLAKY = "flaky"  # the name of the action that fails every other time

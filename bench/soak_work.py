@@ -99,7 +99,7 @@ async def unended(store: Store) -> int:
 
 async def told(store: Store) -> dict[str, tuple[Workflow, Sequence[Mapping[Any, Any]]]]:
     """Every workflow with its events, by "namespace/name"."""
-    found = {}
+    found: dict[str, tuple[Workflow, Sequence[Mapping[Any, Any]]]] = {}
     columns = workflows.c
     async with store.read() as connection:
         rows = await connection.execute(sa.select(columns.id, columns.document))

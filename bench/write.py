@@ -143,7 +143,7 @@ def main() -> None:
             if given.only == "host"
             else _in_guest(folder, images, given.case, quick=given.quick, rounds=min(rounds, 2))
         )
-    results = {
+    results: dict[str, Any] = {
         "host": {"machine": platform.machine(), "cpus": len(os.sched_getaffinity(0)), "load_before": load},
         "on_host": host,
         "in_guest": guest,

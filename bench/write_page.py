@@ -20,7 +20,7 @@ _WAYS = (_OURS, "image2disk, manifest", "pipe", "bmaptool", "qemu-img, local fil
 
 
 def _median(runs: list[dict[str, Any]], what: str = "seconds") -> float:
-    return statistics.median(run[what] for run in runs)
+    return float(statistics.median(run[what] for run in runs))
 
 
 def ratio(case: dict[str, Any], way: str = "pipe") -> float:

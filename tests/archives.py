@@ -8,7 +8,7 @@ import tarfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import zstandard
 
@@ -17,6 +17,7 @@ PACK: Mapping[str, Callable[[bytes], bytes]] = {
     "gzip": lambda plain: gzip.compress(plain, mtime=0),
     "zstd": lambda plain: zstandard.ZstdCompressor().compress(plain),
 }
+Entry: TypeAlias = tarfile.TarInfo | tuple[tarfile.TarInfo, bytes]  # with its content, or without any
 _INDEX = "application/vnd.oci.image.index.v1+json"
 _TYPES = {"plain": "tar", "gzip": "tar+gzip", "zstd": "tar+zstd"}
 
@@ -26,7 +27,7 @@ def digest(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-def tar(entries: "Mapping[str, bytes] | Iterable[tarfile.TarInfo | tuple[tarfile.TarInfo, bytes]]") -> bytes:
+def tar(entries: Mapping[str, bytes] | Iterable[Entry]) -> bytes:
     """A tar of contents by path, or of entries as they are."""
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as archive:
@@ -127,7 +128,8 @@ def oci(
 
 def docker(place: Path, images: Sequence[Image]) -> Path:
     """What `docker save` wrote up to version 24."""
-    told, contents = [], {}
+    told: list[dict[str, Any]] = []
+    contents: dict[str, bytes] = {}
     for image in images:
         config = f"{digest(image.config)[7:]}.json"
         names = [f"{digest(layer)[7:]}/layer.tar" for layer in image.layers]

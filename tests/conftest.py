@@ -77,7 +77,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     # Not by xdist's marks for groups: xdist 3.8 writes them to where pytest 9.2 no longer looks.
     from xdist.scheduler import LoadScopeScheduling
 
-    class Groups(LoadScopeScheduling):
+    class Groups(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
         def _split_scope(self, nodeid: str) -> str:
             path = config.rootpath / nodeid.partition("::")[0]
             return _group(path.relative_to(HERE))[1]

@@ -4,17 +4,15 @@ import base64
 import gzip
 import hashlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from osie.oci import document, layout
 from osie.registry import app
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Guard = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 
 USER, PASSWORD = "machine", "s3cret/with:signs"
 _TOKEN = "a-token-of-ours"
@@ -45,7 +43,7 @@ def digest(content: bytes) -> str:
 
 
 @asynccontextmanager
-async def serving(folder: Path, guard: Guard | None = None, port: int = 0) -> AsyncIterator[str]:
+async def serving(folder: Path, guard: Middleware | None = None, port: int = 0) -> AsyncIterator[str]:
     """Serve the layout within the block; yields HOST:PORT. `guard` stands before every request."""
     application = app.create(folder)
     if guard is not None:

@@ -2,11 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
 
 import grpc
 import grpc.aio
+from google.protobuf.message import Message
 
 from osie.contracts import telemetry_pb2, tink_pb2
+
+Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+Calls: TypeAlias = dict[str, tuple[Callable[[Any, Context], Awaitable[Message]], type[Message]]]
 
 DEADLINE_S = 120.0  # for a machine that has other things to do
 
@@ -33,30 +38,22 @@ class TinkServer:
 
     async def start(self) -> None:
         """Listen: on any port the first time, on the same one afterwards."""
-        self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-        calls = {
+        server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        calls: Calls = {
             "GetAction": (self._get_action, tink_pb2.ActionRequest),
             "ReportActionStatus": (self._report, tink_pb2.ActionStatusRequest),
         }
-        self._add("proto.WorkflowService", calls)
+        _add(server, "proto.WorkflowService", calls)
         if self.has_telemetry:
-            told = {
+            told: Calls = {
                 "ReportProgress": (self._report_progress, telemetry_pb2.ProgressReport),
                 "ReportLogs": (self._report_logs, telemetry_pb2.LogReport),
                 "Heartbeat": (self._heartbeat, telemetry_pb2.HeartbeatRequest),
             }
-            self._add("osie.v1.Telemetry", told)
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{self.port}")
-        await self._server.start()
-
-    def _add(self, service: str, calls: dict) -> None:
-        handlers = {
-            name: grpc.unary_unary_rpc_method_handler(
-                call, request.FromString, lambda m: m.SerializeToString()
-            )
-            for name, (call, request) in calls.items()
-        }
-        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
+            _add(server, "osie.v1.Telemetry", told)
+        self.port = server.add_insecure_port(f"127.0.0.1:{self.port}")
+        await server.start()
+        self._server = server
 
     async def stop(self) -> None:
         """Be gone, as a killed server is."""
@@ -79,14 +76,16 @@ class TinkServer:
         async with self._changed:
             self._changed.notify_all()
 
-    async def _get_action(self, request, context):
+    async def _get_action(self, request: tink_pb2.ActionRequest, context: Context) -> tink_pb2.ActionResponse:
         self.asked.append(request)
         await self._note()
         if not self.actions:
             await context.abort(grpc.StatusCode.NOT_FOUND, "no workflow")
         return self.actions[0] if self.hands_out_again else self.actions.pop(0)
 
-    async def _report(self, request, context):
+    async def _report(
+        self, request: tink_pb2.ActionStatusRequest, context: Context
+    ) -> tink_pb2.ActionStatusResponse:
         refusal = self.refusal(request)
         if refusal is not None:
             self.refused += 1
@@ -98,18 +97,32 @@ class TinkServer:
         await self._note()
         return tink_pb2.ActionStatusResponse()
 
-    async def _report_progress(self, request, _context):
+    async def _report_progress(
+        self, request: telemetry_pb2.ProgressReport, _context: Context
+    ) -> telemetry_pb2.TelemetryReply:
         self.progress.append(request)
         await self._note()
         return telemetry_pb2.TelemetryReply()
 
-    async def _report_logs(self, request, _context):
+    async def _report_logs(
+        self, request: telemetry_pb2.LogReport, _context: Context
+    ) -> telemetry_pb2.TelemetryReply:
         self.lines.extend(request.lines)
         await self._note()
         return telemetry_pb2.TelemetryReply()
 
-    async def _heartbeat(self, request, _context):
+    async def _heartbeat(
+        self, request: telemetry_pb2.HeartbeatRequest, _context: Context
+    ) -> telemetry_pb2.HeartbeatReply:
         self.heartbeats.append(request)
         await self._note()
         why = self.unwanted.get(request.action.action_id)
         return telemetry_pb2.HeartbeatReply(stop=why is not None, why=why or "")
+
+
+def _add(server: grpc.aio.Server, service: str, calls: Calls) -> None:
+    handlers = {
+        name: grpc.unary_unary_rpc_method_handler(call, request.FromString, lambda m: m.SerializeToString())
+        for name, (call, request) in calls.items()
+    }
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))

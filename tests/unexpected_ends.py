@@ -77,7 +77,7 @@ def still_runs(process: "subprocess.Popen[bytes]", log: Path) -> None:
     """Raise where a server that a test's fixture started, and is about to end, has ended by itself."""
     if (status := process.poll()) is not None:
         last = log.read_text(errors="replace").splitlines()[-5:]
-        raise AssertionError("\n".join([f"{process.args} ended by itself with {status}:", *last]))
+        raise AssertionError("\n".join([f"{process.args!r} ended by itself with {status}:", *last]))
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 _SEND_BYTES = 64 << 10
@@ -275,7 +275,7 @@ class Unruly(http.server.ThreadingHTTPServer):
             self.connections += 1
             return self.connections - 1
 
-    def finish_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
+    def finish_request(self, request: Any, client_address: object) -> None:
         """In the connection's own thread, so that a slow handshake holds nobody up."""
         if self._context is None:
             super().finish_request(request, client_address)
@@ -283,7 +283,7 @@ class Unruly(http.server.ThreadingHTTPServer):
         with self._context.wrap_socket(request, server_side=True) as wrapped:
             super().finish_request(wrapped, client_address)
 
-    def shutdown_request(self, request: socket.socket) -> None:  # type: ignore[override]
+    def shutdown_request(self, request: Any) -> None:
         """Close without the polite shutdown of socketserver, which would send FIN where RST is wanted."""
         with suppress(OSError):
             if not struct.unpack("ii", request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8))[0]:

@@ -4,6 +4,7 @@ A seed gives the same ones again. Hypothesis would shrink what differs, and take
 here half of them are single calls, so that a difference is plain as it is.
 """
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -237,7 +238,7 @@ class Maker:
         return "".join(parts)
 
     def _action(self, depth: int, loop: bool, variables: bool) -> str:
-        ways = [self._output, self._small]
+        ways: list[Callable[[int, bool, bool], str]] = [self._output, self._small]
         if depth:
             ways += [self._branch, self._loop, self._loop, self._set, self._named]
         return self._random.choice(ways)(depth - 1, loop, variables)

@@ -70,8 +70,8 @@ def loaded(script: str) -> tuple[str, str, dict[str, str]]:
     initrd = re.search(r"^initrd (?:--name \S+ )?(\S+) (?:&&|\|\|) ", joined, re.MULTILINE)
     assert kernel
     assert initrd
-    without_query = (match[1].partition("?")[0] for match in (kernel, initrd))
-    return (*without_query, dict(kernel_parameters.split(kernel[2])))  # type: ignore[return-value]
+    urls = [match[1].partition("?")[0] for match in (kernel, initrd)]
+    return urls[0], urls[1], dict(kernel_parameters.split(kernel[2]))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -57,7 +57,7 @@ def test_only_the_emulators_fault_begins_a_test_anew(tmp_path: Path) -> None:
         "begun_anew",
         *(f"-pno:{name}" for name in ("cacheprovider", "xdist", "hypothesispytest")),
     ]
-    argv = [sys.executable, "-m", "pytest", *plugins, "-q", "--rootdir", tmp_path, tmp_path]
+    argv = [sys.executable, "-m", "pytest", *plugins, "-q", "--rootdir", str(tmp_path), str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     done = subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1

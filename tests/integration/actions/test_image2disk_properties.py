@@ -8,6 +8,8 @@ from brittle_disk import BrittleDisk, Call, PowerCut, Trouble, What
 from disk_images import partitioned
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from integration.matrix.formats import MIB, NAMES, Stored, stored_as
+from integration.matrix.trusts import manifest_of
 from shaky_source import ShakySource
 from unruly import flipped
 
@@ -20,8 +22,6 @@ from osie.actions.pipeline.stream import Flow
 from osie.actions.trust import settings as trust_settings
 from osie.actions.trust.establishing import establish
 from osie.core.errors import OsieError
-from tests.integration.matrix.formats import MIB, NAMES, Stored, stored_as
-from tests.integration.matrix.trusts import manifest_of
 
 SECTOR = 512
 OLD = b"\xaa" * (9 * MIB)  # the disk holds an older system
@@ -74,7 +74,7 @@ def install(
     chosen = Settings("the image", wanted, FETCH, DiskOptions("", "full", "disk"))
     try:
         flow = Flow(source or ShakySource(file.data), vouching)
-        Installation(chosen, flow, disk, Report(FETCH)).run()  # type: ignore[arg-type]
+        Installation(chosen, flow, disk, Report(FETCH)).run()  # type: ignore[arg-type]  # a Disk in all it does
     except OsieError as error:
         return error
     finally:

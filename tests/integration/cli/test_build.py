@@ -139,7 +139,7 @@ def test_builds_survive_being_killed_and_a_full_output(folder: Path) -> None:
 
 def _killed_in(step: str, folder: Path, cache: Path) -> None:
     """Start a build, and end it by SIGKILL as soon as it has begun that step."""
-    arguments = ["build", "--profile", folder / "small.toml", "--output", folder / "out"]
+    arguments = ["build", "--profile", str(folder / "small.toml"), "--output", str(folder / "out")]
     with subprocess.Popen(
         [sys.executable, "-m", "osie.cli", *arguments],
         env={**os.environ, "OSIE_CACHE": str(cache)},

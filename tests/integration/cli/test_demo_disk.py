@@ -57,6 +57,6 @@ async def test_a_machine_that_qemu_stopped_is_not_waited_for(tmp_path: Path) -> 
     async with Client("http://127.0.0.1:1") as nobody:
         watch = Watch(nobody, "m", "w", "t", lambda *_: None, lambda *_: None)
         with pytest.raises(OSError) as caught:
-            await watch.run(machine)  # type: ignore[arg-type]
+            await watch.run(machine)  # type: ignore[arg-type]  # all that it looks at
     machine.console.close()
     assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(tmp_path / "disk.raw"))

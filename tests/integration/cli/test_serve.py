@@ -43,11 +43,11 @@ def _put_a_loader_into(artifacts: Path) -> None:
 @pytest_asyncio.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     """A server that has nothing to hand out."""
-    for name in ("artifacts", "layout", "images"):
-        (tmp_path / name).mkdir()
-    _put_a_loader_into(tmp_path / "artifacts")
-    folders = {name: tmp_path / name for name in ("artifacts", "layout", "images")}
-    async with Stage(tmp_path / "stage", **folders) as stage:
+    artifacts, layout, images = folders = [tmp_path / name for name in ("artifacts", "layout", "images")]
+    for folder in folders:
+        folder.mkdir()
+    _put_a_loader_into(artifacts)
+    async with Stage(tmp_path / "stage", artifacts=artifacts, layout=layout, images=images) as stage:
         yield stage
 
 
@@ -304,7 +304,7 @@ def test_a_taken_port_is_one_line(tmp_path: Path, port: int, kind: str) -> None:
 def test_no_dnsmasq_is_one_line(tmp_path: Path) -> None:
     """A host without dnsmasq: its package is named, before anything is started."""
     with Network() as network:
-        argv = [sys.executable, "-m", "osie.cli", "serve", "--config", _config(tmp_path, network)]
+        argv = [sys.executable, "-m", "osie.cli", "serve", "--config", str(_config(tmp_path, network))]
         mask = [
             "unshare",
             "--mount",

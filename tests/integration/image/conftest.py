@@ -18,7 +18,7 @@ from osie.core.cache import Cache
 from osie.image.artifacts.manifest import Manifest
 from osie.image.build import build
 from osie.image.embedded.embedded import Wanted
-from osie.image.profile import profile
+from osie.image.profile.profile import Profile, load
 from osie.image.steps import SOURCE
 
 WITH_EXTRAS = (
@@ -79,7 +79,7 @@ class Workshop:
     """Everything that one build needs, in a folder of its own."""
 
     folder: Path
-    profile: profile.Profile
+    profile: Profile
 
     @property
     def output(self) -> Path:
@@ -93,7 +93,7 @@ class Workshop:
 
     def build(
         self,
-        changed: profile.Profile | None = None,
+        changed: Profile | None = None,
         cache: str = "cache",
         images: Sequence[Wanted] = (),
     ) -> tuple[Manifest, Recorder]:
@@ -120,7 +120,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
     (folder / "small.toml").write_text(WITH_EXTRAS)
     write_image(folder / "worker.tar", {"usr/lib/osie/worker.txt": b"the worker\n"})
     shutil.copytree(SOURCE, folder / "source", ignore=shutil.ignore_patterns("__pycache__"))
-    made = Workshop(folder, profile.load("small", folder))
+    made = Workshop(folder, load("small", folder))
     packages_at_hand.seed(folder / "cache", made.profile)
     made.build()
     yield made

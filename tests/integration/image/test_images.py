@@ -53,7 +53,7 @@ def test_what_skopeo_writes(tmp_path: Path, kind: str) -> None:
     copy = [
         "skopeo",
         "--policy",
-        policy,
+        str(policy),
         "copy",
         "-q",
         f"oci-archive:{source}",
@@ -76,7 +76,8 @@ def test_what_a_real_docker_saves(tmp_path: Path, tmp_path_factory: pytest.TempP
             body = ["-H", "Content-Type: application/json", "-d", json.dumps(told or {})]
             done = engines.curl(socket, target, "-X", "POST", *body)
             assert done.returncode == 0, done.stderr
-            return json.loads(done.stdout or b"{}")
+            answer: dict[str, str] = json.loads(done.stdout or b"{}")
+            return answer
 
         engines.load(engine, "step:0", tmp_path / "root.tar")
         scripts = (
@@ -118,7 +119,9 @@ def test_a_build_with_images(workshop: Workshop, tmp_path: Path) -> None:
     archive = docker(tmp_path / "tool.tar", [IMAGE])
     manifest, seen = workshop.build(images=[_wanted(archive)])
     assert seen.done == ["squash-images", "squash-worker", "squash-ours", "initramfs", "parts", "artifacts"]
-    assert parts.flat(manifest.parts["images"]).keys() == {IMAGE.name}  # type: ignore[arg-type]
+    embedded = manifest.parts["images"]
+    assert isinstance(embedded, dict)
+    assert embedded.keys() == {IMAGE.name}
     assert parts.total(manifest.parts) == manifest.size
     image = max(
         (workshop.folder / "cache").glob("squash-ours-*/image"), key=lambda path: path.stat().st_mtime

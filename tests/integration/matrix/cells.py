@@ -5,12 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from integration.matrix.faults import FAULTS, TO_ITSELF, UNSEEN_WITHOUT_DIGEST, Fault
+from integration.matrix.formats import MIB, NAMES, Stored
+from integration.matrix.nursery import Done, Nursery
+from integration.matrix.trusts import TRUSTS, vouching
 from unruly import Unruly
-
-from tests.integration.matrix.faults import FAULTS, TO_ITSELF, UNSEEN_WITHOUT_DIGEST, Fault
-from tests.integration.matrix.formats import MIB, NAMES, Stored
-from tests.integration.matrix.nursery import Done, Nursery
-from tests.integration.matrix.trusts import TRUSTS, vouching
 
 OLD = b"\xaa" * (9 * MIB)  # what the disk holds before: an older system
 

@@ -8,12 +8,12 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from integration.matrix.cells import CELLS, OLD, Cell, Outcome, run_cell
+from integration.matrix.formats import HOLES, NAMES, image, stored_as
+from integration.matrix.nursery import Nursery
 from unruly import unruly
 
 from osie.core.process import run as run_program
-from tests.integration.matrix.cells import CELLS, OLD, Cell, Outcome, run_cell
-from tests.integration.matrix.formats import HOLES, NAMES, image, stored_as
-from tests.integration.matrix.nursery import Nursery
 
 WORKERS = 6  # cells wait more than they work: for stalls, retries, syncs
 

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from integration.matrix.formats import NAMES, PARTS, SECTOR, Stored
 from unruly import Answer, flipped
-
-from tests.integration.matrix.formats import NAMES, PARTS, SECTOR, Stored
 
 _GARBAGE = random.Random(5).randbytes(SECTOR)
 _GIVES_UP = {"RETRY_DURATION_MINUTES": "0.01"}  # after another try
@@ -75,8 +74,8 @@ def _lost(name: str, *answers: Callable[[Stored], Answer], says: str, **known: A
     return _way(name, *answers, recovers=_never, says=says, **known)
 
 
-def _as(**known: object) -> Callable[[Stored], Answer]:
-    return lambda _stored: Answer(**known)  # type: ignore[arg-type]
+def _as(**known: Any) -> Callable[[Stored], Answer]:
+    return lambda _stored: Answer(**known)
 
 
 def _breaks(then: Literal["close", "reset", "stall"]) -> Callable[[Stored], Answer]:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from osie.core.process import clean_environment
 
@@ -56,11 +57,11 @@ class Nursery:
         self._parent.communicate(timeout=60)
 
 
-def _child(job: dict[str, object]) -> None:
+def _child(job: dict[str, Any]) -> None:
     os.environ.clear()
-    os.environ.update(job["environment"])  # type: ignore[call-overload]
+    os.environ.update(job["environment"])
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    for descriptor, path in enumerate(job["said"], start=1):  # type: ignore[arg-type,var-annotated]
+    for descriptor, path in enumerate(job["said"], start=1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
     runpy.run_module(f"osie.actions.{job['action']}", run_name="__main__")
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.integration.matrix.cells import Cell, Outcome
-from tests.integration.matrix.faults import FAULTS, Fault
-from tests.integration.matrix.formats import NAMES
-from tests.integration.matrix.trusts import TRUSTS
+from integration.matrix.cells import Cell, Outcome
+from integration.matrix.faults import FAULTS, Fault
+from integration.matrix.formats import NAMES
+from integration.matrix.trusts import TRUSTS
 
 DOCUMENT = Path(__file__).parents[3] / "docs/reference/truncation-matrix.md"
 

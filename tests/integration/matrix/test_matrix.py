@@ -4,9 +4,8 @@ import os
 from collections.abc import Callable
 
 import pytest
-
-from tests.integration.matrix.cells import CELLS, ON_A_DEVICE, Cell, Outcome
-from tests.integration.matrix.published import DOCUMENT, document
+from integration.matrix.cells import CELLS, ON_A_DEVICE, Cell, Outcome
+from integration.matrix.published import DOCUMENT, document
 
 
 @pytest.mark.parametrize("cell", [*CELLS, *ON_A_DEVICE], ids=str)

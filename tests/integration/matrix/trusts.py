@@ -3,11 +3,11 @@
 from functools import cache
 from hashlib import sha256
 
+from integration.matrix.formats import Stored
 from unruly import Unruly
 
 from osie.contracts.image_manifest import BLOCK_BYTES, ImageManifest
 from osie.contracts.image_manifest import Stored as StoredFile
-from tests.integration.matrix.formats import Stored
 
 TRUSTS = ("no digest", "digest", "manifest")
 

@@ -137,9 +137,10 @@ def test_every_actions_layer_is_shared(built: Any) -> None:
 
 def _imported(source: str) -> set[str]:
     """The modules that a source names in imports, wherever in it they are; but for what types are made of."""
-    modules, waiting = set(), list(ast.parse(source).body)
+    modules: set[str] = set()
+    waiting: list[ast.AST] = [*ast.parse(source).body]
     while waiting:
-        node: ast.AST = waiting.pop()
+        node = waiting.pop()
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
             continue
         waiting += ast.iter_child_nodes(node)

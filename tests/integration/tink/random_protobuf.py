@@ -39,7 +39,9 @@ def _field(field: FieldDescriptor, known: Known) -> st.SearchStrategy[object]:
 def _value(field: FieldDescriptor, known: Known) -> st.SearchStrategy[object]:
     kind = field.cpp_type
     if kind == FieldDescriptor.CPPTYPE_MESSAGE:
-        return st.deferred(lambda: messages(field.message_type, known))
+        inner = field.message_type
+        assert inner is not None
+        return st.deferred(lambda: messages(inner, known))
     if kind == FieldDescriptor.CPPTYPE_STRING:
         return st.sampled_from(known[field.name]) | _TEXT if field.name in known else _TEXT
     if kind in _INTEGERS:

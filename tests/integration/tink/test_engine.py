@@ -1,7 +1,7 @@
 """The engine's use cases, on both databases."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import cast
@@ -531,6 +531,7 @@ async def test_a_machine_s_lines_wait_for_a_store_that_is_away(store: Store, clo
 async def test_hardware_changes_are_told(tink: Tink) -> None:
     """The netboot service hears of new hardware and of each toggle, and of nothing else."""
     heard = tink.machines.changes()
+    assert isinstance(heard, AsyncGenerator)
     await anext(heard)
     assert await tink.machines.every() == []
     waiting = asyncio.ensure_future(anext(heard))

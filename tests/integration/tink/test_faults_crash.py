@@ -3,7 +3,7 @@
 import asyncio
 import multiprocessing
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -88,7 +88,7 @@ _forkserver.set_forkserver_preload(
 )  # a life begins in no time
 
 
-async def _looks() -> AsyncIterator[None]:
+async def _looks() -> AsyncGenerator[None, None]:
     """Moments at which to look again: nothing wakes us for "crashed, or nothing left to do"."""
     while True:
         yield

@@ -70,7 +70,7 @@ async def test_a_full_disk(tink: Tink, disk: Path) -> None:
     ):
 
         async def status(request: bytes) -> grpc.StatusCode:
-            call = channel.unary_unary("/proto.WorkflowService/ReportActionStatus")
+            call = channel.unary_unary("/proto.WorkflowService/ReportActionStatus", bytes, bytes)
             return await call(request, timeout=60).code()
 
         ask = channel.unary_unary(

@@ -9,7 +9,7 @@ import pytest
 from bench.soak_work import told
 from osie.contracts import telemetry_pb2, tink_pb2
 from osie.tink.domain.resources import Kind, Ref
-from osie.tink.domain.states import NotYoursError, OutOfTurnError
+from osie.tink.domain.steps import NotYoursError, OutOfTurnError
 from osie.tink.domain.workflow import ActionState, Workflow
 from osie.tink.grpc import agent_service
 from osie.tink.service.queries import Queries
@@ -58,8 +58,8 @@ async def test_twice_late_and_out_of_order(tink: Tink) -> None:
                 await deliver(action_id, state)
 
     await asyncio.gather(*(machine(*item, random.Random(n)) for n, item in enumerate(macs.items())))
-    for workflow, events in (await told(tink.store)).values():
-        assert workflow.state == "SUCCESS"
+    for ended, events in (await told(tink.store)).values():
+        assert ended.state == "SUCCESS"
         changes = [(event["action"], event["before"], event["after"]) for event in events if event["action"]]
         assert changes == [
             (name, *change)
@@ -140,7 +140,7 @@ async def test_oversized_messages(tink: Tink) -> None:
     ):
 
         async def status(path: str, request: bytes) -> grpc.StatusCode:
-            return await channel.unary_unary(path)(request, timeout=60).code()
+            return await channel.unary_unary(path, bytes, bytes)(request, timeout=60).code()
 
         logs, report = "/osie.v1.Telemetry/ReportLogs", "/proto.WorkflowService/ReportActionStatus"
         huge = telemetry_pb2.LogReport(action=which, lines=5 * [long]).SerializeToString()

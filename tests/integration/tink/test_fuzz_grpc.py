@@ -56,7 +56,7 @@ async def port(tink: Tink) -> AsyncIterator[int]:
 def status(channel: grpc.Channel, path: str, request: bytes) -> grpc.StatusCode:
     """How a call of these bytes ends."""
     try:
-        channel.unary_unary(path)(request, timeout=20)
+        channel.unary_unary(path, bytes, bytes)(request, timeout=20)
     except grpc.RpcError as error:
         assert isinstance(error, grpc.Call)
         return error.code()

@@ -12,8 +12,8 @@ from osie.tink.grpc import agent_service, older_service
 from osie.tink.grpc.calls import listening
 from osie.tink.service.queries import Queries
 from osie.tink.service.service import Tink
-from osie.worker.action import Action, Refused, Report, Run, State, Unreachable
-from osie.worker.transport.generations import OLDER, Generations
+from osie.worker.action import OLDER, Action, Refused, Report, Run, State, Unreachable
+from osie.worker.transport.generations import Generations
 from osie.worker.transport.grpc import Unspoken
 from osie.worker.transport.link import Link
 
@@ -118,7 +118,7 @@ async def test_a_server_that_is_replaced(tink: Tink) -> None:
 async def test_what_upstreams_server_says_of_a_deleted_workflow(words: str, error: type[Exception]) -> None:
     """INTERNAL, as of every fault of its own: only of what isn't there it is the last word."""
 
-    async def refuse(_request: bytes, context: "grpc.aio.ServicerContext") -> None:
+    async def refuse(_request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> None:
         await context.abort(grpc.StatusCode.INTERNAL, f"error reading from backend\nrpc error: {words}")
 
     calls = {"ReportActionStatus": grpc.unary_unary_rpc_method_handler(refuse)}

@@ -87,11 +87,11 @@ async def test_a_workflow_end_to_end(tink: Tink, agent: Agent) -> None:
     assert (action.name, action.timeout, list(action.environment)) == ("write", 60, ["DISK=/dev/vda"])
     assert await agent("ReportActionStatus", told(action, tink_pb2.ACTION_STATE_RUNNING)) is not None
     which = telemetry_pb2.ActionRef(workflow_id=action.workflow_id, agent_id=MAC, action_id=action.action_id)
-    progress = {"phase": "write", "done": 5, "total": 10, "unit": "bytes", "rate_per_s": float("nan")}
-    await agent("ReportProgress", telemetry_pb2.ProgressReport(action=which, **progress))
-    await agent(
-        "ReportProgress", telemetry_pb2.ProgressReport(action=which, **{**progress, "done": 2**64 - 1})
-    )
+    for done in (5, 2**64 - 1):
+        progress = telemetry_pb2.ProgressReport(
+            action=which, phase="write", done=done, total=10, unit="bytes", rate_per_s=float("nan")
+        )
+        await agent("ReportProgress", progress)
     lines = [telemetry_pb2.LogLine(sequence=n, at_unix_s=n, stream="stdout", text=f"l{n}\0") for n in (1, 2)]
     for _ in range(2):
         await agent("ReportLogs", telemetry_pb2.LogReport(action=which, lines=lines))

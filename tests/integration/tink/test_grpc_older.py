@@ -5,6 +5,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.message import Message
 
 from osie.contracts import tink_older_pb2 as older
 from osie.core.errors import OsieError
@@ -35,7 +36,7 @@ class Worker:
         )
         return [context async for context in call(older.WorkflowContextRequest(worker_id=self.worker_id))]
 
-    async def call(self, method: str, request: Any, reply: type) -> Any:
+    async def call(self, method: str, request: Any, reply: type[Message]) -> Any:
         """One message for one; a refusal comes back as its status."""
         call = self._channel.unary_unary(
             f"{SERVICE}/{method}",
@@ -53,7 +54,7 @@ class Worker:
         told = await self.call("GetWorkflowActions", request, older.WorkflowActionList)
         return list(told.action_list) if isinstance(told, older.WorkflowActionList) else told
 
-    async def report(self, context: older.WorkflowContext, state: int, message: str = "") -> Any:
+    async def report(self, context: older.WorkflowContext, state: older.State, message: str = "") -> Any:
         """Say what became of the context's action."""
         request = older.WorkflowActionStatus(
             workflow_id=context.workflow_id,
@@ -66,7 +67,7 @@ class Worker:
         )
         return await self.call("ReportActionStatus", request, older.Empty)
 
-    async def work(self, context: older.WorkflowContext, state: int) -> None:
+    async def work(self, context: older.WorkflowContext, state: older.State) -> None:
         """Run the context's action to this end."""
         assert await self.report(context, older.STATE_RUNNING) == older.Empty()
         assert await self.report(context, state) == older.Empty()

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -38,7 +38,9 @@ def body(files: list[tuple[str, str]]) -> dict[str, Any]:
     return {"files": [{"name": name, "text": text} for name, text in files]}
 
 
-async def follow(client: httpx.AsyncClient, path: str, **headers: str) -> AsyncIterator[dict[str, Any]]:
+async def follow(
+    client: httpx.AsyncClient, path: str, **headers: str
+) -> AsyncGenerator[dict[str, Any], None]:
     """The stream's items as they come."""
     async with client.stream("GET", path, params={"follow": "true"}, headers=headers) as response:
         assert response.headers["content-type"].startswith("text/event-stream")
@@ -149,7 +151,7 @@ async def test_a_template_sees_what_its_machine_refers_to(client: httpx.AsyncCli
     assert "'lvms.example.org' is not kept here" in refused["errors"][0]["message"]
 
 
-def _manifest(kind: str, metadata: dict[str, Any], spec: dict[str, object]) -> str:
+def _manifest(kind: str, metadata: dict[str, Any], spec: Mapping[str, object]) -> str:
     head = {"apiVersion": "tinkerbell.org/v1alpha1", "kind": kind, "metadata": metadata}
     return json.dumps({**head, "spec": spec})
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import grpc
+from google.protobuf.message import Message
 
 from osie.contracts import tink_pb2
 from osie.tink.domain.resources import Kind, Ref
@@ -73,7 +74,7 @@ async def agent(port: int, acknowledged: Acknowledged) -> None:
         [("grpc.max_reconnect_backoff_ms", 200), ("grpc.initial_reconnect_backoff_ms", 50)],
     ) as channel:
 
-        async def call(method: str, request: object, reply: type) -> object:
+        async def call(method: str, request: object, reply: type[Message]) -> object:
             stub = channel.unary_unary(
                 f"/proto.WorkflowService/{method}",
                 request_serializer=lambda message: message.SerializeToString(),

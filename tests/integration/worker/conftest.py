@@ -9,6 +9,7 @@ import tarfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import pytest
 import pytest_asyncio
@@ -18,6 +19,8 @@ from scripted_tink import DEADLINE_S, TinkServer
 
 from osie.contracts import tink_pb2
 from osie.worker.runtime.engine import Engine
+
+Exited: TypeAlias = Callable[[str], Awaitable[None]]
 
 IMAGE = "osie-test:latest"
 AGENT = "52:54:00:00:00:01"
@@ -99,17 +102,18 @@ class WorkerProcess:
 
     async def start(self) -> None:
         """Start it."""
-        self.process = await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "osie.worker"),
             env=self.environment,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        self._reader = asyncio.create_task(self._read(self.process.stdout))
+        self.process, self._reader = process, asyncio.create_task(self._read(process))
 
-    async def _read(self, stdout: asyncio.StreamReader) -> None:
-        async for line in stdout:
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        async for line in process.stdout:
             async with self._changed:
                 self.printed += line.decode()
                 self._changed.notify_all()
@@ -121,6 +125,8 @@ class WorkerProcess:
 
     async def end(self, number: signal.Signals | None = None) -> tuple[int, float]:
         """Send a signal, if any, and await the end; return the exit status and how many seconds it took."""
+        assert self.process is not None
+        assert self._reader is not None
         began = time.monotonic()
         if number is not None and self.process.returncode is None:
             self.process.send_signal(number)
@@ -157,7 +163,7 @@ class Scripts:
         self._prefix = prefix
         self._gate = gate
 
-    def __call__(self, script: str, **given: object) -> tink_pb2.ActionResponse:
+    def __call__(self, script: str, **given: Any) -> tink_pb2.ActionResponse:
         """An action as the server hands it out; `given` replaces its fields."""
         name = given.get("name", "a")
         fields = {
@@ -189,7 +195,7 @@ def action(tmp_path: Path) -> Iterator[Scripts]:
 
 
 @pytest.fixture
-def exited(engine: Engine) -> Callable[[str], Awaitable[None]]:
+def exited(engine: Engine) -> Exited:
     """Wait until the container of an action has exited."""
 
     async def wait(action_id: str) -> None:

@@ -3,13 +3,14 @@
 import asyncio
 import re
 import time
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from engines import BOTH
-from scripted_tink import DEADLINE_S
+from scripted_tink import DEADLINE_S, TinkServer
 
 from osie.contracts import tink_pb2
 from osie.contracts.action_events import Progress
@@ -17,8 +18,12 @@ from osie.contracts.image_name import Credentials
 from osie.worker.action import Action, LogLine, Run, State
 from osie.worker.loop import Stop, Worker
 from osie.worker.runtime.docker import DockerRuntime
+from osie.worker.runtime.engine import Engine
 from osie.worker.runtime.images import DockerImages
-from osie.worker.transport.grpc import GrpcSink, GrpcSource, GrpcTelemetry, Link
+from osie.worker.transport.grpc import GrpcSink, GrpcSource, GrpcTelemetry
+from osie.worker.transport.link import Link
+
+from .conftest import Scripts, WorkerProcess
 
 
 def network_namespace() -> str:
@@ -27,16 +32,18 @@ def network_namespace() -> str:
 
 
 @BOTH
-async def test_namespaces_volumes_environment(tink, worker, action, tmp_path) -> None:
+async def test_namespaces_volumes_environment(
+    tink: TinkServer, worker: WorkerProcess, action: Scripts, tmp_path: Path
+) -> None:
     """An action has its own PID namespace and the host's network, or what its template says; volumes too."""
     (tmp_path / "data").mkdir()
     seen = 'echo "$$ $(readlink /proc/self/ns/net)"'
     script = '[ "$A" = "b=c d" ] && [ -z "$PASSWORD" ] && ! echo x > /data/x && [ -e /dev/null ]'
-    alone = tink_pb2.Namespaces(network="none")
+    no_network = tink_pb2.Namespaces(network="none")
     volumes = [f"{action.shared}:/worker", f"{tmp_path}/data:/data:ro"]
     tink.actions = [
         action(f"{seen} > /worker/plain; {script}", name="a", environment=["A=b=c d"], volumes=volumes),
-        action(f"{seen} > /worker/alone; kill -9 $$", name="b", pid="host", namespaces=alone),
+        action(f"{seen} > /worker/alone; kill -9 $$", name="b", pid="host", namespaces=no_network),
     ]
     await worker.start()
     await tink.until(lambda: len(tink.reports) == 4)
@@ -49,7 +56,7 @@ async def test_namespaces_volumes_environment(tink, worker, action, tmp_path) ->
 
 
 @BOTH
-async def test_labels(tink, worker, engine, action) -> None:
+async def test_labels(tink: TinkServer, worker: WorkerProcess, engine: Engine, action: Scripts) -> None:
     """Whoever looks at the engine sees which workflow, task and action a container is."""
     tink.actions = [given := action("echo up; read x < /worker/gate", name="write")]
     await worker.start()
@@ -63,7 +70,9 @@ async def test_labels(tink, worker, engine, action) -> None:
 
 
 @BOTH
-async def test_removed_by_another(tink, worker, engine, action) -> None:
+async def test_removed_by_another(
+    tink: TinkServer, worker: WorkerProcess, engine: Engine, action: Scripts
+) -> None:
     """An action whose container somebody removed has failed; the message has that, and the last lines."""
     tink.actions = [given := action("echo halfway; read x < /worker/gate", name="write")]
     await worker.start()
@@ -92,7 +101,7 @@ exec tail -c 500000000 /dev/zero
 
 
 @BOTH
-async def test_out_of_memory(tink, worker, action) -> None:
+async def test_out_of_memory(tink: TinkServer, worker: WorkerProcess, action: Scripts) -> None:
     """An action that the kernel kills for its memory is told as that."""
     tink.actions = [action(GREEDY)]
     await worker.start()
@@ -104,7 +113,7 @@ async def test_out_of_memory(tink, worker, action) -> None:
 
 
 @pytest_asyncio.fixture
-async def inside(tink, engine):
+async def inside(tink: TinkServer, engine: Engine) -> AsyncIterator[Worker]:
     """A worker in this process, whose heart beats fast; it is told to stop at the end."""
     link, stop = Link("127.0.0.1", tink.port, None), Stop()
     images = DockerImages(engine, Credentials("", "", ""))
@@ -126,7 +135,7 @@ async def inside(tink, engine):
 
 @BOTH
 @pytest.mark.usefixtures("inside")
-async def test_the_server_ends_an_action(tink, engine, action) -> None:
+async def test_the_server_ends_an_action(tink: TinkServer, engine: Engine, action: Scripts) -> None:
     """An action that the server gave up gets SIGTERM, is removed and not reported; the next one runs."""
     script = "trap 'echo told > /worker/told; exit 0' TERM; echo up; while :; do read x < /worker/gate; done"
     first = action(script, name="a")
@@ -157,7 +166,7 @@ class Heard:
         """A progress event."""
 
 
-async def test_a_clock_that_jumps(engine, action) -> None:
+async def test_a_clock_that_jumps(engine: Engine, action: Scripts) -> None:
     """A timeout counts the time that passes, whatever is done to the clock between two workers."""
     given = action("echo up; read x < /worker/gate")
     made = Action("w", "t", "a", given.action_id, "a", given.image, 60, tuple(given.command))

@@ -3,8 +3,15 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import pytest
+
+from .conftest import WorkerProcess
+
+Workflow: TypeAlias = Callable[..., None]  # takes actions by their names
 
 RESOURCES = """\
 apiVersion: tinkerbell.org/v1alpha1
@@ -46,10 +53,10 @@ spec: {templateRef: install, hardwareRef: m1}
 
 
 @pytest.fixture
-def workflow(worker, tmp_path):
+def workflow(worker: WorkerProcess, tmp_path: Path) -> Workflow:
     """Writes a document for the worker; each action's script is given by its name."""
 
-    def write(**actions: dict) -> None:
+    def write(**actions: dict[str, Any]) -> None:
         common = {"image": "osie-test", "volumes": [f"{tmp_path}:/worker"]}  # ours would be made on this host
         made = [
             {**common, "name": name, **given, "command": ["/bin/sh", "-c", given["command"]]}
@@ -66,7 +73,7 @@ def workflow(worker, tmp_path):
     return write
 
 
-def ends(tmp_path) -> list[tuple[str, str]]:
+def ends(tmp_path: Path) -> list[tuple[str, str]]:
     """(action, state) of every end that was told."""
     told = [json.loads(line) for line in (tmp_path / "w.json.status").read_text().splitlines()]
     return [(entry["name"], entry["state"]) for entry in told if entry["state"] != "RUNNING"]
@@ -78,7 +85,7 @@ def rendered(resources: str) -> bytes:
     return subprocess.run(command, input=resources.encode(), stdout=subprocess.PIPE, check=True).stdout
 
 
-async def test_success(worker, workflow, tmp_path) -> None:
+async def test_success(worker: WorkerProcess, workflow: Workflow, tmp_path: Path) -> None:
     """Actions run in order, and again where one fails; the worker ends well with the last one."""
     workflow(
         a={"command": 'echo "$GREETING"', "environment": {"GREETING": "hi"}},
@@ -90,7 +97,7 @@ async def test_success(worker, workflow, tmp_path) -> None:
     assert "text=hi" in worker.printed
 
 
-async def test_failure(worker, workflow, tmp_path) -> None:
+async def test_failure(worker: WorkerProcess, workflow: Workflow, tmp_path: Path) -> None:
     """The first action that doesn't succeed ends it, after its hook ran; the exit status tells."""
     hook = ["/bin/sh", "-c", "echo hook > /worker/hooked"]
     workflow(a={"command": "exit 9", "on-failure": hook}, b={"command": "echo no"})
@@ -100,7 +107,7 @@ async def test_failure(worker, workflow, tmp_path) -> None:
     assert (tmp_path / "hooked").read_text() == "hook\n"
 
 
-async def test_what_osie_render_prints(worker, workflow, tmp_path) -> None:
+async def test_what_osie_render_prints(worker: WorkerProcess, workflow: Workflow, tmp_path: Path) -> None:
     """A workflow that the CLI rendered from files runs as one of a server does."""
     workflow()
     (tmp_path / "w.json").write_bytes(rendered(RESOURCES.replace("SHARED", str(tmp_path))))
@@ -114,7 +121,7 @@ async def test_what_osie_render_prints(worker, workflow, tmp_path) -> None:
     assert 'text="/dev/vda true"' in worker.printed
 
 
-async def test_what_takes_a_server(worker, workflow) -> None:
+async def test_what_takes_a_server(worker: WorkerProcess, workflow: Workflow) -> None:
     """A condition and another machine's task are refused before anything runs."""
     workflow(a={"command": "echo ran", "if": "true"})
     worker.environment["WORKER_ID"] = "another"
@@ -125,7 +132,7 @@ async def test_what_takes_a_server(worker, workflow) -> None:
     assert "action_ended" not in worker.printed
 
 
-async def test_what_is_wrong_is_told_once_a_line_each(worker, workflow) -> None:
+async def test_what_is_wrong_is_told_once_a_line_each(worker: WorkerProcess, workflow: Workflow) -> None:
     """No fault is told twice, none has its line ends escaped, and the file is named, not a server."""
     workflow(a={"command": "echo ran", "if": "true"}, b={"command": "echo ran", "comand": ""})
     await worker.start()
@@ -137,7 +144,7 @@ async def test_what_is_wrong_is_told_once_a_line_each(worker, workflow) -> None:
     assert "w.json" in worker.printed.splitlines()[0]
 
 
-async def test_no_engine_is_told_at_once(worker, workflow) -> None:
+async def test_no_engine_is_told_at_once(worker: WorkerProcess, workflow: Workflow) -> None:
     """Who runs a file by hand isn't left waiting for an engine that nobody starts."""
     workflow(a={"command": "echo ran"})
     worker.environment["DOCKER_HOST"] = "unix:///no/engine.sock"

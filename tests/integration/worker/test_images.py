@@ -1,19 +1,27 @@
 """Images come from a real registry, and go when they aren't needed."""
 
 import signal
+from pathlib import Path
 
 import image_registry
 import pytest
+from aiohttp.typedefs import Middleware
 from engines import BOTH, RunningEngine
 from image_registry import PASSWORD, USER, Failing, Lying, digest, serving
+from scripted_tink import TinkServer
 
 from osie.oci import layout
+from osie.worker.runtime.engine import Engine
+
+from .conftest import Scripts, WorkerProcess
 
 MIB = 1 << 20
 
 
 @BOTH
-async def test_images_come_and_go(tink, worker, engine, action, registry) -> None:
+async def test_images_come_and_go(
+    tink: TinkServer, worker: WorkerProcess, engine: Engine, action: Scripts, registry: str
+) -> None:
     """An image is pulled once for actions in a row, and goes when the next has another, or there is none."""
     first, second = f"{registry}/first", f"{registry}/second:latest"
     tink.actions = [
@@ -35,7 +43,7 @@ async def test_images_come_and_go(tink, worker, engine, action, registry) -> Non
 
 
 @BOTH
-async def test_unknown_image(tink, worker, action, registry) -> None:
+async def test_unknown_image(tink: TinkServer, worker: WorkerProcess, action: Scripts, registry: str) -> None:
     """An image that the registry hasn't fails the action at once, and the message names it."""
     tink.actions = [action("true", image=f"{registry}/absent:1")]
     await worker.start()
@@ -45,7 +53,9 @@ async def test_unknown_image(tink, worker, action, registry) -> None:
     assert "pull_failed" not in worker.printed
 
 
-async def test_registry_comes_back(tink, worker, action, images, unused_tcp_port) -> None:
+async def test_registry_comes_back(
+    tink: TinkServer, worker: WorkerProcess, action: Scripts, images: Path, unused_tcp_port: int
+) -> None:
     """A registry that isn't there yet, and one that fails at first, are waited for."""
     tink.actions = [action("true", image=f"127.0.0.1:{unused_tcp_port}/first")]
     await worker.start()
@@ -60,7 +70,9 @@ async def test_registry_comes_back(tink, worker, action, images, unused_tcp_port
     [("docker", image_registry.basic), ("docker", image_registry.token), ("podman", image_registry.token)],
     indirect=["running_engine"],
 )
-async def test_registry_with_passwords(tink, worker, action, images, guard) -> None:
+async def test_registry_with_passwords(
+    tink: TinkServer, worker: WorkerProcess, action: Scripts, images: Path, guard: Middleware
+) -> None:
     """A pull shows the credentials to their registry; without them the action fails at once, and says why."""
     async with serving(images, guard) as authority:
         tink.actions = [action("true", image=f"{authority}/first")]
@@ -82,7 +94,9 @@ async def test_registry_with_passwords(tink, worker, action, images, guard) -> N
 
 
 @BOTH
-async def test_digest_pins(tink, worker, engine, action, images) -> None:
+async def test_digest_pins(
+    tink: TinkServer, worker: WorkerProcess, engine: Engine, action: Scripts, images: Path
+) -> None:
     """An image named by its digest, with a tag or without, is that one; it runs, and goes like any other."""
     pin = digest(layout.manifest(images, "first:latest")[0])
     async with serving(images) as authority:
@@ -96,7 +110,9 @@ async def test_digest_pins(tink, worker, engine, action, images) -> None:
 
 
 @BOTH
-async def test_digest_is_checked(tink, worker, action, images) -> None:
+async def test_digest_is_checked(
+    tink: TinkServer, worker: WorkerProcess, action: Scripts, images: Path
+) -> None:
     """What a registry passes off as the image of a digest doesn't run."""
     pin = digest(layout.manifest(images, "first:latest")[0])
     instead, _ = layout.manifest(images, "second:latest")
@@ -109,7 +125,9 @@ async def test_digest_is_checked(tink, worker, action, images) -> None:
 
 
 @BOTH
-async def test_memory_comes_back(tink, worker, action, images, running_engine: RunningEngine) -> None:
+async def test_memory_comes_back(
+    tink: TinkServer, worker: WorkerProcess, action: Scripts, images: Path, running_engine: RunningEngine
+) -> None:
     """After an action nothing of it is left in the engine's storage: image, container, what it wrote, log."""
     script = "cat /dev/zero | head -c 33554432 > /written; echo $(seq 5000); read x < /worker/gate"
     async with serving(images) as authority:
@@ -125,7 +143,9 @@ async def test_memory_comes_back(tink, worker, action, images, running_engine: R
 
 
 @BOTH
-async def test_log_is_bounded(tink, worker, action, running_engine: RunningEngine) -> None:
+async def test_log_is_bounded(
+    tink: TinkServer, worker: WorkerProcess, action: Scripts, running_engine: RunningEngine
+) -> None:
     """An action that prints without end takes a bounded part of the memory, and its last lines are told.
 
     Also what it prints right before its end, though its log's files were changed for new ones many times.

@@ -12,6 +12,12 @@ import pytest
 import pytest_asyncio
 from connections import answered
 from engines import BOTH, RunningEngine, children
+from scripted_tink import TinkServer
+
+from osie.contracts import tink_pb2
+from osie.worker.runtime.engine import Engine
+
+from .conftest import Scripts, WorkerProcess
 
 # Where the worker is killed, one after the other in the life of one action: before the peer hears of the call
 # or after it acted on it and before the worker hears of that.
@@ -43,6 +49,7 @@ class Killer:
         """Kill the worker, and return true, where this is the next point."""
         if not self.points or self.points[0][0] != when or not re.match(self.points[0][1], call):
             return False
+        assert self.process is not None
         self.points.pop(0)
         self.process.send_signal(signal.SIGKILL)
         await self.process.wait()
@@ -86,7 +93,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 @pytest_asyncio.fixture
-async def killer(worker, engine_socket: str, tmp_path: Path) -> AsyncIterator[Killer]:
+async def killer(worker: WorkerProcess, engine_socket: str, tmp_path: Path) -> AsyncIterator[Killer]:
     """Between the worker and the engine."""
     killer = Killer()
     worker.environment["DOCKER_HOST"] = f"unix://{tmp_path}/wire"
@@ -95,11 +102,13 @@ async def killer(worker, engine_socket: str, tmp_path: Path) -> AsyncIterator[Ki
 
 
 @BOTH
-async def test_the_worker_is_killed_everywhere(tink, worker, engine, action, killer, tmp_path) -> None:
+async def test_the_worker_is_killed_everywhere(
+    tink: TinkServer, worker: WorkerProcess, engine: Engine, action: Scripts, killer: Killer, tmp_path: Path
+) -> None:
     """Killed at every step of one action's life, the worker runs it once and tells its end."""
     given = action("echo ran >> /worker/ran; [ -e /worker/open ] || read x < /worker/gate")
 
-    async def served(request):
+    async def served(request: tink_pb2.ActionStatusRequest) -> bool:
         state = request.action_state
         name = {2: "RUNNING", 5: "SUCCESS"}[state]
         if await killer.at("before", name):
@@ -131,7 +140,9 @@ async def test_the_worker_is_killed_everywhere(tink, worker, engine, action, kil
 
 
 @BOTH
-async def test_a_killed_worker_leaves_no_image(tink, worker, engine, action, killer, registry) -> None:
+async def test_a_killed_worker_leaves_no_image(
+    tink: TinkServer, worker: WorkerProcess, engine: Engine, action: Scripts, killer: Killer, registry: str
+) -> None:
     """The image of a worker that was killed before it could remove it is removed by the next one."""
     killer.points = [("before", "DELETE .*/images/")]
     tink.actions = [action("true", image=f"{registry}/first")]
@@ -146,7 +157,9 @@ async def test_a_killed_worker_leaves_no_image(tink, worker, engine, action, kil
 
 
 @pytest.mark.parametrize("running_engine", ["podman"], indirect=True)
-async def test_podman_is_killed(tink, worker, action, running_engine: RunningEngine) -> None:
+async def test_podman_is_killed(
+    tink: TinkServer, worker: WorkerProcess, action: Scripts, running_engine: RunningEngine
+) -> None:
     """Podman's service dies under an action: the action runs on, and its end is told once."""
     tink.actions = [action("echo up; read x < /worker/gate; echo done")]
     await worker.start()

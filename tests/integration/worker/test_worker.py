@@ -2,13 +2,21 @@
 
 import re
 import signal
+from pathlib import Path
 
 import grpc
 from engines import BOTH
+from scripted_tink import TinkServer
+
+from osie.worker.runtime.engine import Engine
+
+from .conftest import Exited, Scripts, WorkerProcess
 
 
 @BOTH
-async def test_success(tink, worker, engine, action, tmp_path) -> None:
+async def test_success(
+    tink: TinkServer, worker: WorkerProcess, engine: Engine, action: Scripts, tmp_path: Path
+) -> None:
     """Command, environment and volumes reach an action; RUNNING is told, then SUCCESS, and it is removed."""
     script = 'echo "$GREETING" > /worker/said; ls /dev/null /run > /dev/null && echo fine'
     tink.actions = [action(script, environment=["GREETING=hello"])]
@@ -25,7 +33,7 @@ async def test_success(tink, worker, engine, action, tmp_path) -> None:
 
 
 @BOTH
-async def test_failure_tells_the_last_lines(tink, worker, action) -> None:
+async def test_failure_tells_the_last_lines(tink: TinkServer, worker: WorkerProcess, action: Scripts) -> None:
     """A failed action's report has its exit code and its last 20 lines; the next one runs."""
     tink.actions = [action("seq 30 >&2; echo no disk >&2; exit 3", name="bad"), action("true", name="good")]
     await worker.start()
@@ -37,7 +45,7 @@ async def test_failure_tells_the_last_lines(tink, worker, action) -> None:
 
 
 @BOTH
-async def test_timeout(tink, worker, engine, action) -> None:
+async def test_timeout(tink: TinkServer, worker: WorkerProcess, engine: Engine, action: Scripts) -> None:
     """An action whose time is over is stopped and reported as TIMEOUT with its last lines."""
     tink.actions = [action("trap 'exit 0' TERM; echo waiting; sleep 600 & wait", timeout=1)]
     await worker.start()
@@ -48,7 +56,9 @@ async def test_timeout(tink, worker, engine, action) -> None:
 
 
 @BOTH
-async def test_what_the_engine_refuses_is_a_failure(tink, worker, action) -> None:
+async def test_what_the_engine_refuses_is_a_failure(
+    tink: TinkServer, worker: WorkerProcess, action: Scripts
+) -> None:
     """An action that can't be started or whose image can't be had fails with the engine's own words."""
     tink.actions = [
         action("", name="no-program", command=["/no/such/program"]),
@@ -61,7 +71,9 @@ async def test_what_the_engine_refuses_is_a_failure(tink, worker, action) -> Non
     assert "127.0.0.1:9/absent" in tink.reports[3].message.message
 
 
-async def test_server_gone_and_back(tink, worker, action, exited) -> None:
+async def test_server_gone_and_back(
+    tink: TinkServer, worker: WorkerProcess, action: Scripts, exited: Exited
+) -> None:
     """A report that finds no server arrives, once, when the server is back."""
     tink.actions = [given := action("echo up; read x < /worker/gate; echo done")]
     await worker.start()
@@ -74,7 +86,9 @@ async def test_server_gone_and_back(tink, worker, action, exited) -> None:
     assert tink.states == ["RUNNING", "SUCCESS"]
 
 
-async def test_killed_worker_is_succeeded(tink, worker, action, tmp_path) -> None:
+async def test_killed_worker_is_succeeded(
+    tink: TinkServer, worker: WorkerProcess, action: Scripts, tmp_path: Path
+) -> None:
     """A worker is killed in mid-action: the next takes it up, and the action runs once and is told once."""
     tink.actions = [action("echo ran >> /worker/ran; echo one; read x < /worker/gate; echo two; exit 5")]
     await worker.start()
@@ -90,7 +104,9 @@ async def test_killed_worker_is_succeeded(tink, worker, action, tmp_path) -> Non
     assert "action_adopted" in worker.printed
 
 
-async def test_end_while_no_worker_was_there(tink, worker, action, exited) -> None:
+async def test_end_while_no_worker_was_there(
+    tink: TinkServer, worker: WorkerProcess, action: Scripts, exited: Exited
+) -> None:
     """The end of an action that ended while no worker lived is told by the next one, once."""
     tink.actions = [given := action("echo ran; read x < /worker/gate; exit 0")]
     await worker.start()
@@ -103,7 +119,9 @@ async def test_end_while_no_worker_was_there(tink, worker, action, exited) -> No
     assert tink.states == ["RUNNING", "SUCCESS"]
 
 
-async def test_sigterm_leaves_a_running_action(tink, worker, engine, action) -> None:
+async def test_sigterm_leaves_a_running_action(
+    tink: TinkServer, worker: WorkerProcess, engine: Engine, action: Scripts
+) -> None:
     """SIGTERM ends the worker cleanly within seconds; its action runs on, and the next tells its end."""
     tink.actions = [given := action("echo up; read x < /worker/gate")]
     await worker.start()
@@ -119,7 +137,9 @@ async def test_sigterm_leaves_a_running_action(tink, worker, engine, action) -> 
     assert tink.states == ["RUNNING", "SUCCESS"]
 
 
-async def test_sigterm_finishes_a_report(tink, worker, engine, action) -> None:
+async def test_sigterm_finishes_a_report(
+    tink: TinkServer, worker: WorkerProcess, engine: Engine, action: Scripts
+) -> None:
     """A final report that is under way when SIGTERM comes is delivered before the worker ends."""
     final = {"open": False}
     tink.refusal = lambda report: (
@@ -128,6 +148,7 @@ async def test_sigterm_finishes_a_report(tink, worker, engine, action) -> None:
     tink.actions = [action("true")]
     await worker.start()
     await tink.until(lambda: tink.refused >= 1)
+    assert worker.process is not None
     worker.process.send_signal(signal.SIGTERM)
     final["open"] = True
     assert (await worker.end(signal.SIGTERM))[0] == 0
@@ -135,7 +156,7 @@ async def test_sigterm_finishes_a_report(tink, worker, engine, action) -> None:
     assert await engine.containers("osie.action") == []
 
 
-async def test_idle_worker_stops_at_once(tink, worker) -> None:
+async def test_idle_worker_stops_at_once(tink: TinkServer, worker: WorkerProcess) -> None:
     """A worker that waits for work, or for a server that isn't there, ends at once on SIGTERM."""
     await worker.start()
     await tink.until(lambda: tink.asked)
@@ -145,7 +166,7 @@ async def test_idle_worker_stops_at_once(tink, worker) -> None:
     assert took_s < 2
 
 
-async def test_no_telemetry_service(tink, worker, action) -> None:
+async def test_no_telemetry_service(tink: TinkServer, worker: WorkerProcess, action: Scripts) -> None:
     """A server without our second service is as good as any."""
     await tink.stop()
     tink.has_telemetry = False
@@ -157,7 +178,7 @@ async def test_no_telemetry_service(tink, worker, action) -> None:
     assert worker.printed.count("telemetry_off") == 1
 
 
-async def test_telemetry(tink, worker, action) -> None:
+async def test_telemetry(tink: TinkServer, worker: WorkerProcess, action: Scripts) -> None:
     """Lines arrive in order with stream and number; of progress the last arrives; neither is in the other."""
     progress = '{"osie.progress": {"phase": "write", "done": %d, "total": 50}}'
     script = "; ".join(f"echo '{progress % n}'; echo line {n}" for n in range(1, 51))
@@ -173,7 +194,9 @@ async def test_telemetry(tink, worker, action) -> None:
     assert all(line.at_unix_s > 1.7e9 for line in tink.lines)
 
 
-async def test_refused_action_is_dropped(tink, worker, engine, action) -> None:
+async def test_refused_action_is_dropped(
+    tink: TinkServer, worker: WorkerProcess, engine: Engine, action: Scripts
+) -> None:
     """An action whose RUNNING the server refuses is never begun, and the next one is asked for."""
     tink.refusal = lambda report: grpc.StatusCode.NOT_FOUND if report.action_name == "gone" else None
     tink.actions = [action("echo no > /worker/ran", name="gone"), action("true", name="here")]

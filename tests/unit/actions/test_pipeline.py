@@ -19,7 +19,7 @@ def test_items_arrive_in_order_and_then_the_error() -> None:
         yield from range(5)
         raise ValueError("the sixth")
 
-    had = []
+    had: list[int] = []
     with pytest.raises(ValueError, match="the sixth"):
         had.extend(iter_into(had, read_ahead(items(), depth=2, name="t")))
     assert had == [0, 1, 2, 3, 4]

@@ -23,8 +23,12 @@ def _osie(*arguments: str | Path, **environment: str) -> subprocess.CompletedPro
 def folder(tmp_path: Path) -> Path:
     """A cache with three results of 1 MB; the last made is the youngest."""
     cache = Cache(tmp_path / "build", Silent())
+
+    def build(folder: Path) -> None:
+        (folder / "f").write_bytes(bytes(10**6))
+
     for number in range(3):
-        result = cache.get("step", [number], lambda folder: (folder / "f").write_bytes(bytes(10**6)) and None)
+        result = cache.get("step", [number], build)
         os.utime(result, (number, number))
     return tmp_path
 

@@ -5,7 +5,7 @@ from osie.cli import size_tree
 
 def test_the_tree_is_sorted_summed_and_short() -> None:
     """Largest first, with shares of the whole; inside a part what is tiny is one line; nothing is lost."""
-    sizes = {
+    sizes: size_tree.Sizes = {
         "kernel": 20_000_000,
         "modules": {"disk": 10_000_000, "network": 69_700_000, "usb": 100_000, "raid": 200_000},
     }

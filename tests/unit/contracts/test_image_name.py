@@ -15,7 +15,7 @@ from osie.contracts import image_name
         ("a/b@sha256:00", "a/b@sha256:00", "docker.io"),
     ],
 )
-def test_image_names(image, full, registry) -> None:
+def test_image_names(image: str, full: str, registry: str) -> None:
     """A short name stands for its latest tag; the registry is read as engines read it."""
     assert image_name.with_tag(image) == full
     assert image_name.registry(image) == registry

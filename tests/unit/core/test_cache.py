@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -106,8 +106,15 @@ def _tell(process: subprocess.Popen[str]) -> None:
     process.stdin.flush()
 
 
+def _writes(content: bytes) -> Callable[[Path], None]:
+    def build(folder: Path) -> None:
+        (folder / "f").write_bytes(content)
+
+    return build
+
+
 def _make(cache: Cache, name: str, size: int, used: float) -> Path:
-    result = cache.get(name, [name], lambda folder: (folder / "f").write_bytes(b"x" * size) and None)
+    result = cache.get(name, [name], _writes(b"x" * size))
     os.utime(result, (used, used))
     return result
 
@@ -122,7 +129,7 @@ def test_a_killed_build_leaves_nothing_that_is_trusted(tmp_path: Path) -> None:
     cache = _cache(tmp_path)
     cache.sweep()
     assert list(tmp_path.iterdir()) == []
-    result = cache.get("step", ["a"], lambda folder: (folder / "f").write_text("anew") and None)
+    result = cache.get("step", ["a"], _writes(b"anew"))
     assert (result / "f").read_text() == "anew"
 
 

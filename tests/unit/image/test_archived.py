@@ -4,8 +4,10 @@ import gzip
 import json
 import random
 import tarfile
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import archives
 import pytest
@@ -20,6 +22,13 @@ from osie.image.embedded.archived import Archived
 
 LAYERS = [tar({"a": b"lower"}), tar({"b": b"upper"})]
 NAME = Reference.parse("registry.example/tool:1")
+
+
+class Write(Protocol):
+    """Makes an archive of one kind."""
+
+    def __call__(self, place: Path, images: Sequence[Image], /) -> Path:
+        """Return where it is."""
 
 
 def read(place: Path, name: Reference | str = NAME) -> Archived:
@@ -40,7 +49,7 @@ def plain(place: Path, folder: Path) -> list[bytes]:
 
 @pytest.mark.parametrize("form", list(archives.PACK))
 @pytest.mark.parametrize("write", [oci, docker])
-def test_layers_of_every_form(tmp_path: Path, form: str, write) -> None:
+def test_layers_of_every_form(tmp_path: Path, form: str, write: Write) -> None:
     """Plain, gzip and zstd, in a layout and in Docker's older archive: the same tars come out."""
     place = write(tmp_path / "a.tar", [Image(LAYERS, form)])
     assert plain(place, tmp_path) == LAYERS
@@ -66,7 +75,7 @@ def test_a_layouts_folder_by_what_its_index_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("write", [oci, docker])
-def test_of_several_images_the_one_of_that_name(tmp_path: Path, write) -> None:
+def test_of_several_images_the_one_of_that_name(tmp_path: Path, write: Write) -> None:
     """The tag decides, in short form or in full; the only one needs none; else all there are are named."""
     others = [Image(LAYERS[:1], name="alpine:3"), Image(LAYERS, name="registry.example/tool:2")]
     place = write(tmp_path / "a.tar", others)
@@ -145,7 +154,9 @@ SHORT = {FIRST: gzip.compress(LAYERS[0])[:-9]}
         (Path.unlink, "it can't be read as an image's archive"),
     ],
 )
-def test_what_is_wrong_is_told_with_the_file(tmp_path: Path, make, why: str) -> None:
+def test_what_is_wrong_is_told_with_the_file(
+    tmp_path: Path, make: Callable[[Path], object], why: str
+) -> None:
     """Another architecture, damage, what lacks, and what is no image: one sentence, the file first."""
     file = tmp_path / "a.tar"
     file.touch()
@@ -161,7 +172,7 @@ def test_what_is_wrong_is_told_with_the_file(tmp_path: Path, make, why: str) -> 
     form=st.sampled_from(list(archives.PACK)),
     write=st.sampled_from([oci, docker]),
 )
-def test_damage_is_an_error_or_harmless(tmp_path: Path, seed: int, form: str, write) -> None:
+def test_damage_is_an_error_or_harmless(tmp_path: Path, seed: int, form: str, write: Write) -> None:
     """Whatever bytes of an archive change, and wherever it ends: an OsieError, or the very same layers."""
     chance = random.Random(seed)
     place = write(tmp_path / "a.tar", [Image(LAYERS, form)])

@@ -7,7 +7,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from archives import Image, docker, entry, tar
+from archives import Entry, Image, docker, entry, tar
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -44,7 +44,7 @@ def test_files_are_as_the_tar_says(tmp_path: Path) -> None:
     capability = "SCHILY.xattr.security.capability"
     # VFS_CAP_REVISION_2, CAP_NET_RAW (capabilities(7)), as bytes that are no text but for surrogates
     raw = bytes.fromhex("0100000200200000000000000000000000000000")
-    entries = [
+    entries: list[Entry] = [
         entry("./", tarfile.DIRTYPE, mode=0o711, mtime=7),
         entry("d/", tarfile.DIRTYPE, mode=0o2750, uid=5, gid=6, mtime=9),
         (
@@ -74,7 +74,7 @@ def test_files_are_as_the_tar_says(tmp_path: Path) -> None:
 
 def test_links_to_folders_are_followed_inside(tmp_path: Path) -> None:
     """As in a chroot: /bin of the layer, not of the build host; what is above the root is the root."""
-    entries = [
+    entries: list[Entry] = [
         entry("bin", tarfile.SYMTYPE, linkname="/usr/bin"),
         entry("up", tarfile.SYMTYPE, linkname="../../.."),
         (entry("bin/tool"), b"x"),

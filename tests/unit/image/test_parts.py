@@ -66,12 +66,18 @@ def test_the_parts_sum_up_to_the_artifacts(image: Path) -> None:
     assert parts.total(tree) == 1000 + whole + 77
     assert (tree["kernel"], tree["initramfs"], tree["worker"]) == (1000, 77, 0)
     assert list(parts.flat(tree))[:3] == ["engine", "images", "modules"]
-    images = parts.flat(tree["images"])  # type: ignore[arg-type]
+
+    def flat_inside(name: str) -> dict[str, int]:
+        inside = tree[name]
+        assert isinstance(inside, dict)
+        return parts.flat(inside)
+
+    images = flat_inside("images")
     assert list(images) == ["c:1", "b:1", "a:1"]
     assert 200_000 <= images["b:1"] < 202_000
-    assert parts.flat(tree["modules"]).keys() == {"network"}  # type: ignore[arg-type]
-    assert parts.flat(tree["firmware"]).keys() == {"firmware-nic"}  # type: ignore[arg-type]
-    assert parts.flat(tree["python"]).keys() == {"libpython3.13-stdlib"}  # type: ignore[arg-type]
+    assert flat_inside("modules").keys() == {"network"}
+    assert flat_inside("firmware").keys() == {"firmware-nic"}
+    assert flat_inside("python").keys() == {"libpython3.13-stdlib"}
 
 
 def test_what_is_no_squashfs_is_told(tmp_path: Path) -> None:

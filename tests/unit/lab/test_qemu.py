@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,9 +51,9 @@ def test_bios_has_no_flash() -> None:
         ({"netboot": False}, False, False),
     ],
 )
-def test_plain_pxe_has_no_ipxe_rom(changes: dict[str, object], kernel: bool, rom: bool) -> None:
+def test_plain_pxe_has_no_ipxe_rom(changes: dict[str, Any], kernel: bool, rom: bool) -> None:
     """A plain card has no iPXE in its ROM; on a BIOS, where no other PXE is to be had, iPXE plays one."""
-    argv = qemu.command(replace(HARDWARE, **changes), CONNECTIONS, TCG)  # type: ignore[arg-type]
+    argv = qemu.command(replace(HARDWARE, **changes), CONNECTIONS, TCG)
     (card,) = [device for device in options(argv, "-device") if device.startswith("virtio-net")]
     assert ("-kernel" in argv) is kernel
     assert ("romfile=" not in card) is rom

@@ -13,7 +13,9 @@ def publish(tmp_path: Path) -> Callable[[dict[str, str]], Path]:
     """Fill one layout with an image per name, each of one layer with one file of the given text."""
 
     def fill(images: dict[str, str]) -> Path:
-        files, documents, references = {}, {}, []
+        files: dict[str, Path] = {}
+        documents: dict[str, bytes] = {}
+        references = []
         for ref, text in images.items():
             folder = tmp_path / "layers" / layer.digest_of(text.encode())[7:]
             tree = folder / "tree"

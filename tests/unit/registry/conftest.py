@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from osie.registry import app
@@ -54,7 +55,7 @@ def folder(tmp_path: Path) -> Folder:
 
 
 @pytest.fixture
-async def client(folder: Folder) -> AsyncIterator[TestClient]:
+async def client(folder: Folder) -> AsyncIterator[TestClient[web.Request, web.Application]]:
     """A client of the registry over the layout."""
     async with TestClient(TestServer(app.create(folder.path))) as client:
         yield client

@@ -7,19 +7,21 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient
+from aiohttp.web import Application, Request
 from structlog.testing import capture_logs
 
 TYPE = "application/vnd.oci.image.manifest.v1+json"
+Client = TestClient[Request, Application]
 MISSING = "sha256:" + "0" * 64
 
 
-async def _code(client: TestClient, path: str, *, method: str = "GET") -> tuple[int, str]:
+async def _code(client: Client, path: str, *, method: str = "GET") -> tuple[int, str]:
     """The status and the specification's error code of an answer."""
     async with client.request(method, path) as answer:
         return answer.status, (await answer.json())["errors"][0]["code"]
 
 
-async def test_a_client_finds_a_registry(client: TestClient) -> None:
+async def test_a_client_finds_a_registry(client: Client) -> None:
     """/v2/ is there before there is any image, and says which API this is."""
     answer = await client.get("/v2/")
     assert answer.status == 200
@@ -27,7 +29,7 @@ async def test_a_client_finds_a_registry(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_a_manifest_by_tag_and_by_digest(folder: Any, client: TestClient, method: str) -> None:
+async def test_a_manifest_by_tag_and_by_digest(folder: Any, client: Client, method: str) -> None:
     """Both give the manifest's bytes, type, length and digest; HEAD gives no body."""
     digest = folder.manifest("one")
     folder.index({"actions/image2disk:latest": digest})
@@ -41,7 +43,7 @@ async def test_a_manifest_by_tag_and_by_digest(folder: Any, client: TestClient, 
         assert await answer.read() == (content if method == "GET" else b"")
 
 
-async def test_a_manifest_that_is_known_is_not_sent_again(folder: Any, client: TestClient) -> None:
+async def test_a_manifest_that_is_known_is_not_sent_again(folder: Any, client: Client) -> None:
     """If-None-Match with the digest is answered 304."""
     digest = folder.manifest("one")
     folder.index({"a:latest": digest})
@@ -49,7 +51,7 @@ async def test_a_manifest_that_is_known_is_not_sent_again(folder: Any, client: T
     assert answer.status == 304
 
 
-async def test_a_moved_tag_is_seen_at_once(folder: Any, client: TestClient) -> None:
+async def test_a_moved_tag_is_seen_at_once(folder: Any, client: Client) -> None:
     """A changed index.json is read again; the manifest before it can still be had by its digest."""
     first = folder.manifest("one")
     folder.index({"a:latest": first})
@@ -60,7 +62,7 @@ async def test_a_moved_tag_is_seen_at_once(folder: Any, client: TestClient) -> N
     assert (await client.get(f"/v2/a/manifests/{first}")).status == 200
 
 
-async def test_a_damaged_index_keeps_the_last_good_one(folder: Any, client: TestClient) -> None:
+async def test_a_damaged_index_keeps_the_last_good_one(folder: Any, client: Client) -> None:
     """Whatever someone writes to index.json, what was served goes on being served, and the log tells."""
     folder.index({"a:latest": folder.manifest("one")})
     assert (await client.get("/v2/a/manifests/latest")).status == 200
@@ -72,7 +74,7 @@ async def test_a_damaged_index_keeps_the_last_good_one(folder: Any, client: Test
         assert "registry.index_unreadable" in [event["event"] for event in events]
 
 
-async def test_a_blob_whole_and_in_parts(folder: Any, client: TestClient) -> None:
+async def test_a_blob_whole_and_in_parts(folder: Any, client: Client) -> None:
     """GET, HEAD, a range, the rest from an offset, and a range beyond the end."""
     digest = folder.blob(bytes(range(256)) * 64)
     folder.index({"a:latest": folder.manifest("one")})
@@ -94,7 +96,7 @@ async def test_a_blob_whole_and_in_parts(folder: Any, client: TestClient) -> Non
     assert (await client.get(path, headers={"Range": "bytes=99999-"})).status == 416
 
 
-async def test_names_come_in_pages(folder: Any, client: TestClient) -> None:
+async def test_names_come_in_pages(folder: Any, client: Client) -> None:
     """n and last cut the lists of tags and repositories, and Link leads through all of them."""
     digest = folder.manifest("one")
     folder.index({f"a:v{n}": digest for n in range(5)} | {"b/c:latest": digest})
@@ -112,7 +114,7 @@ async def test_names_come_in_pages(folder: Any, client: TestClient) -> None:
     assert await _code(client, "/v2/a/tags/list?n=x") == (400, "PAGINATION_NUMBER_INVALID")
 
 
-async def test_refusals_are_the_specification_s(folder: Any, client: TestClient) -> None:
+async def test_refusals_are_the_specification_s(folder: Any, client: Client) -> None:
     """Each kind of missing or malformed thing has its own code."""
     folder.index({"a:latest": folder.manifest("one")})
     assert await _code(client, "/v2/b/manifests/latest") == (404, "NAME_UNKNOWN")
@@ -128,12 +130,12 @@ async def test_refusals_are_the_specification_s(folder: Any, client: TestClient)
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("path", ["/v2/a/blobs/uploads/", "/v2/a/manifests/latest", "/v2/"])
-async def test_it_takes_nothing(client: TestClient, method: str, path: str) -> None:
+async def test_it_takes_nothing(client: Client, method: str, path: str) -> None:
     """Every way to write is refused as unsupported."""
     assert await _code(client, path, method=method) == (405, "UNSUPPORTED")
 
 
-async def test_a_layer_is_never_read_as_a_manifest(folder: Any, client: TestClient) -> None:
+async def test_a_layer_is_never_read_as_a_manifest(folder: Any, client: Client) -> None:
     """A blob that is no manifest isn't served as one, whatever its size or content."""
     folder.index({"a:latest": folder.manifest("one")})
     for content in (b"\x00" * 100, b"[1]", b'{"mediaType": "text/html"}', b" " * (5 << 20)):
@@ -155,7 +157,7 @@ async def test_a_layer_is_never_read_as_a_manifest(folder: Any, client: TestClie
         "/v2/a/blobs/" + MISSING + "%0a",
     ],
 )
-async def test_no_path_leads_out_of_the_blobs(folder: Any, client: TestClient, path: str) -> None:
+async def test_no_path_leads_out_of_the_blobs(folder: Any, client: Client, path: str) -> None:
     """What isn't a name and a digest is refused before it touches the file system."""
     folder.index({"a:latest": folder.manifest("one")})
     # Sent as it stands: an HTTP client would tidy the path up first.
@@ -169,7 +171,7 @@ async def test_no_path_leads_out_of_the_blobs(folder: Any, client: TestClient, p
     assert error["code"] in ("DIGEST_INVALID", "NAME_INVALID", "MANIFEST_INVALID", "UNSUPPORTED")
 
 
-async def test_every_answer_is_an_event(folder: Any, client: TestClient) -> None:
+async def test_every_answer_is_an_event(folder: Any, client: Client) -> None:
     """The log has the client, the path, the status and the bytes of each answer."""
     digest = folder.blob(b"x" * 1000)
     folder.index({"a:latest": folder.manifest("one")})
@@ -185,7 +187,7 @@ async def test_every_answer_is_an_event(folder: Any, client: TestClient) -> None
     json.dumps(told)  # keys and plain values only
 
 
-async def test_a_pull_that_broke_off_is_told_as_such(folder: Any, client: TestClient) -> None:
+async def test_a_pull_that_broke_off_is_told_as_such(folder: Any, client: Client) -> None:
     """A client that leaves in the middle of a blob shows in the log as cut, not as sent."""
     digest = folder.blob(b"large")
     os.truncate(folder.path / "blobs/sha256" / digest[7:], 256 << 20)  # more than any socket buffers
@@ -199,7 +201,7 @@ async def test_a_pull_that_broke_off_is_told_as_such(folder: Any, client: TestCl
     assert [(event["status"], event["ended"]) for event in told] == [(200, "cut")]
 
 
-async def test_an_unreadable_blob_is_a_refusal_too(folder: Any, client: TestClient) -> None:
+async def test_an_unreadable_blob_is_a_refusal_too(folder: Any, client: Client) -> None:
     """A layout whose files are broken gives an error in the specification's form, not a page of HTML."""
     digest = folder.manifest("one")
     folder.index({"a:latest": digest})

@@ -90,7 +90,7 @@ class Model(RuleBasedStateMachine):
         """The model at an action that has not been tried."""
         self.place, self.attempt, self.ready_at = place, 1, 0.0
         self.running = self.handed = self.decided = False
-        self.boot = ""  # in which it was handed out, before it ran
+        self.handed_boot = ""  # in which it was handed out, before it ran
         self.hook, self.hook_since = "", 0.0  # the outcome that the hook waits to give
         self.since = 0.0
         self.ended, self.boots = "", 0
@@ -134,7 +134,7 @@ class Model(RuleBasedStateMachine):
         elif self.attempt <= self.now_at.retries:
             wait_s = BACKOFF_S * 2 ** (self.attempt - 1)
             self.attempt, self.running, self.handed = self.attempt + 1, False, False
-            self.boot, self.ready_at = "", self.now + wait_s
+            self.handed_boot, self.ready_at = "", self.now + wait_s
         elif outcome in self.now_at.hooks:
             self.hook, self.running, self.hook_since = outcome, False, self.now
         else:
@@ -184,7 +184,7 @@ class Model(RuleBasedStateMachine):
             return
         self.take(step)
         while not self.over and self.running and self.now_at.agent == agent and self.now_at.reboot:
-            if self.hook or (boot and boot == self.boot):
+            if self.hook or (boot and boot == self.handed_boot):
                 break
             self.advance()
         if self.over or self.now_at.agent != agent or self.undecided:
@@ -198,7 +198,7 @@ class Model(RuleBasedStateMachine):
             assert turn.action.attempt == (1 if self.hook else self.attempt)
             self.handed = True
             if not self.running:
-                self.boot = boot
+                self.handed_boot = boot
 
     @rule(state=REPORTS)
     def tell(self, state: ActionState) -> None:
@@ -239,7 +239,7 @@ class Model(RuleBasedStateMachine):
         if not self.over:
             self.wait(seconds)
 
-    @precondition(lambda self: getattr(self, "seen_ids", None))
+    @precondition(lambda self: bool(getattr(self, "seen_ids", None)))
     @rule(data=st.data(), state=REPORTS)
     def tell_late(self, data: st.DataObject, state: ActionState) -> None:
         """That a run ended which is over changes nothing, whenever it is told; that it begins is refused."""

@@ -23,7 +23,7 @@ def write(root: Path, files: dict[str, str]) -> None:
         (root / name).write_text(text + "\n")
 
 
-def test_machine(tmp_path) -> None:
+def test_machine(tmp_path: Path) -> None:
     """Sockets, cores, memory, disks, NICs, PCI functions and the firmware's tables are all read."""
     threads = [(n, n // 4, n % 2) for n in range(8)]
     write(
@@ -100,12 +100,12 @@ def test_machine(tmp_path) -> None:
     ("count", "text"),
     [(0, ""), (1, "1B"), (1023, "1023B"), (1024, "1KB"), (1025, "2KB"), (16 << 30, "16GB"), (1 << 60, "1EB")],
 )
-def test_sizes(count, text) -> None:
+def test_sizes(count: int, text: str) -> None:
     """Sizes are rounded up to whole units of 1024."""
     assert attributes.size(count) == text
 
 
-def test_disk_as_udev_knows_it(tmp_path) -> None:
+def test_disk_as_udev_knows_it(tmp_path: Path) -> None:
     """A disk's serial number and WWN are udev's, which asked the disk itself, where udev has looked at it."""
     write(
         tmp_path,
@@ -132,19 +132,19 @@ def test_disk_as_udev_knows_it(tmp_path) -> None:
         ("pmem0", "Unknown"),
     ],
 )
-def test_controllers(tmp_path, name, controller) -> None:
+def test_controllers(tmp_path: Path, name: str, controller: str) -> None:
     """The controller is told by the kernel's name of the disk, in upstream's words."""
     write(tmp_path, {f"sys/block/{name}/size": "2048", f"sys/block/{name}/device/model": "x"})
     assert [disk.controller_type for disk in attributes.block(tmp_path)] == [controller]
 
 
-def test_odd_sockets(tmp_path) -> None:
+def test_odd_sockets(tmp_path: Path) -> None:
     """A socket that has no number is one socket, and no error: attributes never stop the worker."""
     write(tmp_path, {"proc/cpuinfo": CPU.format(n=0, socket="unknown", core=0)})
     assert attributes.cpu(tmp_path).total_cores == 1
 
 
-def test_nothing_to_read(tmp_path) -> None:
+def test_nothing_to_read(tmp_path: Path) -> None:
     """A machine that shows nothing of itself has empty attributes, and that is no error."""
     assert attributes.read(tmp_path, nic_features.enabled).cpu.total_cores == 0
 

@@ -1,5 +1,7 @@
 """Which action of a file comes next, and what a file must say."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,13 +12,15 @@ from osie.worker.transport.file_workflow import Next, Told, find_next, parse
 AGENT = "52:54:00:00:00:01"
 
 
-def document(*actions: dict, **more: object) -> dict:
+def document(*actions: dict[str, Any], **more: object) -> dict[str, Any]:
     """A rendered template with one task."""
     made = [{"name": f"a{n}", "image": "i", **action} for n, action in enumerate(actions)]
     return {"version": "0.1", "name": "w", "tasks": [{"name": "t", "worker": AGENT, "actions": made}], **more}
 
 
-def next_of(written: dict, *told: tuple[str, State], now: float = 1000.0, boot: str = "one") -> Next:
+def next_of(
+    written: dict[str, Any], *told: tuple[str, State], now: float = 1000.0, boot: str = "one"
+) -> Next:
     """What comes next after these ends, each told at second 900 of the first boot."""
     known = {f"f-{name}": Told(state, 890.0, 900.0, "one") for name, state in told}
     return find_next(parse(written, agent_id=AGENT, prefix="f"), known, now=now, boot=boot)
@@ -58,7 +62,7 @@ def test_retries() -> None:
 
 
 @pytest.mark.parametrize(("state", "kind"), [(State.FAILED, "on-failure"), (State.TIMEOUT, "on-timeout")])
-def test_hooks(state, kind) -> None:
+def test_hooks(state: State, kind: str) -> None:
     """After the last attempt the hook runs, once, with the action's image; its success changes nothing."""
     hook = {"on-failure": ["f"], "on-timeout": ["t"]}
     following = next_of(document({**hook, "environment": {"A": True}}), ("1-1.1", state))
@@ -82,8 +86,10 @@ def test_global_timeout() -> None:
     """All actions together have so long; the one that runs then gets what is left, and none begins after."""
     written = document({}, {"timeout": 600}, {"timeout": 5}, global_timeout=200)
     first = (("1-1.1", State.SUCCESS),)
-    assert next_of(written, *first).action.timeout_s == 90
-    assert next_of(written, *first, ("1-2.1", State.SUCCESS)).action.timeout_s == 5
+    for told, left_s in ((first, 90), ((*first, ("1-2.1", State.SUCCESS)), 5)):
+        action = next_of(written, *told).action
+        assert action is not None
+        assert action.timeout_s == left_s
     assert next_of(written, *first, now=1090.0) == Next(None, failed=True)
 
 
@@ -117,7 +123,7 @@ JSON = st.recursive(
 
 
 @given(JSON)
-def test_any_document_is_read_or_refused(written) -> None:
+def test_any_document_is_read_or_refused(written: object) -> None:
     """Whatever JSON is in the file, it is a plan or has errors with their places."""
     try:
         plan = parse(written, agent_id=AGENT, prefix="f")

@@ -1,7 +1,7 @@
 """A log is read to its end, each line once, over streams that break off, fall silent and end early."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 
 import pytest
@@ -22,11 +22,16 @@ class Scripted:
     def __init__(self, lines: list[LogLine], ends: list[tuple[int, str]]) -> None:
         self.lines = lines
         self.ends = ends
+        self.refuses = False
         self.had: list[LogLine] = []
         self.asked_since: list[int] = []
 
-    async def logs(self, _container, *, since_s, follow, heard) -> AsyncGenerator[LogLine, None]:
+    async def logs(
+        self, _container: str, *, since_s: int, follow: bool, heard: Callable[[float], None]
+    ) -> AsyncGenerator[LogLine, None]:
         self.asked_since.append(since_s)
+        if self.refuses:
+            raise EngineError("no such container", status=404)
         stop, how = len(self.lines), "ends"
         if self.ends and follow:
             more, how = self.ends.pop(0)
@@ -39,8 +44,15 @@ class Scripted:
         if how == "breaks":
             raise EngineUnreachable("scripted")
 
-    async def newest_log_at(self, _container) -> float | None:
+    async def newest_log_at(self, _container: str) -> float | None:
         return self.lines[-1].at if self.lines else None
+
+
+class Ahead(Scripted):
+    """An engine that names a message which its stream doesn't bring."""
+
+    async def newest_log_at(self, _container: str) -> float | None:
+        return self.lines[-1].at + 0.1
 
 
 def logged(steps: list[float]) -> list[LogLine]:
@@ -60,7 +72,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @settings(deadline=None)
 @given(st.lists(STEPS_S, min_size=1, max_size=12), st.lists(ENDS, max_size=4))
-async def test_every_line_is_had_once(steps, ends) -> None:
+async def test_every_line_is_had_once(steps: list[float], ends: list[tuple[int, str]]) -> None:
     """As long as the newest line has a time of its own: by that it is known that it wasn't had."""
     log = Scripted(logged([*steps, 0.25]), list(ends))
     following = Following(log, "c", log.had.append, silence_s=0.002)
@@ -83,22 +95,14 @@ async def test_an_early_end_and_silence_are_noticed() -> None:
 async def test_the_rest_may_be_refused() -> None:
     """An engine that says no then fails no action."""
     log = Scripted(logged([1.0]), [])
-    log.logs = refusing
+    log.refuses = True
     await Following(log, "c", log.had.append).rest()
     assert log.had == []
 
 
-async def refusing(_container, **_given) -> AsyncGenerator[LogLine, None]:
-    """An engine that knows no such container."""
-    raise EngineError("no such container", status=404)
-    yield
-
-
 async def test_what_never_comes_is_sought_once() -> None:
     """An engine may name a message that its stream doesn't bring: no reason to read for ever."""
-    log = Scripted(logged([1.0, 1.0]), [])
-    newest = log.lines[-1].at + 0.1
-    log.newest_log_at = lambda _container: asyncio.sleep(0, newest)
+    log = Ahead(logged([1.0, 1.0]), [])
     async with asyncio.timeout(5):
         await Following(log, "c", log.had.append).run()
     assert log.had == log.lines

@@ -27,13 +27,13 @@ def chunked(pieces: list[bytes]) -> bytes:
 
 
 @given(BODIES)
-async def test_chunked_body(pieces) -> None:
+async def test_chunked_body(pieces: list[bytes]) -> None:
     """A body comes out as it went in, however it is chunked."""
     assert await (await read_response(reader(chunked(pieces)))).read() == b"".join(pieces)
 
 
 @given(BODIES, st.data())
-async def test_a_cut_response_is_an_error(pieces, data) -> None:
+async def test_a_cut_response_is_an_error(pieces: list[bytes], data: st.DataObject) -> None:
     """A response that ends anywhere before its end is never taken for a whole one."""
     whole = chunked(pieces)
     cut = whole[: data.draw(st.integers(0, len(whole) - 1))]
@@ -49,7 +49,7 @@ async def test_a_cut_response_is_an_error(pieces, data) -> None:
         (b"HTTP/1.0 200 OK\r\n\r\n", b"till the end", b"till the end"),
     ],
 )
-async def test_other_framings(head, body, read) -> None:
+async def test_other_framings(head: bytes, body: bytes, read: bytes) -> None:
     """A body of known length, none, and one that ends with the connection."""
     assert await (await read_response(reader(head, body))).read() == read
 
@@ -64,7 +64,7 @@ async def test_other_framings(head, body, read) -> None:
         b"HTTP/1.1 200 " + b"x" * 100_000,
     ],
 )
-async def test_what_is_not_http(wrong) -> None:
+async def test_what_is_not_http(wrong: bytes) -> None:
     """What isn't a whole HTTP response is an error."""
     with pytest.raises(BrokenResponse):
         await (await read_response(reader(wrong))).read()

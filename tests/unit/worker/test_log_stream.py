@@ -1,6 +1,7 @@
 """Container logs as lines."""
 
 import struct
+from collections.abc import AsyncIterator
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +19,7 @@ def frame(stream: str, payload: bytes) -> bytes:
 
 
 @given(FRAMES, st.data())
-def test_any_split_gives_the_same_frames(frames, data) -> None:
+def test_any_split_gives_the_same_frames(frames: list[tuple[str, bytes]], data: st.DataObject) -> None:
     """However the stream is cut into pieces, its frames come out whole and in order."""
     stream = b"".join(frame(*f) for f in frames)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=10)))
@@ -28,10 +29,10 @@ def test_any_split_gives_the_same_frames(frames, data) -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from(["stdout", "stderr"]), st.text(alphabet="abcé ", max_size=20))))
-async def test_lines_keep_text_stream_and_order(told) -> None:
+async def test_lines_keep_text_stream_and_order(told: list[tuple[str, str]]) -> None:
     """Whole lines come out as they were printed, numbered from 1, with their time."""
 
-    async def pieces():
+    async def pieces() -> AsyncIterator[bytes]:
         for stream, text in told:
             yield frame(stream, STAMP + text.encode() + b"\n")
 

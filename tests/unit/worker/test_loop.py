@@ -222,7 +222,7 @@ async def test_unwanted_leftover_is_never_begun() -> None:
 
 
 @pytest.mark.parametrize("error", [Unreachable("away"), RuntimeError("a bug")])
-async def test_heartbeats_that_fail_hold_nothing_up(error) -> None:
+async def test_heartbeats_that_fail_hold_nothing_up(error: Exception) -> None:
     """An action runs on where its server can't be told so."""
     world = World(action("a"))
     world.heartbeat_fails = error
@@ -250,6 +250,9 @@ class SlowServer:
         self.lines: list[LogLine] = []
         self.progresses: list[Progress] = []
         self.may = asyncio.Event()
+
+    async def heartbeat(self, _action: Action) -> str | None:
+        """Telemetry."""
 
     async def progress(self, _action: Action, progress: Progress) -> None:
         """Telemetry."""
@@ -289,7 +292,7 @@ async def test_relay_sends_the_last_progress() -> None:
 
 
 @pytest.mark.parametrize("error", [Unreachable("away"), RuntimeError("a bug")])
-async def test_relay_failures_stay_its_own(error) -> None:
+async def test_relay_failures_stay_its_own(error: Exception) -> None:
     """Telemetry that can't be delivered is no failure of the action."""
 
     class Broken(SlowServer):

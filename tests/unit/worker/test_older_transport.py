@@ -20,7 +20,7 @@ def actions(*workers: str) -> older.WorkflowActionList:
     )
 
 
-def context(current: str, index: int, state: int) -> older.WorkflowContext:
+def context(current: str, index: int, state: older.State) -> older.WorkflowContext:
     """Where the workflow stands."""
     return older.WorkflowContext(
         workflow_id="default/w",

@@ -1,6 +1,8 @@
 """The values that the worker makes: container requests, verdicts, settings, pauses, messages."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given as generate
@@ -36,7 +38,7 @@ def ended(exit_code: int, *, ran_s: float = 1.25, out_of_memory: bool = False) -
         ({"pid": "host", "namespaces": {"network": "host"}}, "host"),
     ],
 )
-def test_the_namespace_s_pid_counts_before_the_older_key(told: dict, pid: str) -> None:
+def test_the_namespace_s_pid_counts_before_the_older_key(told: dict[str, Any], pid: str) -> None:
     """As upstream's agent reads the answer, and its CRD says: `pid` is what is left of an older format."""
     assert action_of(tink_pb2.ActionResponse(**told), "a").pid == pid
 
@@ -56,7 +58,7 @@ def test_the_namespace_s_pid_counts_before_the_older_key(told: dict, pid: str) -
         (ended(137, ran_s=61), State.TIMEOUT, "stopped after its timeout of 60 s; last lines:"),
     ],
 )
-def test_verdicts(given, state, first_line) -> None:
+def test_verdicts(given: Container, state: State, first_line: str) -> None:
     """The end of a container says what became of the action, also one that a dead worker had stopped."""
     outcome = judge(given, ran_s=given.ran_s, timeout_s=60, stopped=False, tail=["one", "two"], room=PLENTY)
     assert outcome.state is state
@@ -64,11 +66,11 @@ def test_verdicts(given, state, first_line) -> None:
     assert outcome.finished_at == given.finished_at
 
 
-def verdict(given: Container, tail: list[str], room: DiskSpace = PLENTY, **more: object) -> Outcome:
-    """The verdict on a container, with no timeout unless `more` says otherwise."""
-    return judge(
-        given, **{"ran_s": given.ran_s, "timeout_s": 0, "stopped": False, "tail": tail, "room": room, **more}
-    )
+def verdict(
+    given: Container, tail: list[str], room: DiskSpace = PLENTY, *, timeout_s: int = 0, stopped: bool = False
+) -> Outcome:
+    """The verdict on a container, with no timeout unless told otherwise."""
+    return judge(given, ran_s=given.ran_s, timeout_s=timeout_s, stopped=stopped, tail=tail, room=room)
 
 
 def test_verdict_without_lines_or_timeout() -> None:
@@ -92,7 +94,7 @@ def test_a_full_storage_is_named() -> None:
         assert message.startswith("exit code 1 after 1.2s; last lines:")
 
 
-def test_the_kernels_log_tells_of_memory(tmp_path) -> None:
+def test_the_kernels_log_tells_of_memory(tmp_path: Path) -> None:
     """A container was killed for memory where the kernel says so of its cgroup; another's is another's."""
     record = (
         "6,1,2,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),oom_memcg=/docker,"
@@ -163,7 +165,7 @@ def test_backoff() -> None:
         ("[::1]", ("::1", 42113)),
     ],
 )
-def test_settings(authority, expected) -> None:
+def test_settings(authority: str, expected: tuple[str, int]) -> None:
     """The server's address may be a name, IPv4 or IPv6; its port has a default."""
     given = settings.read(
         {"ID": "m", "TINKERBELL_GRPC_AUTHORITY": authority, "TINKERBELL_INSECURE_TLS": "true"}
@@ -210,7 +212,7 @@ FIELDS = st.fixed_dictionaries(
 
 
 @generate(FIELDS | JSON)
-def test_any_progress_is_a_message_or_a_line(fields) -> None:
+def test_any_progress_is_a_message_or_a_line(fields: object) -> None:
     """Whatever an action marks as progress is sent on or taken for a line; it never breaks the worker."""
     progress = action_events.decode(json.dumps({"osie.progress": fields}))
     if progress is not None:

@@ -106,7 +106,7 @@ def talking_disk(disk: Path, firmware: Firmware) -> None:
     words = disk.with_suffix(".cfg")
     words.write_text("echo THE DISK BOOTS\nsleep 60\n")
     program = disk.with_suffix(".efi")
-    target = ["--format", "x86_64-efi", "--prefix", "/", "--config", words, "--output", program]
+    target = ["--format", "x86_64-efi", "--prefix", "/", "--config", str(words), "--output", str(program)]
     run(["grub-mkimage", *target, "normal", "echo", "sleep"])
     run(["mkfs.vfat", "-C", disk, str(4096)])
     run(["mmd", "-i", disk, "::/EFI", "::/EFI/BOOT"])

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import ipxe_at_hand
 import pytest
@@ -48,13 +49,13 @@ asyncio.run(main(Path(sys.argv[1])))
 def make(network: Network, tmp_path: Path) -> Make:
     """Makes machines with an empty disk."""
 
-    def machine(firmware: Firmware = "bios", nic: Nic = "ipxe-rom", **more: object) -> VirtualMachine:
+    def machine(firmware: Firmware = "bios", nic: Nic = "ipxe-rom", **more: Any) -> VirtualMachine:
         disk = tmp_path / "disk.raw"
         create_disk(disk, 64 << 20)
         kernel = ipxe_at_hand.folder() / "ipxe.lkrn"
         hardware = qemu.Hardware(
             "m", MAC, disk, memory_mib=256, firmware=firmware, nic=nic, ipxe_kernel=kernel, **more
-        )  # type: ignore[arg-type]
+        )
         best = accelerator.best()
         return VirtualMachine(network, hardware, log=tmp_path / "console", accelerated_by=best)
 

@@ -3,10 +3,11 @@
 import asyncio
 import shutil
 import tarfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import archives
 import pytest
@@ -92,8 +93,12 @@ class Ramdisk:
         return self.folder / "initramfs-x86_64"
 
 
+Ramdisks: TypeAlias = Callable[[str], Ramdisk]  # by their profiles
+Booted: TypeAlias = Callable[..., Awaitable[list[str]]]  # until when: see `console`
+
+
 @pytest.fixture(scope="session")
-def ramdisk(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Ramdisk]:
+def ramdisk(tmp_path_factory: pytest.TempPathFactory) -> Ramdisks:
     """The ramdisk of a profile; what is unchanged is not built again."""
     built: dict[str, Ramdisk] = {}
 
@@ -161,7 +166,7 @@ def network() -> Iterator[Network]:
 
 
 @pytest.fixture
-def console(network: Network, tmp_path: Path) -> Callable[..., object]:
+def console(network: Network, tmp_path: Path) -> Booted:
     """Boots a kernel and a ramdisk directly until the console shows a pattern, and returns its lines."""
 
     async def lines(
@@ -207,7 +212,7 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def rack(
-    ramdisk: Callable[[str], Ramdisk], tool: Tool, layout: Path, tmp_path_factory: pytest.TempPathFactory
+    ramdisk: Ramdisks, tool: Tool, layout: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Rack]:
     """Two machines that wait for work, each with the least memory: 0 with Docker, 1 with Podman.
 

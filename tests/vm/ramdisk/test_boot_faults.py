@@ -7,10 +7,12 @@ import pytest
 
 from osie.image.artifacts.squashfs import Reader
 
+from .conftest import Booted, Ramdisks
+
 FAILED = r"osie: rebooting in 60 s"
 
 
-def _root_image(initramfs: bytes) -> int:
+def _root_image(initramfs: bytes | bytearray) -> int:
     """Where the squashed root begins in the ramdisk."""
     return initramfs.index(b"hsqs", initramfs.index(b"root.squashfs\0"))
 
@@ -20,11 +22,15 @@ def _told(lines: list[str]) -> str:
     ours = [line for line in lines if not line.startswith("[")]
     (said,) = [number for number, line in enumerate(ours) if "osie: init failed" in line]
     assert ours[said + 1].startswith("osie: init check: ")
-    return re.search(r'reason="(.*)"', ours[said])[1]
+    reason = re.search(r'reason="(.*)"', ours[said])
+    assert reason is not None
+    return reason[1]
 
 
 @pytest.mark.parametrize("place", ["superblock", "middle"])
-async def test_a_damaged_ramdisk_does_not_start(ramdisk, console, tmp_path: Path, place: str) -> None:
+async def test_a_damaged_ramdisk_does_not_start(
+    ramdisk: Ramdisks, console: Booted, tmp_path: Path, place: str
+) -> None:
     """One bit is flipped: the kernel's own check finds it, /init says so, and nothing of the root runs."""
     built = ramdisk("default")
     damaged = bytearray(built.initramfs.read_bytes())
@@ -36,7 +42,7 @@ async def test_a_damaged_ramdisk_does_not_start(ramdisk, console, tmp_path: Path
     assert not any("osie: init ok" in line for line in lines)
 
 
-async def test_a_root_that_is_none_does_not_start(ramdisk, console, tmp_path: Path) -> None:
+async def test_a_root_that_is_none_does_not_start(ramdisk: Ramdisks, console: Booted, tmp_path: Path) -> None:
     """Damage that leaves the sum of all bytes as it was, here two bytes exchanged, is found by the mount."""
     built = ramdisk("default")
     damaged = bytearray(built.initramfs.read_bytes())
@@ -47,7 +53,9 @@ async def test_a_root_that_is_none_does_not_start(ramdisk, console, tmp_path: Pa
     assert _told(lines).startswith("the root image can't be mounted: ")
 
 
-async def test_a_root_that_breaks_later_is_told_by_its_reader(ramdisk, console, tmp_path: Path) -> None:
+async def test_a_root_that_breaks_later_is_told_by_its_reader(
+    ramdisk: Ramdisks, console: Booted, tmp_path: Path
+) -> None:
     """Python can't be read: the console says so with the kernel's words, and the machine starts over."""
     built = ramdisk("default")
     damaged = bytearray(built.initramfs.read_bytes())
@@ -61,7 +69,7 @@ async def test_a_root_that_breaks_later_is_told_by_its_reader(ramdisk, console, 
     assert "SQUASHFS error" in said
 
 
-async def test_too_little_memory_is_told_with_figures(ramdisk, console) -> None:
+async def test_too_little_memory_is_told_with_figures(ramdisk: Ramdisks, console: Booted) -> None:
     """A machine with half of what the profile needs is told how much that is, and how much there is."""
     built = ramdisk("default")
     lines = await console(built.kernel, built.initramfs, built.manifest.memory_min_mib // 2, FAILED)

@@ -2,10 +2,10 @@
 
 import re
 
-from .conftest import MAC
+from .conftest import MAC, Booted, Ramdisks
 
 
-async def test_a_machine_comes_up_on_a_tagged_vlan(ramdisk, console) -> None:
+async def test_a_machine_comes_up_on_a_tagged_vlan(ramdisk: Ramdisks, console: Booted) -> None:
     """With the smallest ramdisk, told as boots tells it; a hostname too long, a byte that is no text."""
     built = ramdisk("virtual")
     fixed = f"{MAC.replace(':', '-')}::10.7.0.5:255.255.255.0::{'long.' * 20}:::"

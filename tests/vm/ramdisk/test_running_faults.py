@@ -4,6 +4,7 @@ console and the server are told.
 
 import re
 import time
+from typing import Any
 
 import pytest
 from rack import Rack
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 ACTIONS = "quay.io/tinkerbell/actions"
 
 
-def _action(fault: str, image: str = "fault", **more: Json) -> Json:
+def _action(fault: str, image: str = "fault", **more: Any) -> Json:
     return {
         "name": fault,
         "image": f"{ACTIONS}/{image}:latest",
@@ -117,8 +118,8 @@ async def test_an_action_that_takes_all_memory(rack: Rack, number: int) -> None:
 
 async def test_what_fails_is_tried_again_and_then_its_hook_runs(rack: Rack) -> None:
     """Attempts are containers of their own; the hook is one after the last of them, and saves nothing."""
-    flaky = _action("flaky", retries=2, volumes=["/tmp:/host"], **{"retry-backoff": 1})
-    broken = _action("broken", retries=1, **{"retry-backoff": 1, "on-failure": ["tell", "it"]})
+    flaky = _action("flaky", retries=2, volumes=["/tmp:/host"]) | {"retry-backoff": 1}
+    broken = _action("broken", retries=1) | {"retry-backoff": 1, "on-failure": ["tell", "it"]}
     name = await rack.start("again", 1, [flaky, broken])
     status = (await rack.ended(name))["status"]
     assert status["state"] == "FAILED"

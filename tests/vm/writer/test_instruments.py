@@ -69,8 +69,8 @@ def test_a_cut_takes_effect_before_its_command() -> None:
 
 def test_lies() -> None:
     """A disk can drop a write, alter it, or leave what it should have zeroed, and says nothing."""
-    for kind, byte in (("drop", ord("o")), ("alter", ord("x") ^ 1)):
-        medium = Medium(b"o" * 4 * SECTOR, lie=Lie(kind, SECTOR))  # type: ignore[arg-type]
+    for lie, byte in ((Lie("drop", SECTOR), ord("o")), (Lie("alter", SECTOR), ord("x") ^ 1)):
+        medium = Medium(b"o" * 4 * SECTOR, lie=lie)
         medium.write(0, b"x" * 2 * SECTOR)
         medium.flush()
         assert medium.durable[SECTOR] == byte

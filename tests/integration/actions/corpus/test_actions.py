@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 from disk_images import noise
-
-from tests.integration.actions.corpus.strangers import converted, made
+from integration.actions.corpus.strangers import converted, made
 
 OLD = b"\xaa" * (8 << 20)  # what is on the disk
 _OPENWRT = b'\0\0\0\0{"metadata_version": "1.1"}\nFWx0'  # fwtool's, behind a release's image

@@ -4,10 +4,10 @@ import random
 
 import pytest
 from disk_images import partitioned
+from integration.actions.corpus.packers import PACKERS, Packer
 
 from osie.actions.content import rule
 from osie.actions.unpack.decompress import decompressed, kind_of
-from tests.integration.actions.corpus.packers import PACKERS, Packer
 
 _PIECE = 65_537  # as it may come from a socket
 

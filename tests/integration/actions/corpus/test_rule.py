@@ -5,11 +5,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from integration.actions.corpus.disks import DISKS, Disk, head_of
+from integration.actions.corpus.strangers import STRANGERS, Stranger, made
 
 from osie.actions.content import rule
 from osie.actions.unpack.decompress import ImageError
-from tests.integration.actions.corpus.disks import DISKS, Disk, head_of
-from tests.integration.actions.corpus.strangers import STRANGERS, Stranger, made
 
 
 def _said(*words: str | Path) -> str:

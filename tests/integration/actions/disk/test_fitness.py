@@ -1,7 +1,7 @@
 """What is found out about a real disk before the first byte is written to it."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -89,7 +89,9 @@ def test_a_disk_that_is_exchanged_is_noticed(tmp_path: Path, disk: Path, attach:
             check(found, raw_size=None, head=b"", sector_size=None)
 
 
-def test_a_mounted_disk_is_in_use(file_system: Path, looked_into: Callable[..., Iterator[Path]]) -> None:
+def test_a_mounted_disk_is_in_use(
+    file_system: Path, looked_into: Callable[..., AbstractContextManager[Path]]
+) -> None:
     """It can't be claimed, nor is it chosen; the reason says where it's mounted."""
     number = Path("/sys/class/block", file_system.name, "dev").read_text().strip()
     seen = Disk(file_system, number, MIB, "", (), (), "", (), "", False, False, False, False)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from aiohttp import web
@@ -190,8 +191,8 @@ class _Guarded(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wants = "bearer"
     uses = 1
-    tokens: dict[str, int]  # token -> requests left
-    seen_elsewhere: list[str | None]
+    tokens: ClassVar[dict[str, int]]  # token -> requests left
+    seen_elsewhere: ClassVar[list[str | None]]
     elsewhere = ""
     broken = False
 
@@ -272,10 +273,15 @@ def _listening(handler: type[_Guarded]) -> Iterator[str]:
 @pytest.fixture(params=["basic", "bearer"])
 def guarded(request: pytest.FixtureRequest) -> Iterator[tuple[str, type[_Guarded]]]:
     """A registry that wants to know who asks, and sends those it knows elsewhere for the blob."""
-    handler = type("Handler", (_Guarded,), {"wants": request.param, "tokens": {}, "seen_elsewhere": []})
-    with _listening(handler) as address, _listening(handler) as elsewhere:
-        handler.elsewhere = f"http://{elsewhere}/store?signature=x"
-        yield address, handler
+
+    class Handler(_Guarded):
+        wants = request.param
+        tokens: ClassVar[dict[str, int]] = {}
+        seen_elsewhere: ClassVar[list[str | None]] = []
+
+    with _listening(Handler) as address, _listening(Handler) as elsewhere:
+        Handler.elsewhere = f"http://{elsewhere}/store?signature=x"
+        yield address, Handler
 
 
 def test_a_registry_is_told_who_asks_and_its_store_is_not(

@@ -5,6 +5,7 @@ import os
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from unruly import Answer, Unruly, unruly
@@ -25,7 +26,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("tls")
     kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
     names = ["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1"]
-    files = ["-keyout", folder / "key", "-out", folder / "certificate"]
+    files = ["-keyout", str(folder / "key"), "-out", str(folder / "certificate")]
     run(["openssl", "req", "-x509", *kind, *names, *files])
     return folder / "certificate", folder / "key"
 
@@ -53,7 +54,7 @@ def _fetched(url: str, connections: int = 1) -> bytes:
 @pytest.mark.parametrize("connections", [1, 3])
 @pytest.mark.parametrize("then", ["close", "reset", "stall"])
 def test_a_broken_tls_connection_is_taken_up(
-    then: str,
+    then: Literal["close", "reset", "stall"],
     connections: int,
     server: Unruly,
     certificate: tuple[Path, Path],
@@ -61,7 +62,7 @@ def test_a_broken_tls_connection_is_taken_up(
 ) -> None:
     """SSL_CERT_FILE names who is trusted; what breaks is taken up as without TLS."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
-    served = server.serve(BODY, Answer(upto=3 * MIB, then=then), Answer())  # type: ignore[arg-type]
+    served = server.serve(BODY, Answer(upto=3 * MIB, then=then), Answer())
     assert _fetched(served.url, connections) == BODY
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from osie.actions.disk.inventory import Disk, disks
 GB = 10**9
 
 
-def disk(name: str, size: int, **others: object) -> Disk:
+def disk(name: str, size: int, **others: Any) -> Disk:
     """A disk that nothing is wrong with."""
     plain = Disk(
         node=Path("/dev", name),
@@ -30,7 +31,7 @@ def disk(name: str, size: int, **others: object) -> Disk:
         read_only=False,
         zoned=False,
     )
-    return plain._replace(**others)  # type: ignore[arg-type]
+    return plain._replace(**others)
 
 
 MACHINE = (
@@ -106,9 +107,9 @@ def test_none_that_fits_is_an_error() -> None:
         ({"zoned": True}, "zoned"),
     ],
 )
-def test_an_unfit_disk_is_passed_over(fault: dict[str, object], why: str) -> None:
+def test_an_unfit_disk_is_passed_over(fault: dict[str, Any], why: str) -> None:
     """By every hint that may mean another: the next one is taken, or none."""
-    bad = disk("sda", **{"size": GB, **fault})  # type: ignore[arg-type]
+    bad = disk("sda", **{"size": GB, **fault})
     assert chosen("first", (bad, disk("sdb", 2 * GB))) == "sdb"
     with pytest.raises(DeviceError, match=why):
         chosen("model=SAMSUNG*", (bad,))

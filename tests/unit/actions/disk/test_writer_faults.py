@@ -228,6 +228,10 @@ def test_an_error_tells_where_it_happened() -> None:
 
 def test_a_read_ends_where_the_device_ends() -> None:
     """Fewer bytes than asked for, however the device cuts them."""
+
+    def cut(most: int) -> Fault:
+        return lambda call, _at, _length: most if call == "pread" else None
+
     for most, expected in (4096, 10_000), (5000, 10_000), (100, 100):  # one that gives no page is at its end
-        with a_disk(lambda call, _at, _n, most=most: most if call == "pread" else None, 10_000) as disk:
+        with a_disk(cut(most), 10_000) as disk:
             assert len(read(disk, 0, 20_000)) == expected

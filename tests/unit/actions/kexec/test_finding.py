@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from unit.actions.kexec.boot_files import Files
 
 from osie.actions.environment import SettingsError
 from osie.actions.kexec import extlinux, finding, loader_entries
 from osie.actions.kexec.entry import BootError, Entry
 from osie.actions.kexec.settings import Settings, read
-from tests.unit.actions.kexec.boot_files import Files
 
 NONE = Settings("/dev/vda1", "ext4", "", "", "", "", Path("/worker"))
 MACHINE = "8d2b1"

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from unit.actions.kexec.boot_files import Files
 
 from osie.actions.kexec import grub
 from osie.actions.kexec.entry import BootError, Entry
-from tests.unit.actions.kexec.boot_files import Files
 
 PATH = "/boot/grub/grub.cfg"
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 
 import pytest
 
@@ -32,14 +33,16 @@ PLACES = {
 FILES = {"CHECKSUM": "http://h/SUMS", "RAW_CHECKSUM": "http://h/SUMS"}
 
 
-def _trust(places: dict[str, bytes] | None = None, *, pinned: bool = False, **variables: str) -> Trust:
+def _trust(
+    variables: Mapping[str, str], places: Mapping[str, bytes] = PLACES, *, pinned: bool = False
+) -> Trust:
     environment = Environment(variables)
     settings = read(environment, image=URL, pinned=pinned)
     environment.check()
 
     def get(url: str, most: int) -> bytes:
         try:
-            return (places or PLACES)[url][: most + 1]
+            return places[url][: most + 1]
         except KeyError:
             raise SourceError(f"{url}: the server answers 404 Not Found") from None
 
@@ -82,7 +85,7 @@ def _digest(data: bytes) -> str:
 )
 def test_the_right_image_passes(variables: dict[str, str], evidence: str) -> None:
     """And what stands for it is told."""
-    trust = _trust(**variables)
+    trust = _trust(variables)
     assert trust.verified == bool(variables)
     assert (trust.manifest == MANIFEST) == ("MANIFEST_URL" in variables)
     assert re.search(evidence, _checked(trust))
@@ -100,7 +103,7 @@ def test_the_right_image_passes(variables: dict[str, str], evidence: str) -> Non
 )
 def test_only_what_is_needed_is_asked_for(variables: dict[str, str], fetched: bool, raw: bool) -> None:
     """With nothing but a manifest, an image can be taken up in its middle, and stored bytes aren't hashed."""
-    trust = _trust(**variables)
+    trust = _trust(variables)
     assert (trust.needs_fetched, trust.needs_raw) == (fetched, raw)
     trust.close()
 
@@ -129,7 +132,7 @@ def test_only_what_is_needed_is_asked_for(variables: dict[str, str], fetched: bo
 def test_another_image_doesnt_pass(variables: dict[str, str], stored: bytes, raw: bytes, told: str) -> None:
     """Whatever else is right."""
     with pytest.raises(ImageError, match=told):
-        _checked(_trust(**variables), stored, raw)
+        _checked(_trust(variables), stored, raw)
 
 
 @pytest.mark.parametrize(
@@ -145,9 +148,9 @@ def test_a_manifest_that_anybody_could_change_replaces_no_digest(
     variables: dict[str, str], whole: bool
 ) -> None:
     """Where the image's name holds its digest, all of it must be seen, unless the manifest stands alone."""
-    trust = _trust(pinned=True, **variables)
+    trust = _trust(variables, pinned=True)
     assert (trust.needs_fetched, trust.doubt) == (whole, "")
-    assert not _trust(MANIFEST_URL="http://h/m").needs_fetched
+    assert not _trust({"MANIFEST_URL": "http://h/m"}).needs_fetched
 
 
 SIGNED_MANIFEST = {"MANIFEST_URL": "http://h/m", "SIGNATURE_KEY": KEY}
@@ -203,7 +206,7 @@ def test_a_document_that_doesnt_fit_is_one_clear_line(
 ) -> None:
     """Before the image is looked at; a document isn't read before its signature was found right."""
     with pytest.raises(ImageError, match=told) as caught:
-        _trust(PLACES | changed, **variables)
+        _trust(variables, PLACES | changed)
     assert "\n" not in str(caught.value)
 
 
@@ -231,5 +234,5 @@ def test_a_document_is_fetched_once() -> None:
 def test_another_name_is_hinted_at_only_where_it_helps(listed: bytes, hint: str) -> None:
     """Where the list is one, and of other files."""
     with pytest.raises(ImageError) as refused:
-        _trust({"http://h/SUMS": listed}, **FILES)
+        _trust(FILES, {"http://h/SUMS": listed})
     assert refused.value.hint == hint

@@ -2,6 +2,7 @@
 
 import contextlib
 from binascii import b2a_base64
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ OPENPGP = b2a_base64(b"\x98\x02ab").decode()  # a public key's packet, as far as
 REQUIRED = {"REQUIRE_VERIFIED": "true"}
 
 
-def _read(image: str = IMAGE, *, pinned: bool = False, **variables: str) -> TrustSettings:
+def _read(variables: Mapping[str, str], image: str = IMAGE, *, pinned: bool = False) -> TrustSettings:
     environment = Environment(variables)
     settings = read(environment, image=image, pinned=pinned)
     environment.check()
@@ -30,7 +31,7 @@ def _read(image: str = IMAGE, *, pinned: bool = False, **variables: str) -> Trus
 
 def test_nothing_set_is_a_loud_doubt() -> None:
     """Nothing stands for the image then."""
-    settings = _read()
+    settings = _read({})
     assert not settings.verified
     assert "THE IMAGE IS NOT VERIFIED" in settings.doubt
 
@@ -38,7 +39,7 @@ def test_nothing_set_is_a_loud_doubt() -> None:
 def test_a_digest_leaves_no_doubt() -> None:
     """Of the stored or of the raw bytes; it came with the workflow."""
     for name in ("CHECKSUM", "RAW_CHECKSUM"):
-        settings = _read(**{name: DIGEST.upper()}, **REQUIRED)
+        settings = _read({name: DIGEST.upper()} | REQUIRED)
         assert settings.verified
         assert settings.doubt == ""
     assert settings.raw_checksum == Checksum("sha256", "a" * 64)
@@ -50,10 +51,10 @@ def test_a_digest_leaves_no_doubt() -> None:
 )
 def test_a_list_is_searched_for_the_images_name(name: str, names: tuple[str, ...]) -> None:
     """The name in its URL; for the raw image first the one without .xz. `#` names another."""
-    settings = _read(**{name: "https://h/SHA256SUMS?token=1"})
+    settings = _read({name: "https://h/SHA256SUMS?token=1"})
     found = settings.checksum if name == "CHECKSUM" else settings.raw_checksum
     assert found == Listed("https://h/SHA256SUMS?token=1", names)
-    settings = _read("", **{name: "https://h/SHA256SUMS#a%20b"})
+    settings = _read({name: "https://h/SHA256SUMS#a%20b"}, "")
     found = settings.checksum if name == "CHECKSUM" else settings.raw_checksum
     assert found == Listed("https://h/SHA256SUMS", ("a b",))
 
@@ -78,7 +79,7 @@ RAW_LIST = {"RAW_CHECKSUM": "http://h/RAW"}
 )
 def test_a_signature_is_of_one_thing(variables: dict[str, str], subject: str, url: str) -> None:
     """Of the manifest, else of the list, else of the image; minisign's is found beside it."""
-    settings = _read(**variables, **REQUIRED, SIGNATURE_KEY=MINISIGN)
+    settings = _read(variables | REQUIRED | {"SIGNATURE_KEY": MINISIGN})
     assert settings.signed is not None
     assert (settings.signed.subject, settings.signed.url) == (subject, url)
     assert settings.doubt == ""
@@ -87,18 +88,18 @@ def test_a_signature_is_of_one_thing(variables: dict[str, str], subject: str, ur
 @pytest.mark.parametrize("variables", [MANIFEST, LIST, RAW_LIST])
 def test_an_unsigned_document_by_http_is_a_doubt(variables: dict[str, str]) -> None:
     """It finds damage; it doesn't stand against anybody on the way. Other schemes do, and a root does."""
-    settings = _read(**variables)
+    settings = _read(variables)
     assert settings.verified
     assert "by plain http and unsigned" in settings.doubt
     for scheme in ("https:", "file:"):
-        assert not _read(**{k: v.replace("http:", scheme) for k, v in variables.items()}).doubt
-    assert not _read(**MANIFEST, MANIFEST_ROOT=DIGEST, **REQUIRED).doubt
-    assert not _read(**(variables | {"CHECKSUM": DIGEST})).doubt
+        assert not _read({k: v.replace("http:", scheme) for k, v in variables.items()}).doubt
+    assert not _read(MANIFEST | {"MANIFEST_ROOT": DIGEST} | REQUIRED).doubt
+    assert not _read(variables | {"CHECKSUM": DIGEST}).doubt
 
 
 def test_a_name_that_holds_the_digest_stands() -> None:
     """As an OCI reference with @sha256: does."""
-    settings = _read("", pinned=True, **REQUIRED)
+    settings = _read(REQUIRED, "", pinned=True)
     assert settings.verified
     assert settings.doubt == ""
 
@@ -130,7 +131,7 @@ def test_a_name_that_holds_the_digest_stands() -> None:
 def test_a_wrong_combination_is_one_clear_line(variables: dict[str, str], told: str) -> None:
     """Exactly one, with the variable's name first; a secret key isn't repeated."""
     with pytest.raises(SettingsError, match=f"^{told}[^;]*$") as caught:
-        _read(**variables)
+        _read(variables)
     assert SECRET.split("\n")[1][60:] not in str(caught.value)
 
 
@@ -144,7 +145,7 @@ def test_a_wrong_combination_is_one_clear_line(variables: dict[str, str], told: 
 def test_an_image_without_a_url_needs_more(variables: dict[str, str], told: str) -> None:
     """One from a registry has no file name, and nothing beside it."""
     with pytest.raises(SettingsError, match=told):
-        _read("", **variables)
+        _read(variables, "")
 
 
 _NAMES = ("CHECKSUM", "RAW_CHECKSUM", "MANIFEST_URL", "MANIFEST_ROOT", "SIGNATURE_URL", "SIGNATURE_KEY")
@@ -157,7 +158,7 @@ _VALUES = st.text() | st.sampled_from(
 def test_whatever_is_set_is_an_error_or_is_used(variables: dict[str, str], image: str) -> None:
     """A signature's variables that pass are those of a signature that will be checked."""
     with contextlib.suppress(SettingsError):
-        settings = _read(image, **variables)
+        settings = _read(variables, image)
         given_ = any(variables.get(name, "").strip() for name in ("SIGNATURE_KEY", "SIGNATURE_URL"))
         assert given_ == (settings.signed is not None)
         assert settings.signed is None or settings.signed.url

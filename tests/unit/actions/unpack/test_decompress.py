@@ -7,9 +7,9 @@ import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from unit.actions.unpack.packing import PACKINGS, Packing, in_pieces
 
 from osie.actions.unpack.decompress import ImageError, blocks, decompressed, kind_of, size_told
-from tests.unit.actions.unpack.packing import PACKINGS, Packing, in_pieces
 
 packings = st.sampled_from(PACKINGS)
 each_packing = pytest.mark.parametrize("packing", PACKINGS, ids=lambda packing: packing.name)

@@ -11,12 +11,12 @@ import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from unit.actions.unpack.packing import PACKINGS, Packing, blocked_gzip, in_pieces
 
 from osie.actions.unpack.decompress import ImageError, decompressed
 from osie.actions.unpack.frame_walker import Walker
 from osie.actions.unpack.lz4 import Lz4Walker
 from osie.actions.unpack.zstd_frames import FrameWalker
-from tests.unit.actions.unpack.packing import PACKINGS, Packing, blocked_gzip, in_pieces
 
 cuts = st.lists(st.integers(0, 1 << 20), max_size=6)
 FRAMED = [packing for packing in PACKINGS if packing.kind in {"zstd", "lz4"}]

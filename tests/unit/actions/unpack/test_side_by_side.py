@@ -5,16 +5,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 import zstandard
+from unit.actions.unpack.packing import PACKINGS, Packing
 
 from osie.actions.unpack.decompress import decompressed
 from osie.actions.unpack.parts import Part
 from osie.actions.unpack.side_by_side import PART_BYTES, side_by_side
-from tests.unit.actions.unpack.packing import PACKINGS, Packing
 
 each_packing = pytest.mark.parametrize("packing", PACKINGS, ids=lambda packing: packing.name)
 SOME = random.Random(1).randbytes(300_000) + bytes(300_000)
@@ -54,8 +54,9 @@ def test_what_the_source_raises_passes(packing: Packing, share: float) -> None:
 def test_who_leaves_early_leaves_nobody_behind(packing: Packing) -> None:
     """A pipeline that failed elsewhere closes this one; no thread waits for ever."""
     pieces = decompressed(iter([packing.pack(SOME) * 30]), packing.kind, threads=2)
+    assert isinstance(pieces, Generator)
     assert next(pieces)
-    pieces.close()  # type: ignore[attr-defined]
+    pieces.close()
     assert threads_end()
 
 
