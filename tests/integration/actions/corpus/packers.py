@@ -1,5 +1,6 @@
 """What compresses an image: each program's own output, and the way back is the image."""
 
+import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 import zstandard
 
 FRAME_BYTES = 128 << 10
+SEVEN_ZIP = "7zz" if shutil.which("7zz") else "7z"  # Debian 12 has it as 7zz only, 13 as 7z only
 
 
 @dataclass(frozen=True)
@@ -47,17 +49,17 @@ PACKERS = (
     _by("busybox", "gzip", "-c"),
     _by("pigz", "-c", "-b", "128", "-p", "2"),
     _by("pigz", "-c", "-b", "128", "-p", "2", "--independent"),
-    _by("7zz", "a", "-bd", "-tgzip", "-si", "-so", "x"),
+    _by(SEVEN_ZIP, "a", "-bd", "-tgzip", "-si", "-so", "x"),
     _by("bzip2", "-c"),
     _by("pbzip2", "-c", "-b1", "-p2"),
     _by("lbzip2", "-c", "-n2"),
-    _by("7zz", "a", "-bd", "-tbzip2", "-si", "-so", "x"),
+    _by(SEVEN_ZIP, "a", "-bd", "-tbzip2", "-si", "-so", "x"),
     _by("xz", "-c", "-0", "-T2", "--block-size=131072"),
     _by("xz", "-c", "-9e"),
     _by("xz", "-c", "-0", "--check=none"),
     _by("pixz", "-0", "-p", "2", "-f", "0.1"),
     _by("pixz", "-0", "-t"),
-    _by("7zz", "a", "-bd", "-txz", "-si", "-so", "x"),
+    _by(SEVEN_ZIP, "a", "-bd", "-txz", "-si", "-so", "x"),
     _by("zstd", "-c", "-1"),
     _by("zstd", "-c", "--ultra", "-22"),
     _by("zstd", "-c", "-3", "--long=28"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from disk_images import noise
+from integration.actions.corpus.packers import SEVEN_ZIP
 
 from osie.core.process import run
 
@@ -119,7 +120,7 @@ STRANGERS = (
     *(_piped(TAR, f"cpio {kind}", "cpio", "-o", "-H", kind) for kind in ("tar", "ustar")),
     _made(ARCHIVE, "zip", "zip", "-q", "made.zip", "disk.img"),
     _piped(ARCHIVE, "zip, stored", "zip", "-q", "-0", "-", "disk.img"),
-    _made(ARCHIVE, "7z", "7zz", "a", "-bd", "made.7z", "disk.img"),
+    _made(ARCHIVE, "7z", SEVEN_ZIP, "a", "-bd", "made.7z", "disk.img"),
     _made(ARCHIVE, "ar", "ar", "cr", "made", "disk.img"),
     Stranger("a Debian package", _debian_package, "Debian package"),
     Stranger("WIM", _wim, "WIM.*wimlib"),
