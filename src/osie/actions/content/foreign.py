@@ -8,6 +8,7 @@ import codecs
 import string
 from typing import NamedTuple
 
+from osie.actions.content import virtual_disks
 from osie.actions.content.magic import Magic, first
 from osie.actions.unpack.decompress import kind_of
 
@@ -30,19 +31,9 @@ class Foreign(NamedTuple):
 
 
 _CERTAIN: dict[str, tuple[Magic, ...]] = {
-    _MACHINE: (
-        Magic("a qcow2 image", 0, b"QFI\xfb"),
-        Magic("a VMDK image", 0, b"KDMV"),
-        Magic("a VMDK image", 0, b"COWD"),
-        Magic("a VMDK image's descriptor", 0, b"# Disk D"),
-        Magic("a VHDX image", 0, b"vhdxfile"),
-        Magic("a VHD image", 0, b"conectix"),
-        Magic("a VDI image", 64, b"\x7f\x10\xda\xbe"),
-    ),
+    _MACHINE: tuple(magic for magics in virtual_disks.TAKEN.values() for magic in magics),
     _CONVERT: (
-        Magic("a QED image", 0, b"QED\0"),
-        Magic("a Parallels image", 0, b"WithoutFreeSpace"),
-        Magic("a Parallels image", 0, b"WithouFreSpacExt"),
+        *virtual_disks.NOT_TAKEN,
         Magic("a Bochs image", 0, b"Bochs Virtual HD Image"),
         Magic("a cloop image", 0, b"#!/bin/sh\n#V2.0 Format\n"),
         Magic("an encrypted DMG image", 0, b"encrcdsa"),

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from osie.actions.qemuimg2disk.header import At, fields, not_alone, table
 from osie.actions.unpack.decompress import ImageError
 
-MAGIC = b"QFI\xfb"
 _BACKING, _SIZE, _CRYPT, _INCOMPATIBLE = 8, 24, 32, 72  # where they are, from version 3 on for the last
 _CLUSTER_BITS, _L1 = 20, 36  # where they are
 _EXTERNAL_DATA, _EXTENDED_L2 = 1 << 2, 1 << 4

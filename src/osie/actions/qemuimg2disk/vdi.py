@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from osie.actions.qemuimg2disk.header import At, fields, not_alone, table
 from osie.actions.unpack.decompress import ImageError
 
-MAGIC_AT, MAGIC = 64, b"\x7f\x10\xda\xbe"
 _VERSION, _TYPE, _PLACES, _SIZE, _BLOCK = 68, 76, 340, 368, 376  # where they are
 _FIRST_UNUSED = 0xFFFF_FFFE  # in the map: this one reads as zeroes, the one above it isn't there
 _READ_VERSION = 0x0001_0001

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from osie.actions.qemuimg2disk.header import At, fields, not_alone, table
 from osie.actions.unpack.decompress import ImageError
 
-MAGIC = b"conectix"
 _CREATOR, _SIZE, _GEOMETRY, _TYPE = 28, 48, 56, 60  # where they are
 _HEADER, _TABLE, _COUNT = 16, 16, 28  # in the footer: where the dynamic disk's header is; in that: the others
 _UNUSED = 0xFFFF_FFFF

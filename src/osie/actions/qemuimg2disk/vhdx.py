@@ -7,7 +7,6 @@ from typing import Any
 from osie.actions.qemuimg2disk.header import At, fields, not_alone, table
 from osie.actions.unpack.decompress import ImageError
 
-MAGIC = b"vhdxfile"
 _TABLES = (192 << 10, 256 << 10)  # where the region table and its copy are
 _TABLE_BYTES = 64 << 10  # of either table
 _REGIONS, _ITEMS, _ENTRY_BYTES = 16, 32, 32  # where the entries begin in either, and how long one is

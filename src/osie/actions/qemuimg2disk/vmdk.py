@@ -4,10 +4,10 @@ import re
 from array import array
 from collections.abc import Iterator
 
+from osie.actions.content.virtual_disks import VMDK
 from osie.actions.qemuimg2disk.header import At, fields, not_alone, table
 from osie.actions.unpack.decompress import ImageError
 
-MAGICS = (b"KDMV", b"COWD", b"# Disk D")
 _CAPACITY, _DESCRIPTOR = 12, 28  # where they are; both count sectors
 _SECTOR = 512
 _ENTRIES, _DIRECTORY = 44, 56  # in the header, and in the footer
@@ -25,7 +25,7 @@ _NO_PARENT = re.compile(rb"^[ \t]*parentCID[ \t]*=[ \t]*f{8}[ \t\r]*$", re.MULTI
 
 def size(at: At) -> int:
     """The disk's bytes. Raises ImageError where the image can't be read, or not on its own."""
-    if at(0, 4) != MAGICS[0]:
+    if at(0, 4) != VMDK:
         raise not_alone("extents in files of their own")
     version, _flags, capacity = fields(at, "<IIQ", 4)
     if version > _NEWEST:
@@ -48,7 +48,7 @@ def ends(at: At, length: int) -> Iterator[int]:
     begin = 0
     if fields(at, "<Q", _DIRECTORY) == (_AT_END,):
         begin = length - _FOOTER_BEFORE_END
-        if begin < 0 or at(begin, 4) != MAGICS[0]:
+        if begin < 0 or at(begin, 4) != VMDK:
             raise ImageError("the image is truncated: its footer isn't there")
     _version, flags, capacity, grain = fields(at, "<IIQQ", begin + 4)
     entries, _copy, directory = fields(at, "<IQQ", begin + _ENTRIES)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osie.actions.qemuimg2disk import formats, qcow2, vdi, vhd, vhdx, vmdk
+from osie.actions.content import virtual_disks
+from osie.actions.qemuimg2disk import formats
 from osie.actions.unpack.decompress import ImageError
 
 GIB = 1 << 30
@@ -25,14 +26,19 @@ def told(image: bytes) -> formats.Disk | None:
 
 def a_qcow2(*, version: int = 3, backing: int = 0, crypt: int = 0, incompatible: int = 0) -> bytes:
     """A qcow2 header of a disk of 1 GiB."""
-    front = struct.pack(">4sIQIIQI", qcow2.MAGIC, version, backing, 0, 16, GIB, crypt)
+    front = struct.pack(">4sIQIIQI", b"QFI\xfb", version, backing, 0, 16, GIB, crypt)
     return front + bytes(36) + struct.pack(">Q", incompatible) + bytes(512)
 
 
 def a_vhd(*, kind: int = 3, creator: bytes = b"win ", geometry: tuple[int, int, int] = (1, 1, 1)) -> bytes:
     """A VHD's footer of a disk of 1 GiB."""
     return (
-        vhd.MAGIC + bytes(20) + creator + bytes(16) + struct.pack(">QHBBI", GIB, *geometry, kind) + bytes(448)
+        b"conectix"
+        + bytes(20)
+        + creator
+        + bytes(16)
+        + struct.pack(">QHBBI", GIB, *geometry, kind)
+        + bytes(448)
     )
 
 
@@ -44,14 +50,14 @@ def a_vmdk(descriptor: str, *, version: int = 1, capacity: int = GIB // 512) -> 
 
 def a_vdi(*, kind: int = 1, version: int = 0x10001) -> bytes:
     """A VDI's header of a disk of 1 GiB."""
-    front = bytes(64) + vdi.MAGIC + struct.pack("<III", version, 400, kind)
+    front = bytes(64) + b"\x7f\x10\xda\xbe" + struct.pack("<III", version, 400, kind)
     return front.ljust(368, b"\0") + struct.pack("<Q", GIB) + bytes(512)
 
 
 def a_vhdx(*, flags: int = 0, table: int = 192 << 10, metadata: int = 2 << 20) -> bytes:
     """A VHDX of a disk of 1 GiB, with one region table."""
     image = bytearray(max(metadata, 1 << 20) + (1 << 20))
-    image[:8] = vhdx.MAGIC
+    image[:8] = b"vhdxfile"
     image[table : table + 48] = struct.pack("<4sIII16sQII", b"regi", 0, 1, 0, METADATA, metadata, 1 << 20, 1)
     items = {FILE_PARAMETERS: struct.pack("<II", 1 << 20, flags), DISK_SIZE: struct.pack("<Q", GIB)}
     image[metadata : metadata + 12] = struct.pack("<8sHH", b"metadata", 0, len(items))
@@ -117,7 +123,8 @@ def test_what_cannot_be_read_is_refused_by_its_first_bytes(image: bytes, why: st
         told(image)
 
 
-MAGICS = [qcow2.MAGIC, *vmdk.MAGICS, vhd.MAGIC, bytes(64) + vdi.MAGIC, vhdx.MAGIC.ljust(192 << 10, b"\0")]
+MAGICS = [bytes(magic.at) + magic.number for magics in virtual_disks.TAKEN.values() for magic in magics]
+MAGICS.append(b"vhdxfile".ljust(192 << 10, b"\0"))
 
 
 @given(st.sampled_from(MAGICS), st.binary(max_size=700))
