@@ -81,9 +81,9 @@ async def _get(
     if output in {"table", "wide"}:
         print_table(listing, found, wide=output == "wide")
     elif name is not None:
-        click.echo(show.encode(found[0], output))
+        click.echo(show.encode(show.dated(found[0]), output))
     elif found or output == "json":
-        click.echo(show.encode_all(found, output))
+        click.echo(show.encode_all(show.dated(found), output))
     else:
         _nothing(listing)
 

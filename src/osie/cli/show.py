@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import yaml
@@ -17,6 +18,28 @@ from osie.tink.files.documents import Dumper
 
 _GAP = 2  # between columns, as rich pads them
 _STATE_COLOURS = {"SUCCESS": "green", "FAILED": "red", "TIMEOUT": "red", "RUNNING": "cyan"}
+# The API's moments, in unix seconds; and what isn't the API's to name: an operator's, or a machine's, words.
+_MOMENTS = {"at", "createdAt", "updatedAt", "executionStart", "executionStop", "notBefore", "silentSince",
+            "firstSeen", "lastSeen"}  # fmt: skip
+_OTHERS = {"spec", "labels", "annotations", "attributes", "fields"}
+
+
+def dated(value: Any) -> Any:
+    """What the API answered with its moments as RFC 3339 has them, to the millisecond."""
+    if isinstance(value, list):
+        return [dated(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: item if key in _OTHERS else _moment(item) if key in _MOMENTS else dated(item)
+        for key, item in value.items()
+    }
+
+
+def _moment(at: float | None) -> str | None:
+    if at is None:
+        return None
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def encode(value: object, form: str) -> str:

@@ -1,6 +1,10 @@
 """The operator's commands against a real server of the API, as processes: what a person sees."""
 
 import asyncio
+import json
+import re
+import time
+from datetime import datetime
 
 import pytest
 import yaml
@@ -99,6 +103,9 @@ async def test_a_failure_is_seen_explained_and_retried(operator: Operator) -> No
     """get, watch, explain and logs tell the same story; cancel, retry and run-again are on record."""
     await operator.osie("apply", "-f", "files.yaml")
     await operator.end(ActionState.FAILED, "exit code 3")
+    began = json.loads((await operator.osie("get", "workflow", "w1", "-o", "json"))[1])["status"]
+    assert re.fullmatch(MOMENT, began["executionStart"]) and began["executionStop"] is None
+    assert re.fullmatch(MOMENT, began["tasks"][0]["actions"][0]["notBefore"])
     status, table = await operator.osie("get", "workflows", "--state", "RUNNING", "--hardware", "m1")
     assert (status, table.split("\n")[1].split()[:6]) == (
         0, ["w1", "m1", "install", "RUNNING", "write", "2/2"]
@@ -145,14 +152,25 @@ async def test_options_that_select_nothing_are_refused(operator: Operator) -> No
     assert (status, "expected KEY=VALUE" in told) == (1, True), told
 
 
+MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+
+
 @pytest.mark.parametrize("output", ["yaml", "json"])
 async def test_what_get_prints_can_be_applied_again(operator: Operator, output: str) -> None:
-    """One of a kind or all of them, in YAML and in JSON: unchanged where they are, made anew where not."""
+    """One of a kind or all of them, in YAML and in JSON: unchanged where they are, made anew where not.
+
+    Times are as a person reads them, and as kubectl prints them.
+    """
     second = FILES.replace("m1", "m2").replace("00:00:01", "00:00:02").replace("w1", "w2").split("---")
     await operator.osie("apply", "-f", "-", text="---\n".join([FILES, second[0], second[2]]))
     printed = {}
     for kind, names in (("hardware", ["m1", "m2"]), ("template", ["install"]), ("workflow", ["w1", "w2"])):
         _, one = await operator.osie("get", kind, names[0], "-o", output)
+        created = yaml.safe_load(one)["metadata"]["createdAt"]  # text in both: quoted in YAML
+        assert (
+            re.fullmatch(MOMENT, created)
+            and abs(datetime.fromisoformat(created).timestamp() - time.time()) < 600
+        )
         told = f"{kind}/{names[0]} unchanged\n"
         assert await operator.osie("apply", "-f", "-", text=one) == (0, told), one
         _, printed[kind] = await operator.osie("get", kind, "-o", output)

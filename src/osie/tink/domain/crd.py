@@ -116,6 +116,6 @@ OBJECT_META: dict[str, Any] = {
     "finalizers": None,
     "managedFields": None,
     "clusterName": "",
-    "createdAt": 0.0,  # ours: `osie get -o yaml` prints them
-    "updatedAt": 0.0,
+    "createdAt": "",  # ours: `osie get -o yaml` prints them
+    "updatedAt": "",
 }
