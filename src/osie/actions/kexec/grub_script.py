@@ -67,6 +67,7 @@ _IN_DOUBLE = re.compile(
     re.DOTALL,
 )
 _BRACE = re.compile(r"[{}](?=[\s;]|$)")
+_DEVICE = re.compile(r"^\([^)]*\)")
 _RESERVED = frozenset({"if", "then", "elif", "else", "fi", "while", "until", "for", "do", "done", "function"})
 
 
@@ -82,6 +83,11 @@ def parse(text: str) -> Block:
 def expanded(text: str, variables: dict[str, str]) -> str:
     """The text with its $VARIABLES replaced, as in double quotes."""
     return "".join(variables.get(part.text, "") if part.variable else part.text for part in _in_double(text))
+
+
+def path_of(word: str) -> str:
+    """`(hd0,gpt2)/vmlinuz` -> `/vmlinuz`: whichever device is meant, it is the one that we know."""
+    return "/" + _DEVICE.sub("", word).lstrip("/")
 
 
 def _in_double(text: str) -> Iterator[Part]:
